@@ -1,0 +1,1 @@
+"""The kvx program: deploys a voice API to ARM64 machines and looks after it."""

@@ -1,0 +1,35 @@
+"""One target, and every path its phases share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kvx.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A target of `kvx deploy` with its settings; the hand-over files lie under `folder`."""
+
+    target: str
+    settings: Settings
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.folder / ".kvx" / self.target
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "lock.json"
+
+    @property
+    def last_report(self) -> Path:
+        return self.folder / "report.json"
+
+    @property
+    def service_settings(self) -> Path:
+        """Settings of the voice API, as the service phase hands them over."""
+        return self.folder / "voice-api.toml"

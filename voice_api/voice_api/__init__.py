@@ -1,0 +1,1 @@
+"""The voice-api program: hears commands, answers them, and speaks."""
