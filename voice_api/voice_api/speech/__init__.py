@@ -1,0 +1,1 @@
+"""Speech: what is heard becomes text, what is written becomes sound."""

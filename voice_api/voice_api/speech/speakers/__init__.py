@@ -1,0 +1,1 @@
+"""Synthesisers that turn text into sound."""

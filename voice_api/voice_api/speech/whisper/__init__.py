@@ -1,0 +1,1 @@
+"""Whisper in onnxruntime, read from an ordinary Hugging Face folder."""
