@@ -4,10 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kvx.errors import ExitCode, KvxError
-
-SLICE_SECONDS = 0.05
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -35,15 +31,3 @@ def real_world(
 ) -> World:
     """The clocks of this machine."""
     return World(time.time, time.monotonic, time.sleep, progress, stop_requested)
-
-
-def wait_until(condition: Callable[[], bool], deadline_seconds: float, world: World) -> bool:
-    """Whether `condition` came true in time; raises a KvxError with exit code 130 when asked to stop."""
-    end = world.monotonic() + deadline_seconds
-    while not condition():
-        if world.stop_requested():
-            raise KvxError("stopped on request", "kvx deploy", ExitCode.INTERRUPTED)
-        if world.monotonic() >= end:
-            return False
-        world.sleep(SLICE_SECONDS)
-    return True
