@@ -1,0 +1,1 @@
+"""What a command can ask of a cluster, and the clusters that can be asked."""
