@@ -1,0 +1,1 @@
+"""From words to an answer about the cluster: normalise, grammar, resolve, functions."""

@@ -1,0 +1,99 @@
+"""Reads a normalised sentence with hassil templates: which intent, and what was said in its slots."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hassil
+import yaml
+from hassil.models import UnmatchedTextEntity
+
+from voice_api.errors import VoiceApiError
+
+ENGLISH = Path(__file__).with_suffix("") / "en.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One meaning of a sentence.
+
+    slots    what the templates know, by slot name
+    unheard  the words that stood in a slot and are in no list; the resolver repairs them
+    """
+
+    intent: str
+    slots: Mapping[str, str]
+    unheard: Mapping[str, str]
+
+    @property
+    def unheard_length(self) -> int:
+        return sum(len(words) for words in self.unheard.values())
+
+
+class Grammar:
+    """Compiled templates. Safe to use from several threads."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.language: str = document["language"]
+        self.examples: tuple[str, ...] = tuple(document.get("examples", ()))
+        self.change_verbs = frozenset(document.get("change_verbs", ()))
+        self.intents = hassil.Intents.from_dict(dict(document))
+        for intent in self.intents.intents.values():
+            for block in intent.data:
+                len(block.sentences)  # parsed on first use: that shall not be the first command
+
+    def readings(self, words: str) -> tuple[Reading, ...]:
+        """The best readings of `words`: none, one, or several different ones that are equally good.
+
+        Best is what leaves the fewest slots to repair, and of those what leaves the fewest letters.
+        """
+        found = [
+            _reading(match)
+            for match in hassil.recognize_all(words, self.intents, allow_unmatched_entities=True)
+        ]
+        if not found:
+            return ()
+        best = min(_repairs(reading) for reading in found)
+        equally_good: list[Reading] = []
+        for reading in found:
+            if _repairs(reading) == best and reading not in equally_good:
+                equally_good.append(reading)
+        return tuple(equally_good)
+
+    def wishes_change(self, words: str) -> str | None:
+        """The first verb in `words` that asks for a change, or None."""
+        return next((word for word in words.split() if word in self.change_verbs), None)
+
+
+def load_grammar(paths: Iterable[Path] = (ENGLISH,)) -> Grammar:
+    """The grammar of these files, later ones adding to earlier ones; VoiceApiError for a broken one."""
+    document: dict[str, Any] = {}
+    for path in paths:
+        try:
+            hassil.merge_dict(document, yaml.safe_load(path.read_text(encoding="utf-8")))
+            grammar = Grammar(document)
+        except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AssertionError) as error:
+            raise VoiceApiError(
+                "grammar_invalid",
+                f"The grammar file {path} cannot be used: {error}",
+                "Correct the file, then run: voice-api grammar-check",
+                status=500,
+            ) from error
+    return grammar
+
+
+def _repairs(reading: Reading) -> tuple[int, int]:
+    return len(reading.unheard), reading.unheard_length
+
+
+def _reading(match: hassil.RecognizeResult) -> Reading:
+    return Reading(
+        intent=match.intent.name,
+        slots={name: str(entity.value) for name, entity in match.entities.items()},
+        unheard={
+            name: entity.text.strip()
+            for name, entity in match.unmatched_entities.items()
+            if isinstance(entity, UnmatchedTextEntity)
+        },
+    )
