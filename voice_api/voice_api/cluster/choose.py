@@ -8,65 +8,67 @@ from voice_api.cluster.demo import DemoCluster
 from voice_api.cluster.protocol import Cluster
 from voice_api.errors import VoiceApiError
 
+DEMO = "none"
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterChoice:
-    """Where to look, in this order; None and "" mean: not given.
+    """Where to look for a cluster, in this order; what is empty is not given.
 
-    kubeconfig              the setting of voice-api
-    environment_kubeconfig  KUBECONFIG, one or more files as kubectl takes it
+    kubeconfig              the setting of voice-api: files as in KUBECONFIG, or "none" for the demo
+    environment_kubeconfig  the value of KUBECONFIG: one or more files, separated as in PATH
     home_kubeconfig         usually ~/.kube/config; used only if it is there
-    service_account         where a pod finds its own token
-    demo                    true: the demo cluster, whatever else is given
+    service_account         the folder in which a pod finds its own token
+    context                 its name in the kubeconfig, instead of the current one
     """
 
-    kubeconfig: Path | None = None
-    environment_kubeconfig: str | None = None
+    kubeconfig: str = ""
+    environment_kubeconfig: str = ""
     home_kubeconfig: Path | None = None
     service_account: Path = SERVICE_ACCOUNT
-    demo: bool = False
+    context: str = ""
 
 
 def choose_cluster(choice: ClusterChoice) -> Cluster:
-    """The first cluster that `choice` leads to; does not connect yet.
+    """The first cluster that `choice` leads to, else the demo cluster; does not connect yet.
 
-    VoiceApiError when a kubeconfig was named and is missing or broken: then the demo would be a surprise.
+    VoiceApiError when a kubeconfig was named and is missing or broken: the demo would be a surprise.
     """
-    if choice.demo:
+    if choice.kubeconfig == DEMO:
         return DemoCluster()
     files = _kubeconfig_files(choice)
     if files:
         # The Kubernetes client is heavy: 0.6 s and 40 MB that the demo cluster shall not cost.
         from voice_api.cluster.kubernetes import cluster_from_kubeconfig  # noqa: PLC0415
 
-        return cluster_from_kubeconfig(files)
+        return cluster_from_kubeconfig(files, choice.context or None)
     if (choice.service_account / "token").is_file():
         from voice_api.cluster.kubernetes import cluster_from_service_account  # noqa: PLC0415
 
-        return cluster_from_service_account(choice.service_account)
+        return cluster_from_service_account()
     return DemoCluster()
 
 
 def _kubeconfig_files(choice: ClusterChoice) -> tuple[Path, ...]:
-    if choice.kubeconfig is not None:
-        return _existing((choice.kubeconfig,), "The kubeconfig setting")
-    named = [Path(name) for name in (choice.environment_kubeconfig or "").split(os.pathsep) if name]
-    if named:
-        return _existing(tuple(named), "KUBECONFIG")
+    if choice.kubeconfig:
+        return _existing(choice.kubeconfig, "The setting kubeconfig")
+    if choice.environment_kubeconfig:
+        return _existing(choice.environment_kubeconfig, "KUBECONFIG")
     if choice.home_kubeconfig is not None and choice.home_kubeconfig.is_file():
         return (choice.home_kubeconfig,)
     return ()
 
 
-def _existing(files: tuple[Path, ...], source: str) -> tuple[Path, ...]:
-    found = tuple(path for path in (file.expanduser() for file in files) if path.is_file())
+def _existing(named: str, source: str) -> tuple[Path, ...]:
+    """The files that are there; as with kubectl some may be missing, but not all."""
+    files = [Path(name).expanduser() for name in named.split(os.pathsep) if name]
+    found = tuple(file for file in files if file.is_file())
     if not found:
         raise VoiceApiError(
             "kubeconfig_missing",
-            f"{source} names {', '.join(map(str, files))}, and there is no such file.",
-            "Write the kubeconfig there, name another file, or name none to use the demo cluster.",
+            f"{source} is {named}, and there is no such file.",
+            'Write the kubeconfig there, name another file, or say "none" to use the demo cluster.',
             status=500,
         )
     return found
