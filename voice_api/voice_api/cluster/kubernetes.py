@@ -1,0 +1,167 @@
+"""The user's own cluster, read through the official Kubernetes client's kubeconfig and connection."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+from kubernetes import config
+from kubernetes.client import Configuration
+from kubernetes.config import ConfigException
+
+from voice_api.cluster.connection import Connection, Item, Patience
+from voice_api.cluster.protocol import ClusterDescription, Deployment, Namespace, Node, Pod
+from voice_api.errors import VoiceApiError
+
+DEFAULT_PATIENCE = Patience()
+# The client's readers carry no types.
+_contexts: Callable[..., Any] = config.list_kube_config_contexts
+_load_kubeconfig: Callable[..., None] = config.load_kube_config
+_load_service_account: Callable[..., None] = config.load_incluster_config
+# What the client's reader raises for files of the wrong shape: it does not check them.
+BROKEN_KUBECONFIG = (
+    ConfigException,
+    yaml.YAMLError,
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+)
+
+
+class KubernetesCluster:
+    """Read-only questions to one API server."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @property
+    def description(self) -> ClusterDescription:
+        return ClusterDescription(name=self._connection.name, demo=False)
+
+    def namespaces(self) -> tuple[Namespace, ...]:
+        found = self._connection.items("/api/v1/namespaces", "namespaces")
+        return tuple(Namespace(_name(each)) for each in found)
+
+    def nodes(self) -> tuple[Node, ...]:
+        found = self._connection.items("/api/v1/nodes", "nodes")
+        return tuple(Node(_name(each), _condition(each, "Ready").get("status") == "True") for each in found)
+
+    def pods(self, namespace: str | None) -> tuple[Pod, ...]:
+        return tuple(_pod(each) for each in self._listed("/api/v1", "pods", namespace))
+
+    def deployments(self, namespace: str | None) -> tuple[Deployment, ...]:
+        return tuple(_deployment(each) for each in self._listed("/apis/apps/v1", "deployments", namespace))
+
+    def _listed(self, group: str, kind: str, namespace: str | None) -> tuple[Item, ...]:
+        if namespace is None:
+            return self._connection.items(f"{group}/{kind}", kind)
+        path = f"{group}/namespaces/{quote(namespace, safe='')}/{kind}"
+        return self._connection.items(path, f"{kind} in {namespace}")
+
+
+def cluster_from_kubeconfig(
+    files: Iterable[Path], context: str | None = None, patience: Patience = DEFAULT_PATIENCE
+) -> KubernetesCluster:
+    """The cluster of these kubeconfig files, merged as kubectl does; does not connect yet.
+
+    context  its name in the files, None for their current one
+    """
+    joined = os.pathsep.join(str(file) for file in files)
+    configuration = Configuration()
+    try:
+        name = context or str(_contexts(joined)[1]["name"])
+        _load_kubeconfig(joined, name, client_configuration=configuration, persist_config=False)
+        return KubernetesCluster(Connection(name, configuration, patience))
+    except BROKEN_KUBECONFIG as error:
+        raise VoiceApiError(
+            "kubeconfig_invalid",
+            f"The kubeconfig {joined} cannot be used: {_first_line(error)}.",
+            "Check it with: kubectl config view; or fetch it from the cluster again.",
+            status=500,
+        ) from error
+
+
+def cluster_from_service_account(patience: Patience = DEFAULT_PATIENCE) -> KubernetesCluster:
+    """The cluster in which this process is a pod, as its service account; does not connect yet."""
+    configuration = Configuration()
+    try:
+        _load_service_account(client_configuration=configuration)
+    except (ConfigException, OSError) as error:
+        raise VoiceApiError(
+            "service_account_invalid",
+            f"The pod's service account cannot be used: {error}",
+            "Mount the service account token, or name a kubeconfig.",
+            status=500,
+        ) from error
+    return KubernetesCluster(Connection("this cluster", configuration, patience))
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "it is broken").rstrip(".")
+
+
+def _name(item: Item) -> str:
+    return str(item["metadata"]["name"])
+
+
+def _condition(item: Item, kind: str) -> Item:
+    conditions: list[Item] = item.get("status", {}).get("conditions") or []
+    return next((each for each in conditions if each["type"] == kind), {})
+
+
+def _deployment(item: Item) -> Deployment:
+    return Deployment(
+        namespace=item["metadata"]["namespace"],
+        name=_name(item),
+        replicas=item["spec"].get("replicas", 1),
+        ready=item.get("status", {}).get("readyReplicas", 0),
+    )
+
+
+def _pod(item: Item) -> Pod:
+    ready = _condition(item, "Ready").get("status") == "True"
+    return Pod(
+        namespace=item["metadata"]["namespace"],
+        name=_name(item),
+        workload=_workload(item),
+        phase=item.get("status", {}).get("phase", "Unknown"),
+        ready=ready,
+        reason=None if ready else next(_reasons(item), None),
+        restarts=sum(each.get("restartCount", 0) for each in _containers(item)),
+    )
+
+
+def _workload(item: Item) -> str:
+    metadata = item["metadata"]
+    owner = next((each for each in metadata.get("ownerReferences") or () if each.get("controller")), None)
+    if owner is None:
+        return _name(item)
+    template = (metadata.get("labels") or {}).get("pod-template-hash")
+    return str(owner["name"]).removesuffix(f"-{template}")
+
+
+def _reasons(item: Item) -> Iterator[str]:
+    """Why a pod is not ready, the most telling reason first."""
+    status = item.get("status", {})
+    if item["metadata"].get("deletionTimestamp"):
+        yield "Terminating"
+    for state in ("waiting", "terminated"):
+        for container in _containers(item):
+            yield from _present(container.get("state", {}).get(state, {}).get("reason"))
+    yield from _present(status.get("reason"))
+    yield from _present(_condition(item, "PodScheduled").get("reason"))
+
+
+def _containers(item: Item) -> Iterator[Item]:
+    status = item.get("status", {})
+    yield from status.get("containerStatuses") or ()
+    yield from status.get("initContainerStatuses") or ()
+
+
+def _present(reason: str | None) -> Iterator[str]:
+    if reason:
+        yield reason
