@@ -1,0 +1,47 @@
+"""The HTTP application: which routes there are, and what surrounds them."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from voice_api.errors import VoiceApiError
+from voice_api.http.commands import command_routes
+from voice_api.http.frame import RequestFrame
+from voice_api.http.health import health_routes
+from voice_api.http.models import model_routes
+from voice_api.http.replies import answer_routing, error_response
+from voice_api.http.service import Service
+from voice_api.http.speech import speech_routes
+from voice_api.http.transcriptions import transcription_routes
+from voice_api.version import VERSION
+
+log = logging.getLogger("voice_api.requests")
+
+
+def build_app(service: Service) -> FastAPI:
+    """The routes over one service, which is closed when the application ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    async def answer_expected(_: Request, error: Exception) -> Response:
+        if not isinstance(error, VoiceApiError):
+            raise error
+        service.figures.rejected.labels(error.code).inc()
+        log.info("refused", extra={"code": error.code, "reason": error.message})
+        return error_response(error)
+
+    app = FastAPI(title="voice-api", version=VERSION, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.add_middleware(RequestFrame, figures=service.figures)
+    app.add_exception_handler(VoiceApiError, answer_expected)
+    app.add_exception_handler(HTTPException, answer_routing)
+    for routes in (health_routes, transcription_routes, speech_routes, model_routes, command_routes):
+        app.include_router(routes(service))
+    return app

@@ -1,0 +1,60 @@
+"""Puts a service together: the model that listens, the voice that speaks, the cluster that is asked."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from voice_api.cluster.choose import ClusterChoice, choose_cluster
+from voice_api.cluster.protocol import Cluster
+from voice_api.commands.core import CommandCore
+from voice_api.errors import VoiceApiError
+from voice_api.http.service import Engines, Service, open_service
+from voice_api.model import load_model
+from voice_api.settings import Settings, Surroundings
+from voice_api.speech.speakers.espeak import EspeakSpeaker
+from voice_api.version import VERSION
+
+log = logging.getLogger("voice_api.assemble")
+
+
+def assemble(settings: Settings, around: Surroundings) -> Service:
+    """A service that has listened once; VoiceApiError for everything that keeps it from working."""
+    cluster = choose_cluster(_choice(settings, around))
+    models_folder = Path(settings.models_folder) if settings.models_folder else around.models_folder
+    listener = load_model(settings.model, models_folder, settings.threads)
+    engines = Engines(listener, EspeakSpeaker(), CommandCore(cluster), cluster.description)
+    service = open_service(settings, engines)
+    prove(service)
+    service.figures.model_info.labels(VERSION, listener.name, engines.speaker.name).set(1)
+    _tell(service, cluster)
+    return service
+
+
+def prove(service: Service) -> None:
+    """Let the service listen to a sentence of its own; VoiceApiError when it cannot."""
+    name = service.engines.listener.name
+    fix = "try `voice-api model check FOLDER`, or start with --model embedded"
+    try:
+        asyncio.run(service.prove())
+    except VoiceApiError:
+        raise
+    except Exception as error:
+        message = f"the model {name} failed on its first sound ({type(error).__name__})"
+        raise VoiceApiError("model_failed", message, fix, 500) from error
+    if service.readiness.obstacle == "no_decode_yet":
+        raise VoiceApiError("model_failed", f"the model {name} did not listen to its first sound", fix, 500)
+
+
+def _choice(settings: Settings, around: Surroundings) -> ClusterChoice:
+    return ClusterChoice(
+        kubeconfig=settings.kubeconfig,
+        environment_kubeconfig=around.kubeconfig_files,
+        home_kubeconfig=around.home / ".kube" / "config" if around.home else None,
+        context=settings.context,
+    )
+
+
+def _tell(service: Service, cluster: Cluster) -> None:
+    engines, about = service.engines, cluster.description
+    parts = {"listener": engines.listener.name, "speaker": engines.speaker.name}
+    log.info("loaded", extra={**parts, "cluster": about.name, "demo": about.demo})

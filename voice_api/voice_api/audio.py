@@ -1,0 +1,268 @@
+"""Sound in and out: any usual file to mono 16 kHz under limits, and speech to the usual files."""
+
+import io
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from soundfile import LibsndfileError, SoundFile
+from soxr import ResampleStream
+
+from voice_api.errors import VoiceApiError
+from voice_api.logs import silenced_native_stderr
+from voice_api.speech.protocol import SAMPLE_RATE
+
+READABLE = {
+    "WAV": frozenset({"PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}),
+    "FLAC": frozenset({"PCM_S8", "PCM_16", "PCM_24"}),
+    "OGG": frozenset({"VORBIS", "OPUS"}),
+    "MP3": frozenset({"MPEG_LAYER_III"}),
+}
+BLOCK_SAMPLES = 65_536
+"""Samples read at once over all channels: what one block may cost in memory."""
+
+SPOKEN_RATE = 24_000
+"""Samples a second of pcm and opus replies, as OpenAI's clients expect of pcm."""
+
+AudioFormat = Literal["wav", "flac", "opus", "mp3", "pcm"]
+MEDIA_TYPES: dict[AudioFormat, str] = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "opus": "audio/ogg",
+    "mp3": "audio/mpeg",
+    "pcm": "audio/pcm",
+}
+_ENCODERS: dict[AudioFormat, tuple[str, str]] = {
+    "flac": ("FLAC", "PCM_16"),
+    "opus": ("OGG", "OPUS"),
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+}
+_UNKNOWN_LENGTH = 0xFFFFFFFF
+_SEND_ANOTHER = "send wav, flac, ogg (vorbis or opus) or mp3"
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLimits:
+    """What is listened to; anything beyond is refused before or while it is decoded."""
+
+    max_seconds: float
+    min_sample_rate: int
+    max_sample_rate: int
+    max_channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Mono sound of SAMPLE_RATE, amplitude -1 to 1, shape [samples]."""
+
+    samples: NDArray[np.float32]
+
+    @property
+    def duration_seconds(self) -> float:
+        return len(self.samples) / SAMPLE_RATE
+
+
+def read_sound(body: bytes, limits: AudioLimits, given_up: Callable[[], bool] = lambda: False) -> Sound:
+    """Decode a file held in memory; VoiceApiError (4xx) for whatever cannot be listened to.
+
+    Blocks. The length a header declares is never trusted: frames are counted as they come.
+    `given_up` is asked between blocks; once true, decoding ends with the code "given_up".
+    """
+    if not body:
+        raise _refused("audio_empty", "the sound is empty", "send a recording")
+    with _opened(body) as file:
+        _check_header(file, limits)
+        pieces = list(_resampled(_mono_blocks(file, limits, given_up), file.samplerate))
+    samples = np.concatenate(pieces) if pieces else np.empty(0, np.float32)
+    if samples.size == 0:
+        raise _refused("audio_empty", "the file holds no sound", "send a recording")
+    return Sound(samples)
+
+
+class _ForwardOnly(SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """Read without seeking: streamed files cannot, and where to seek is what headers lie about."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+@contextmanager
+def _opened(body: bytes) -> Iterator[SoundFile]:
+    with silenced_native_stderr():
+        try:
+            with _ForwardOnly(io.BytesIO(body)) as file:
+                yield file
+        except LibsndfileError as error:
+            if error.code == 1:
+                raise _refused(
+                    "unsupported_audio_format", "this is no sound file known here", _SEND_ANOTHER, 415
+                ) from None
+            raise _refused(
+                "audio_damaged", "the sound file is damaged", "record or export it again"
+            ) from None
+
+
+def _check_header(file: SoundFile, limits: AudioLimits) -> None:
+    container = "WAV" if file.format == "WAVEX" else file.format
+    if file.subtype not in READABLE.get(container, ()):
+        kind = f"{container}/{file.subtype}"
+        raise _refused("unsupported_audio_format", f"{kind} is not read here", _SEND_ANOTHER, 415)
+    if not limits.min_sample_rate <= file.samplerate <= limits.max_sample_rate:
+        allowed = f"{limits.min_sample_rate} to {limits.max_sample_rate} Hz"
+        message = f"the sample rate is {file.samplerate} Hz, read are {allowed}"
+        raise _refused("sample_rate_out_of_range", message, "send sound of 16000 Hz")
+    if file.channels > limits.max_channels:
+        message = f"the sound has {file.channels} channels, read are up to {limits.max_channels}"
+        raise _refused("too_many_channels", message, "send one channel")
+
+
+def _mono_blocks(
+    file: SoundFile, limits: AudioLimits, given_up: Callable[[], bool]
+) -> Iterator[NDArray[np.float32]]:
+    most_frames = int(limits.max_seconds * file.samplerate)
+    frames = 0
+    while len(block := file.read(BLOCK_SAMPLES // file.channels, dtype="float32", always_2d=True)):
+        frames += len(block)
+        if frames > most_frames:
+            message = f"the sound is longer than {limits.max_seconds:g} seconds"
+            raise _refused("audio_too_long", message, "send it in shorter pieces", 413)
+        if given_up():
+            raise _refused("given_up", "nobody waits for this any more", "send it again", 503)
+        if not np.isfinite(block).all():
+            raise _refused(
+                "audio_not_finite", "the sound holds values that are no numbers", "export it again"
+            )
+        yield np.clip(block, -1, 1).mean(axis=1, dtype=np.float32)
+
+
+def _resampled(blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> Iterator[NDArray[np.float32]]:
+    if sample_rate == SAMPLE_RATE:
+        yield from blocks
+        return
+    stream = ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
+    for block in blocks:
+        yield np.asarray(stream.resample_chunk(block), np.float32)
+    yield np.asarray(stream.resample_chunk(np.empty(0, np.float32), last=True), np.float32)
+
+
+def _refused(code: str, message: str, fix: str, status: int = 400) -> VoiceApiError:
+    return VoiceApiError(code, message, fix, status, param="file")
+
+
+def resampled_speech(pieces: Iterable[NDArray[np.int16]], sample_rate: int) -> NDArray[np.float32]:
+    """What a speaker said, as sound to be listened to."""
+    heard = [piece.astype(np.float32) / 32_768 for piece in _at_rate(pieces, sample_rate, SAMPLE_RATE)]
+    return np.concatenate(heard) if heard else np.empty(0, np.float32)
+
+
+def encode_stream(
+    pieces: Iterable[NDArray[np.int16]], sample_rate: int, form: AudioFormat
+) -> Iterator[bytes]:
+    """Speech as a file that is sent while it is made; its header does not know the length.
+
+    mp3 comes in one piece at the end: players believe the length its first frame declares.
+    """
+    if form == "mp3":
+        yield encode_whole(pieces, sample_rate, form)
+        return
+    if form in ("wav", "pcm"):
+        if form == "wav":
+            yield _wav_header(sample_rate, _UNKNOWN_LENGTH)
+        rate = sample_rate if form == "wav" else SPOKEN_RATE
+        yield from (piece.astype("<i2").tobytes() for piece in _at_rate(pieces, sample_rate, rate))
+        return
+    rate = SPOKEN_RATE if form == "opus" else sample_rate
+    sink = Sink()
+    with _encoder(sink, rate, form) as file:
+        for piece in _at_rate(pieces, sample_rate, rate):
+            file.write(piece)
+            if ready := sink.take():
+                yield ready
+    yield sink.take()
+
+
+def encode_whole(pieces: Iterable[NDArray[np.int16]], sample_rate: int, form: AudioFormat) -> bytes:
+    """Speech as one finished file."""
+    if form == "wav":
+        data = b"".join(piece.astype("<i2").tobytes() for piece in pieces)
+        return _wav_header(sample_rate, len(data)) + data
+    if form == "pcm":
+        return b"".join(encode_stream(pieces, sample_rate, form))
+    rate = SPOKEN_RATE if form == "opus" else sample_rate
+    sink = Sink()
+    with _encoder(sink, rate, form) as file:
+        for piece in _at_rate(pieces, sample_rate, rate):
+            file.write(piece)
+    return sink.take()
+
+
+def _encoder(sink: "Sink", sample_rate: int, form: AudioFormat) -> SoundFile:
+    container, subtype = _ENCODERS[form]
+    return SoundFile(sink, "w", samplerate=sample_rate, channels=1, format=container, subtype=subtype)
+
+
+def _at_rate(pieces: Iterable[NDArray[np.int16]], have: int, want: int) -> Iterator[NDArray[np.int16]]:
+    if have == want:
+        yield from pieces
+        return
+    stream = ResampleStream(have, want, 1, dtype="int16")
+    for piece in pieces:
+        yield np.asarray(stream.resample_chunk(piece), np.int16)
+    yield np.asarray(stream.resample_chunk(np.empty(0, np.int16), last=True), np.int16)
+
+
+def _wav_header(sample_rate: int, data_bytes: int) -> bytes:
+    """RIFF header of 16 bit mono PCM; an unknown length is written as all ones, as streams do."""
+    riff_bytes = min(data_bytes + 36, _UNKNOWN_LENGTH)
+    form = struct.pack("<IHHIIHH", 16, 1, 1, sample_rate, sample_rate * 2, 2, 16)
+    return (
+        b"RIFF" + struct.pack("<I", riff_bytes) + b"WAVEfmt " + form + b"data" + struct.pack("<I", data_bytes)
+    )
+
+
+class Sink:
+    """A file in memory whose beginning can be taken away while its end is still written.
+
+    Encoders go back to their header when they close; what was taken by then stays as it was.
+    """
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._taken = 0
+        self._position = 0
+
+    def take(self) -> bytes:
+        """Everything written since the last time."""
+        ready = bytes(self._kept)
+        self._taken += len(ready)
+        self._kept.clear()
+        return ready
+
+    def write(self, data: bytes) -> int:
+        start = self._position - self._taken
+        fresh = bytes(data)[max(0, -start) :]
+        start = max(0, start)
+        self._kept[start : start + len(fresh)] = fresh
+        self._position += len(data)
+        return len(data)
+
+    def read(self, size: int = -1) -> bytes:
+        start = max(0, self._position - self._taken)
+        ready = bytes(self._kept[start:] if size < 0 else self._kept[start : start + size])
+        self._position += len(ready)
+        return ready
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._taken + len(self._kept)}
+        self._position = origin[whence] + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        """Nothing to do: what is written is there."""

@@ -1,0 +1,87 @@
+"""Every metric of voice-api, in one place, with names that start kvx_voice_."""
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+HEALTH_ROUTES = frozenset({"/health", "/ready"})
+STAGES = ("decode_audio", "vad", "features", "encode", "decode", "interpret", "act", "speak")
+STAGE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Figures:
+    """The process's metrics; one per service, so that two services never share a count."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.requests = Counter(
+            "kvx_voice_requests", "Requests answered", ("route", "status"), registry=registry
+        )
+        self.request_seconds = Histogram(
+            "kvx_voice_request_seconds",
+            "Time to answer",
+            ("route",),
+            buckets=REQUEST_SECONDS,
+            registry=registry,
+        )
+        self.stage_seconds = Histogram(
+            "kvx_voice_stage_seconds", "Time per stage", ("stage",), buckets=STAGE_SECONDS, registry=registry
+        )
+        self.heard_seconds = Counter("kvx_voice_audio_heard_seconds", "Sound listened to", registry=registry)
+        self.spoken_seconds = Counter("kvx_voice_audio_spoken_seconds", "Sound spoken", registry=registry)
+        self.commands = Counter(
+            "kvx_voice_commands", "Commands answered", ("status", "intent"), registry=registry
+        )
+        self.rejected = Counter(
+            "kvx_voice_rejected", "Requests refused, by error code", ("code",), registry=registry
+        )
+        self.in_flight = Gauge("kvx_voice_requests_in_flight", "Requests being answered", registry=registry)
+        self.waiting = Gauge("kvx_voice_queue_waiting", "Requests waiting for the model", registry=registry)
+        self.ready = Gauge("kvx_voice_ready", "1 when /ready answers 200", registry=registry)
+        self.resident = Gauge(
+            "kvx_voice_resident_memory_bytes", "Memory held by the process", registry=registry
+        )
+        self.model_info = Gauge(
+            "kvx_voice_model_info",
+            "What listens and what speaks",
+            ("version", "listener", "speaker"),
+            registry=registry,
+        )
+        for stage in STAGES:
+            self.stage_seconds.labels(stage)
+        self._answered = 0
+
+    def watch(self, gauge: Gauge, value: Callable[[], float]) -> None:
+        """Ask `value` each time the figures are read."""
+        gauge.set_function(value)
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        self._answered += route not in HEALTH_ROUTES
+        self.requests.labels(route, str(status)).inc()
+        self.request_seconds.labels(route).observe(seconds)
+
+    @property
+    def answered_total(self) -> int:
+        """Requests answered so far, health checks aside."""
+        return self._answered
+
+    def stages(self, timings_ms: Mapping[str, float]) -> None:
+        """Count the stages among the timings; `total` and unknown names are no stages."""
+        for stage in STAGES:
+            if stage in timings_ms:
+                self.stage_seconds.labels(stage).observe(timings_ms[stage] / 1000)
+
+    def text(self) -> bytes:
+        """The figures in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,1 @@
+"""HTTP: the routes, what they share, and the server that answers them."""

@@ -1,0 +1,186 @@
+"""POST /v1/commands: a command as text or as sound in, the reply as text and as sound out."""
+
+import base64
+import time
+from dataclasses import dataclass
+from uuid import uuid4
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_whole
+from voice_api.commands.core import DEMO_NOTICE, Reply
+from voice_api.errors import VoiceApiError
+from voice_api.http.bodies import is_form, media_type
+from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
+from voice_api.http.service import Heard, Service, while_wanted
+from voice_api.http.speech import check_length, checked_voice
+from voice_api.http.transcriptions import language, required_file, unsupported
+from voice_api.http.worker import Ticket
+from voice_api.settings import SWITCH
+from voice_api.speech.protocol import TranscribeOptions
+
+SOUND_FIELDS = frozenset({"speak", "response_format", "voice", "language"})
+NOTHING_HEARD = "I heard no words. Please say it again, or type it."
+
+
+class CommandRequest(StrictBody):
+    """The JSON body."""
+
+    text: str
+    speak: bool = False
+    response_format: AudioFormat = "wav"
+    voice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command however it came: either text or sound is there."""
+
+    text: str | None
+    sound: bytes | None
+    language: str | None
+    speak: bool
+    response_format: AudioFormat
+    voice: str | None
+
+
+def command_routes(service: Service) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/commands")
+    async def commands(request: Request) -> Response:
+        command = await _read(service, request)
+        work = _answer(service, command)
+        return JSONResponse(await while_wanted(request, service.settings.request_seconds, work))
+
+    return router
+
+
+async def _read(service: Service, request: Request) -> Command:
+    kind = media_type(request)
+    if is_form(request):
+        service.model.refuse_if_full()
+        form = await service.uploads.form(request)
+        return _sound_command(service, required_file(form), dict(form.texts))
+    if kind.startswith("audio/") or kind == "application/ogg":
+        service.model.refuse_if_full()
+        return _sound_command(service, await service.uploads.body(request), dict(request.query_params))
+    if kind == "application/json":
+        return _text_command(service, await service.uploads.body(request, MAX_JSON_BYTES))
+    fix = "send application/json with a text, multipart/form-data with a file, or audio/*"
+    raise VoiceApiError(
+        "unsupported_media_type", f"{kind[:64] or 'no content type'} is not read here", fix, 415
+    )
+
+
+def _text_command(service: Service, body: bytes) -> Command:
+    wish = read_json(CommandRequest, body)
+    check_length(service, wish.text, "text")
+    voice = checked_voice(service, wish.voice)
+    return Command(wish.text, None, None, wish.speak, wish.response_format, voice)
+
+
+def _sound_command(service: Service, sound: bytes, texts: dict[str, str]) -> Command:
+    for name in texts.keys() - SOUND_FIELDS:
+        fix = f"known: {', '.join(sorted(SOUND_FIELDS))}"
+        raise VoiceApiError("unknown_parameter", f"there is no parameter {name[:64]!r}", fix, param=name)
+    speak = texts.get("speak", "false").lower()
+    if speak not in SWITCH:
+        raise unsupported("speak", speak, ("true", "false"))
+    return Command(
+        text=None,
+        sound=sound,
+        language=language(texts.get("language")),
+        speak=SWITCH[speak],
+        response_format=_format(texts.get("response_format", "wav")),
+        voice=checked_voice(service, texts.get("voice")),
+    )
+
+
+def _format(name: str) -> AudioFormat:
+    for known in MEDIA_TYPES:
+        if name == known:
+            return known
+    raise unsupported("response_format", name, tuple(MEDIA_TYPES))
+
+
+async def _answer(service: Service, command: Command) -> dict[str, object]:
+    started = time.perf_counter()
+    heard = None
+    if command.sound is not None:
+        heard = await service.listen(command.sound, TranscribeOptions(language=command.language))
+    text = heard.transcript.text.strip() if heard else command.text or ""
+    reply = _asked_back(service, heard) if heard and _unsure(heard) else await service.act(text)
+    audio, speak_ms = await _spoken(service, command, reply.reply)
+    timings = {**(heard.timings_ms if heard else {}), **reply.timings_ms, **speak_ms}
+    timings["total"] = (time.perf_counter() - started) * 1000
+    return {
+        "id": f"cmd_{uuid4().hex}",
+        "object": "voice.command",
+        "status": reply.status,
+        "heard": _heard(heard) if heard else None,
+        "text": text,
+        "intent": _intent(reply),
+        "reply": reply.reply,
+        "data": dict(reply.data),
+        "engine": "local",
+        "timings_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timings.items()},
+        "audio": audio,
+    }
+
+
+def _unsure(heard: Heard) -> bool:
+    return heard.transcript.doubtful or not heard.transcript.text.strip()
+
+
+def _asked_back(service: Service, heard: Heard) -> Reply:
+    """The reply to what was not heard well enough; nothing is acted on."""
+    text = heard.transcript.text.strip()
+    question = f"I heard: {text}. I am not sure of it. Please say it again, or type it."
+    cluster = service.engines.cluster
+    data: dict[str, object] = {"cluster": {"name": cluster.name, "demo": cluster.demo}}
+    if cluster.demo:
+        data["notice"] = DEMO_NOTICE
+    service.figures.commands.labels("NEEDS_CLARIFICATION", "none").inc()
+    return Reply("NEEDS_CLARIFICATION", None, question if text else NOTHING_HEARD, data, {})
+
+
+async def _spoken(
+    service: Service, command: Command, text: str
+) -> tuple[dict[str, str] | None, dict[str, float]]:
+    """The reply's sound for the JSON answer, and its time; neither when none is wanted."""
+    if not command.speak:
+        return None, {}
+
+    def speak(ticket: Ticket) -> bytes:
+        pieces = service.spoken(text, command.voice, 1.0, ticket)
+        return encode_whole(pieces, service.engines.speaker.sample_rate, command.response_format)
+
+    started = time.perf_counter()
+    sound = await service.model.run(speak)
+    content = base64.b64encode(sound).decode("ascii")
+    milliseconds = (time.perf_counter() - started) * 1000
+    return {"format": command.response_format, "content": content}, {"speak": milliseconds}
+
+
+def _heard(heard: Heard) -> dict[str, object]:
+    transcript = heard.transcript
+    return {
+        "text": transcript.text,
+        "confidence": transcript.confidence,
+        "doubtful": transcript.doubtful,
+        "duration_seconds": round(transcript.duration_seconds, 3),
+        "language": transcript.language,
+    }
+
+
+def _intent(reply: Reply) -> dict[str, object] | None:
+    if reply.intent is None:
+        return None
+    return {
+        "name": reply.intent.name,
+        "arguments": dict(reply.intent.arguments),
+        "source": reply.intent.source,
+    }

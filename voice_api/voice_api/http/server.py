@@ -1,0 +1,71 @@
+"""Runs the application under uvicorn: ready when it is true, drained on SIGTERM, gone on the second."""
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from voice_api.http.notify import notify
+from voice_api.http.service import Service
+
+log = logging.getLogger("voice_api.server")
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+KEEP_ALIVE_SECONDS = 15
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn's server with our signals: the first drains, the second ends the process at once."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, manager: str | None) -> None:
+        super().__init__(config)
+        self._service = service
+        self._manager = manager
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, then say that requests are accepted."""
+        await super().startup(sockets)
+        address = sockets[0].getsockname()[:2] if sockets else ("", 0)
+        log.info("serving", extra={"host": address[0], "port": address[1], "pid": os.getpid()})
+        notify(self._manager, "READY=1")
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, former in before.items():
+                signal.signal(number, former)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if self.should_exit:
+            os._exit(128 + number)
+        self.should_exit = True
+        self._service.readiness.draining = True
+        notify(self._manager, "STOPPING=1")
+
+
+def serve(app: FastAPI, service: Service, listening: socket.socket, manager: str | None) -> None:
+    """Answer requests on the socket until a signal; returns when what ran has ended or the drain is over."""
+    settings = service.settings
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+        proxy_headers=False,
+    )
+    DrainingServer(config, service, manager).run(sockets=[listening])
+    log.info("ended", extra={"pid": os.getpid()})

@@ -1,0 +1,131 @@
+"""POST /v1/audio/speech: text in, sound out while it is made, in OpenAI's schema."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import Field, StringConstraints
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_stream
+from voice_api.errors import VoiceApiError
+from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
+from voice_api.http.models import check_speaker
+from voice_api.http.service import Service, too_late, while_wanted
+from voice_api.http.worker import Ticket
+
+OPENAI_VOICES = frozenset(
+    {
+        "alloy",
+        "ash",
+        "ballad",
+        "cedar",
+        "coral",
+        "echo",
+        "fable",
+        "marin",
+        "nova",
+        "onyx",
+        "sage",
+        "shimmer",
+        "verse",
+    }
+)
+"""Voices that OpenAI's examples carry; they mean the speaker's own choice."""
+
+ENDED = b""
+
+
+class NamedVoice(StrictBody):
+    """OpenAI's other way to name a voice."""
+
+    id: str
+
+
+class SpeechRequest(StrictBody):
+    """The body; `mp3` is OpenAI's default and comes in one piece, the others while they are made."""
+
+    model: str
+    input: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    voice: str | NamedVoice | None = None
+    response_format: AudioFormat = "mp3"
+    speed: Annotated[float, Field(ge=0.25, le=4.0)] = 1.0
+    stream_format: Literal["audio"] = "audio"
+
+    @property
+    def voice_id(self) -> str | None:
+        return self.voice.id if isinstance(self.voice, NamedVoice) else self.voice
+
+
+def speech_routes(service: Service) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/v1/audio/speech")
+    async def speech(request: Request) -> Response:
+        service.model.refuse_if_full()
+        wish = read_json(SpeechRequest, await service.uploads.body(request, MAX_JSON_BYTES))
+        check_speaker(service.engines, wish.model)
+        check_length(service, wish.input, "input")
+        chunks = spoken_chunks(service, wish, checked_voice(service, wish.voice_id))
+        first = await while_wanted(request, service.settings.request_seconds, anext(chunks, ENDED))
+        return StreamingResponse(_from(first, chunks), media_type=MEDIA_TYPES[wish.response_format])
+
+    return router
+
+
+def check_length(service: Service, text: str, param: str) -> None:
+    most = service.settings.max_text_characters
+    if len(text) > most:
+        message = f"{param} is longer than {most} characters"
+        raise VoiceApiError("text_too_long", message, "send it in shorter pieces", param=param)
+
+
+def checked_voice(service: Service, voice: str | None) -> str | None:
+    """The voice's id, None for the speaker's own choice; VoiceApiError 400 for one it does not have."""
+    if not voice or voice in OPENAI_VOICES:
+        return None
+    voices = [known.id for known in service.engines.speaker.voices()]
+    if voice not in voices:
+        some = ", ".join(voices[:12])
+        message = f"there is no voice {voice[:64]!r} here"
+        raise VoiceApiError("voice_not_found", message, f"use one of: {some} ...", param="voice")
+    return voice
+
+
+async def spoken_chunks(
+    service: Service, wish: SpeechRequest, voice: str | None
+) -> AsyncGenerator[bytes, None]:
+    """The file piece by piece; the model's thread never waits for whoever reads it.
+
+    What is made and not yet read is bounded by the length of the text.
+    """
+    loop = asyncio.get_running_loop()
+    made: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def speak(ticket: Ticket) -> None:
+        pieces = service.spoken(wish.input, voice, wish.speed, ticket)
+        for chunk in encode_stream(pieces, service.engines.speaker.sample_rate, wish.response_format):
+            if chunk:
+                loop.call_soon_threadsafe(made.put_nowait, chunk)
+
+    speaking = asyncio.ensure_future(service.model.run(speak))
+    speaking.add_done_callback(lambda _: made.put_nowait(ENDED))
+    deadline = loop.time() + service.settings.request_seconds
+    try:
+        while chunk := await asyncio.wait_for(made.get(), deadline - loop.time()):
+            yield chunk
+        await speaking
+    except TimeoutError:
+        raise too_late(service.settings.request_seconds) from None
+    finally:
+        speaking.cancel()
+
+
+async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first
+        async for chunk in rest:
+            yield chunk

@@ -1,0 +1,204 @@
+"""Every setting of voice-api, and the only reader of the environment: file < KVX_VOICE_* < flags."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from math import isfinite
+from pathlib import Path
+from typing import TypeAlias
+
+from voice_api.errors import VoiceApiError
+
+PREFIX = "KVX_VOICE_"
+SWITCH = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+
+Value: TypeAlias = str | int | float | bool
+
+
+class SettingsError(VoiceApiError):
+    """A setting that cannot be used; the program ends with exit code 2."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__("bad_settings", message, fix, 500)
+
+
+def _number(default: float, least: float, most: float, help_text: str) -> float:
+    return field(default=default, metadata={"least": least, "most": most, "help": help_text})
+
+
+def _count(default: int, least: int, most: int, help_text: str) -> int:
+    return field(default=default, metadata={"least": least, "most": most, "help": help_text})
+
+
+def _text(default: str, help_text: str, choices: tuple[str, ...] = ()) -> str:
+    return field(default=default, metadata={"help": help_text, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The names are the keys of the settings file, KVX_VOICE_<NAME>, and --name with dashes."""
+
+    host: str = _text("127.0.0.1", "address to serve on")
+    port: int = _count(8484, 0, 65535, "port to serve on; 0 takes a free one")
+    metrics_host: str = _text("127.0.0.1", "address of the figures (/metrics)")
+    metrics_port: int = _count(9090, 0, 65535, "port of the figures; 0 turns them off")
+    model: str = _text("embedded", "name or folder of the speech model")
+    models_folder: str = _text("", "where `model add` keeps models; empty is the user's data folder")
+    threads: int = _count(0, 0, 256, "threads for the model; 0 follows the machine's or container's share")
+    voice: str = _text("", "voice of spoken replies; empty is the speaker's own choice")
+    kubeconfig: str = _text(
+        "", "kubeconfig of the cluster; empty looks in the usual places, none is the demo cluster"
+    )
+    context: str = _text("", "context in the kubeconfig; empty is its current one")
+    max_body_bytes: int = _count(25_000_000, 1_000, 1_000_000_000, "largest request body")
+    max_audio_seconds: float = _number(600, 1, 86_400, "longest sound that is listened to")
+    min_sample_rate: int = _count(4_000, 1_000, 192_000, "lowest sample rate that is read")
+    max_sample_rate: int = _count(192_000, 8_000, 768_000, "highest sample rate that is read")
+    max_channels: int = _count(8, 1, 64, "most channels that are mixed to one")
+    max_text_characters: int = _count(4_096, 1, 100_000, "longest text that is spoken or interpreted")
+    max_waiting: int = _count(8, 0, 1_000, "requests that may wait for the model; more get 429")
+    max_uploads: int = _count(16, 1, 1_000, "request bodies read at the same time; more get 429")
+    max_connections: int = _count(256, 1, 10_000, "open connections; more get 503")
+    request_seconds: float = _number(120, 0.05, 3_600, "deadline of a request after its body arrived")
+    upload_seconds: float = _number(30, 0.05, 3_600, "deadline for a request body to arrive")
+    drain_seconds: float = _number(10, 0, 600, "time running requests get to end after SIGTERM")
+    memory_limit_bytes: int = _count(0, 0, 1 << 50, "memory this process may use; 0 follows the container")
+    memory_headroom_bytes: int = _count(48_000_000, 0, 1 << 50, "memory that must be left to be ready")
+    log_format: str = _text("auto", "auto is text on a terminal, else json", ("auto", "json", "text"))
+    log_level: str = _text(
+        "info", "least important line that is logged", ("debug", "info", "warning", "error")
+    )
+    log_transcripts: bool = field(default=False, metadata={"help": "log what was heard, said and typed"})
+
+
+NAMES = tuple(item.name for item in fields(Settings))
+
+
+def load_settings(
+    file: Path | None, flags: Mapping[str, Value], environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Settings from the three sources, later ones winning; SettingsError names source and key."""
+    environment = os.environ if environment is None else environment
+    chosen_file = file or _file_from(environment)
+    values: dict[str, Value] = {}
+    if chosen_file is not None:
+        values |= _checked(_read(chosen_file), str(chosen_file))
+    values |= _checked(_from_environment(environment), f"environment ({PREFIX}*)")
+    values |= _checked(flags, "command line")
+    return Settings(**values)  # type: ignore[arg-type]  # _checked gave each its type
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the environment says besides settings of our own.
+
+    notify_socket     where a service manager wants to hear READY=1, None without one
+    kubeconfig_files  KUBECONFIG, as kubectl takes it
+    home              the user's home folder, None for a process without one
+    models_folder     where models are kept unless a setting says otherwise
+    """
+
+    notify_socket: str | None
+    kubeconfig_files: str
+    home: Path | None
+    models_folder: Path
+
+
+def surroundings(environment: Mapping[str, str] | None = None) -> Surroundings:
+    environment = os.environ if environment is None else environment
+    home = Path(environment["HOME"]) if environment.get("HOME") else None
+    data = Path(environment.get("XDG_DATA_HOME") or (home or Path("/var/lib")) / ".local" / "share")
+    return Surroundings(
+        notify_socket=environment.get("NOTIFY_SOCKET") or None,
+        kubeconfig_files=environment.get("KUBECONFIG", ""),
+        home=home,
+        models_folder=data / "kvx" / "models",
+    )
+
+
+def _file_from(environment: Mapping[str, str]) -> Path | None:
+    named = environment.get(f"{PREFIX}SETTINGS")
+    return Path(named) if named else None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Value]:
+    skipped = f"{PREFIX}SETTINGS"
+    return {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name != skipped
+    }
+
+
+def _read(file: Path) -> Mapping[str, Value]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"there is no settings file {file}", "name an existing TOML file") from None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}", "make it readable") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}", "correct the file") from None
+
+
+def _checked(values: Mapping[str, Value], source: str) -> dict[str, Value]:
+    return {name: _value(name, value, source) for name, value in values.items()}
+
+
+def _value(name: str, value: Value, source: str) -> Value:
+    item = next((item for item in fields(Settings) if item.name == name), None)
+    if item is None:
+        near = difflib.get_close_matches(name, NAMES, 1)
+        fix = f"did you mean {near[0]}?" if near else f"use one of: {', '.join(NAMES)}"
+        raise SettingsError(f"unknown setting {name} in {source}", fix)
+    kind = type(item.default)
+    try:
+        typed = _typed(value, kind)
+    except ValueError:
+        raise SettingsError(f"{name} in {source} is {value!r}", f"give {_KINDS[kind]}") from None
+    _within(name, typed, item.metadata, source)
+    return typed
+
+
+_KINDS: Mapping[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def _typed(value: object, kind: type) -> Value:
+    """A value as the field's type, also from text as the environment gives it; else ValueError."""
+    if isinstance(value, str):
+        return _switch(value) if kind is bool else kind(value)
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is kind and isinstance(value, bool | int):
+        return value
+    raise ValueError(value)
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in SWITCH:
+        raise ValueError(text)
+    return SWITCH[text.lower()]
+
+
+def _within(name: str, value: Value, metadata: Mapping[str, object], source: str) -> None:
+    choices = metadata.get("choices")
+    if isinstance(choices, tuple) and choices and value not in choices:
+        raise SettingsError(f"{name} in {source} is {value!r}", f"use one of: {', '.join(choices)}")
+    least, most = metadata.get("least"), metadata.get("most")
+    if not (
+        isinstance(value, int | float) and isinstance(least, int | float) and isinstance(most, int | float)
+    ):
+        return
+    if not (isfinite(value) and least <= value <= most):
+        raise SettingsError(f"{name} in {source} is {value}", f"give a value from {least} to {most}")

@@ -1,0 +1,5 @@
+"""The version of voice-api, as it was installed."""
+
+from importlib.metadata import version
+
+VERSION = version("kvx-voice-api")
