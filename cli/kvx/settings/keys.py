@@ -1,0 +1,107 @@
+"""The keys of kvx.toml, derived from the settings: type, bounds, variable and flag of each."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from math import isfinite
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, get_args, get_origin, get_type_hints
+
+from kvx.settings import HetznerSettings, Says, Secret, Settings, VoiceSettings
+
+TABLES: Mapping[str, type] = {"": Settings, "voice": VoiceSettings, "hetzner": HetznerSettings}
+SWITCH = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+KIND_WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting: its name with the table in front, its type without None, its default."""
+
+    name: str
+    kind: type
+    default: object
+    says: Says
+
+    @property
+    def variable(self) -> str:
+        return self.says.variable or f"KVX_{self.name.replace('.', '_').upper()}"
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name.rpartition('.')[2].replace('_', '-')}"
+
+    @property
+    def expected(self) -> str:
+        """What a right value is, in words that finish `set KEY to ...`."""
+        if self.says.choices:
+            return f"one of {', '.join(self.says.choices)}"
+        kind = KIND_WORDS.get(self.kind, "a text")
+        if self.says.least is None or self.says.most is None:
+            return kind
+        return f"{kind} from {self.says.least:g} to {self.says.most:g}"
+
+    def allows(self, value: object) -> bool:
+        """Whether a value of the right type is within the bounds."""
+        if self.says.choices:
+            return value in self.says.choices
+        if isinstance(value, int | float):
+            least, most = self.says.least, self.says.most
+            return isfinite(value) and (least is None or least <= value) and (most is None or value <= most)
+        return True
+
+
+def _keys_of(table: str, owner: type) -> Iterator[Key]:
+    hints = get_type_hints(owner, include_extras=True)
+    for item in fields(owner):
+        if item.default is not MISSING and get_origin(hints[item.name]) is Annotated:
+            union, says = get_args(hints[item.name])
+            kinds = [kind for kind in get_args(union) if kind is not NoneType] or [union]
+            yield Key(f"{table}.{item.name}" if table else item.name, kinds[0], item.default, says)
+
+
+KEYS: Mapping[str, Key] = {key.name: key for table, owner in TABLES.items() for key in _keys_of(table, owner)}
+VARIABLES: Mapping[str, Key] = {key.variable: key for key in KEYS.values()}
+
+
+def convert(key: Key, value: object, base: Path, *, textual: bool) -> object | None:
+    """The value as its key's type, None where it has another; relative paths are seen from `base`.
+
+    `textual` reads text as the environment gives it, where a number is written in letters.
+    """
+    typed = _typed(key.kind, value, textual=textual)
+    if isinstance(typed, Path):
+        return (base / typed.expanduser()).resolve()
+    if key.says.may_be_path and isinstance(typed, str) and ("/" in typed or typed.startswith(("~", "."))):
+        return str((base / Path(typed).expanduser()).resolve())
+    return typed
+
+
+def _typed(kind: type, value: object, *, textual: bool) -> object | None:
+    if textual and isinstance(value, str) and kind in KIND_WORDS:
+        return _from_text(kind, value.strip())
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind is Path:
+        return Path(value) if isinstance(value, str | Path) else None
+    if kind is Secret:
+        return Secret(value) if isinstance(value, str) else None
+    return value if type(value) is kind else None
+
+
+def _from_text(kind: type, text: str) -> object | None:
+    if kind is bool:
+        return SWITCH.get(text.lower())
+    try:
+        return int(text) if kind is int else float(text)
+    except ValueError:
+        return None
