@@ -93,20 +93,12 @@ class CommandCore:
         if not words:
             return self._not_understood("I heard no command.")
         readings = self._grammar.readings(words)
-        whole = len(readings) == 1 and not readings[0].unheard
-        verb = None if whole else self._grammar.wishes_change(" ".join(self._unread(words, readings)))
+        verb = self._grammar.wishes_change(_unread(words, readings))
         if verb:
             return _only_reading(verb)
         if len(readings) != 1:
             return self._not_understood(f"I did not understand: {_quoted(words)}.")
         return readings[0]
-
-    @staticmethod
-    def _unread(words: str, readings: tuple[Reading, ...]) -> list[str]:
-        """The words that no template knows: all of them, or those in the slots to be repaired."""
-        if len(readings) != 1:
-            return [words]
-        return list(readings[0].unheard.values())
 
     def _act(self, reading: Reading) -> _Outcome:
         function = self._functions[reading.intent]
@@ -146,6 +138,13 @@ class CommandCore:
             f"{what} You can say: {listed(examples, 'or')}." if examples else what,
             {"examples": list(examples)},
         )
+
+
+def _unread(words: str, readings: tuple[Reading, ...]) -> str:
+    """The words that no template knows; a single one in a slot is a name, however it sounds."""
+    if len(readings) != 1:
+        return words
+    return " ".join(each for each in readings[0].unheard.values() if " " in each)
 
 
 def _only_reading(verb: str) -> _Outcome:

@@ -95,7 +95,8 @@ def unready_pods(cluster: Cluster, namespace: str | None = None) -> Answer:
     if not pods:
         return Answer(f"There are no pods{place(namespace)}.", data)
     if not troubled:
-        return Answer(f"All {counted(len(pods), 'pods')}{place(namespace)} are ready.", data)
+        all_of = "The only pod" if len(pods) == 1 else f"All {counted(len(pods), 'pods')}"
+        return Answer(f"{all_of}{place(namespace)} {is_or_are(len(pods))} ready.", data)
     head = f"{counted(len(troubled), 'pods')}{place(namespace)} {is_or_are(len(troubled))} not ready"
     which = [_pod_said(pod, namespace) for pod in troubled]
     return Answer(f"{capitalised(head)}: {'; '.join(at_most(which, SPOKEN_ITEMS))}.", data)

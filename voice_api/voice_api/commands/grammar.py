@@ -8,9 +8,12 @@ from typing import Any
 import hassil
 import yaml
 from hassil.models import UnmatchedTextEntity
+from hassil.parser import ParseError
 
 from voice_api.errors import VoiceApiError
 
+# What hassil raises for templates and lists of the wrong shape: it does not check them.
+BROKEN_TEMPLATES = (ParseError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
 ENGLISH = Path(__file__).with_suffix("") / "en.yaml"
 
 
@@ -71,9 +74,9 @@ def load_grammar(paths: Iterable[Path] = (ENGLISH,)) -> Grammar:
     document: dict[str, Any] = {}
     for path in paths:
         try:
-            hassil.merge_dict(document, yaml.safe_load(path.read_text(encoding="utf-8")))
+            hassil.merge_dict(document, _mapping(yaml.safe_load(path.read_text(encoding="utf-8"))))
             grammar = Grammar(document)
-        except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError, AssertionError) as error:
+        except (OSError, yaml.YAMLError, *BROKEN_TEMPLATES) as error:
             raise VoiceApiError(
                 "grammar_invalid",
                 f"The grammar file {path} cannot be used: {error}",
@@ -81,6 +84,12 @@ def load_grammar(paths: Iterable[Path] = (ENGLISH,)) -> Grammar:
                 status=500,
             ) from error
     return grammar
+
+
+def _mapping(content: object) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise TypeError("it holds no mapping")
+    return content
 
 
 def _repairs(reading: Reading) -> tuple[int, int]:

@@ -65,8 +65,9 @@ WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)*")
 def normalise(text: str) -> str:
     """The words of `text`: a to z and 0 to 9, one space between words, at most LIMIT_CHARACTERS.
 
-    Marks are taken off letters, contractions written out and words without meaning dropped. Text in
-    other scripts leaves nothing. Normalising twice changes nothing more. Never raises.
+    Marks are taken off letters, contractions written out and words without meaning dropped. A letter of
+    another script leaves nothing at all: parts of a sentence could mean what nobody said. Normalising
+    twice changes nothing more. Never raises.
     """
     words = [
         plain
@@ -103,9 +104,12 @@ def _digit_word(word: str) -> str:
 
 def _ascii(text: str) -> str:
     apostrophes = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    parts = unicodedata.normalize("NFKD", apostrophes).lower()
-    # A letter of another script breaks the word: dropping it could make a name that nobody said.
-    return "".join(" " if ord(part) > 127 else part for part in parts if not unicodedata.combining(part))
+    parts = [
+        part for part in unicodedata.normalize("NFKD", apostrophes).lower() if not unicodedata.combining(part)
+    ]
+    if any(part.isalpha() and not part.isascii() for part in parts):
+        return ""
+    return "".join(part if part.isascii() else " " for part in parts)
 
 
 def _written_out(word: str) -> list[str]:

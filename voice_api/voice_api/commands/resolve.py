@@ -1,22 +1,23 @@
 """Finds the live name that a spoken name stands for, and asks rather than guesses."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 
 from rapidfuzz.fuzz import ratio
 
 from voice_api.commands.normalise import digits, normalise
 
-# Fitted on recogniser-like pairs: at 0.70 and 0.05 "broad" became a live "prod"; here nothing wrong was
-# taken. A name of which only the beginning was said counts as much as a near match.
+# From a table of recogniser-like pairs: at 0.70 and 0.05 "broad" became a live "prod", here nothing wrong
+# was taken. Whole first words of a name ("checkout" for checkout-service) count as a near match.
 THRESHOLD = 0.75
 MARGIN = 0.08
-BEGINNING_SCORE = 0.9
-BEGINNING_LETTERS = 4
+FIRST_WORDS_SCORE = 0.9
 ASK_ABOUT = 0.5
 CANDIDATES = 3
+ABBREVIATIONS = {"prod": "production", "dev": "development", "stage": "staging"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +33,39 @@ class Unsure:
     candidates: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A name as it sounds: "edge-1", "Edge one" and "edge 1" are the same.
+
+    beginnings  the name's first word, first two words, and so on
+    """
+
+    form: str
+    digits: str
+    beginnings: frozenset[str]
+
+
 def resolve(spoken: str, names: Iterable[str]) -> Resolved | Unsure:
     """The one of `names` that was meant by `spoken`.
 
     Names are compared without separators and with numbers as digits. An exact match wins; else the best
     match, if it reaches THRESHOLD and leads by MARGIN. Digits must be equal: ingest-01 is not ingest-02.
     """
-    said = spoken_form(spoken)
-    by_form: defaultdict[str, list[str]] = defaultdict(list)
-    for name in sorted(set(names)):
-        by_form[spoken_form(name)].append(name)
-    if said in by_form:
-        exact = by_form[said]
-        return Resolved(exact[0]) if len(exact) == 1 else Unsure(spoken, tuple(exact[:CANDIDATES]))
-    ranked = sorted(
-        ((_score(said, form), name) for form, same in by_form.items() for name in same),
-        key=lambda scored: (-scored[0], scored[1]),
-    )
-    return _surely(spoken, ranked)
+    said = _sound(spoken)
+    live = [(name, _sound(name)) for name in sorted(set(names))]
+    for form in (said.form, ABBREVIATIONS.get(said.form)):
+        exact = [name for name, sound in live if sound.form == form]
+        if exact:
+            return Resolved(exact[0]) if len(exact) == 1 else Unsure(spoken, tuple(exact[:CANDIDATES]))
+    ranked = sorted((-_likeness(said, sound), name) for name, sound in live)
+    return _surely(spoken, [(-score, name) for score, name in ranked])
 
 
-def spoken_form(name: str) -> str:
-    """`name` as it sounds, for comparing: "edge-1", "Edge one" and "edge 01" differ only in digits."""
-    return digits(normalise(name)).replace(" ", "")
+@lru_cache(maxsize=8192)
+def _sound(name: str) -> _Sound:
+    words = digits(normalise(name)).split()
+    form = "".join(words)
+    return _Sound(form, "".join(re.findall(r"\d", form)), frozenset(accumulate(words)))
 
 
 def _surely(spoken: str, ranked: list[tuple[float, str]]) -> Resolved | Unsure:
@@ -62,19 +73,14 @@ def _surely(spoken: str, ranked: list[tuple[float, str]]) -> Resolved | Unsure:
         runner_up = ranked[1][0] if len(ranked) > 1 else 0.0
         if ranked[0][0] - runner_up >= MARGIN:
             return Resolved(ranked[0][1])
-    likely = tuple(name for score, name in ranked[:CANDIDATES] if score >= ASK_ABOUT)
-    return Unsure(spoken, likely)
+    return Unsure(spoken, tuple(name for score, name in ranked[:CANDIDATES] if score >= ASK_ABOUT))
 
 
-def _score(said: str, form: str) -> float:
-    likeness = ratio(said, form) / 100
-    if len(said) >= BEGINNING_LETTERS and form.startswith(said):
-        return max(likeness, BEGINNING_SCORE)
-    if _digits_of(said) != _digits_of(form):
+def _likeness(said: _Sound, live: _Sound) -> float:
+    likeness = ratio(said.form, live.form) / 100
+    if said.digits != live.digits:
         # Still worth asking about, never worth taking.
         return min(likeness, THRESHOLD - MARGIN)
+    if said.form in live.beginnings:
+        return max(likeness, FIRST_WORDS_SCORE)
     return likeness
-
-
-def _digits_of(form: str) -> str:
-    return "".join(re.findall(r"\d", form))

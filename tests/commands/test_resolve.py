@@ -1,0 +1,107 @@
+"""A spoken name becomes a live one only when it is sure."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz.distance import Indel
+
+from voice_api.commands.normalise import digits, normalise
+from voice_api.commands.resolve import MARGIN, THRESHOLD, Resolved, Unsure, resolve
+
+LIVE = (
+    *("default", "kube-system", "monitoring", "production", "shop", "staging", "broadcast"),
+    *("ingest-01", "ingest-02", "checkout-service", "web-app", "webapp", "voice-api", "redis"),
+)
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,6}){0,2}", fullmatch=True)
+
+
+@pytest.mark.parametrize(
+    ("spoken", "name"),
+    [
+        ("production", "production"),
+        ("prod", "production"),
+        ("kube system", "kube-system"),
+        ("cube system", "kube-system"),
+        ("voice dash api", "voice-api"),
+        ("voice a p i", "voice-api"),
+        ("read is", "redis"),
+        ("monitor ring", "monitoring"),
+        ("checkout", "checkout-service"),
+        ("ingest zero one", "ingest-01"),
+        ("ingest oh two", "ingest-02"),
+        ("ingest 01", "ingest-01"),
+    ],
+)
+def test_a_sure_name_is_taken(spoken: str, name: str) -> None:
+    assert resolve(spoken, LIVE) == Resolved(name)
+
+
+@pytest.mark.parametrize(
+    ("spoken", "candidates"),
+    [
+        ("ingest", ("ingest-01", "ingest-02")),
+        ("ingest three", ("ingest-01", "ingest-02")),
+        ("web app", ("web-app", "webapp")),
+        ("off service", ("checkout-service",)),
+        ("boys api", ("voice-api",)),
+        ("broad", ("broadcast",)),
+        ("mars", ()),
+        ("", ()),
+    ],
+)
+def test_an_unsure_name_is_asked_about(spoken: str, candidates: tuple[str, ...]) -> None:
+    assert resolve(spoken, LIVE) == Unsure(spoken, candidates)
+
+
+def test_the_abbreviation_of_a_live_name_is_not_taken_for_another() -> None:
+    assert resolve("prod", ["prod", "production"]) == Resolved("prod")
+    assert isinstance(resolve("broad", ["prod", "broadcast"]), Unsure)
+
+
+@given(st.text("abcdeilnoprstw 012-", min_size=1, max_size=20), st.lists(NAMES, max_size=12))
+def test_nothing_below_the_threshold_or_within_the_margin_is_taken(spoken: str, names: list[str]) -> None:
+    answer = resolve(spoken, names)
+    if isinstance(answer, Unsure):
+        assert len(answer.candidates) <= 3
+        assert set(answer.candidates) <= set(names)
+        return
+    said, taken = _form(spoken), _form(answer.name)
+    assert answer.name in names
+    assert _digits(said) == _digits(taken)
+    if said == taken:
+        assert [name for name in set(names) if _form(name) == taken] == [answer.name]
+    elif not taken.startswith(said):
+        rivals = [
+            _likeness(said, _form(name))
+            for name in set(names) - {answer.name}
+            if _digits(_form(name)) == _digits(said)
+        ]
+        assert _likeness(said, taken) >= THRESHOLD - 1e-9
+        assert max(rivals, default=0.0) <= _likeness(said, taken) - MARGIN + 1e-9
+
+
+@given(st.lists(NAMES, min_size=1, max_size=12), st.data())
+def test_a_name_said_as_it_is_written_is_found(names: list[str], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(names))
+    answer = resolve(name.replace("-", " "), names)
+    same = {each for each in names if _form(each) == _form(name)}
+    assert answer == Resolved(name) if same == {name} else isinstance(answer, Unsure)
+
+
+@given(st.lists(NAMES, max_size=8))
+def test_the_order_of_the_names_does_not_matter(names: list[str]) -> None:
+    assert resolve("voice api one", names) == resolve("voice api one", list(reversed(names)))
+
+
+def _form(name: str) -> str:
+    return digits(normalise(name)).replace(" ", "")
+
+
+def _digits(form: str) -> str:
+    return "".join(re.findall(r"\d", form))
+
+
+def _likeness(one: str, other: str) -> float:
+    return Indel.normalized_similarity(one, other)
