@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -19,8 +22,22 @@ def _root(_: str) -> str | None:
     return None if os.geteuid() == 0 else "only root may do this"
 
 
+def _fixtures(component: str) -> ModuleType:
+    """tests/components/<component>/fixtures.py, by its path: as a package it would shadow the library."""
+    name = f"{component}_component"
+    spec = spec_from_file_location(name, ROOT / "tests" / "components" / component / "fixtures.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_kubernetes = _fixtures("kubernetes")
+api_server = _kubernetes.api_server
+
 # Components that are more than a program on PATH; everything else is looked up there.
-COMPONENTS: dict[str, Callable[[str], str | None]] = {"root": _root}
+COMPONENTS: dict[str, Callable[[str], str | None]] = {"root": _root, "kube-apiserver": _kubernetes.missing}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

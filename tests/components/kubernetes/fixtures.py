@@ -1,4 +1,4 @@
-"""A real Kubernetes API server with its etcd; no kubelets, no controllers. `build` beside this file makes it."""
+"""A real Kubernetes API server with its etcd, made by `build` beside this file; nothing else of a cluster."""
 
 import json
 import shutil
@@ -18,6 +18,22 @@ ADMIN_TOKEN = "admin-token"
 POWERLESS_TOKEN = "powerless-token"
 READY_SECONDS = 60.0
 ATTEMPTS = 3
+AUTHORITY_SETTINGS = """
+[ca]
+default_ca = authority
+[authority]
+database = index.txt
+serial = serial
+new_certs_dir = .
+default_md = sha256
+private_key = client-ca.key
+certificate = client-ca.crt
+policy = anyone
+x509_extensions = extension
+[anyone]
+commonName = supplied
+[extension]
+"""
 
 
 def missing(name: str = "kube-apiserver") -> str | None:
@@ -43,7 +59,13 @@ class ApiServer:
 
     @property
     def authority(self) -> Path:
+        """Vouches for the server."""
         return self.folder / "certs" / "apiserver.crt"
+
+    @property
+    def client_authority(self) -> Path:
+        """Vouches for users who come with a certificate."""
+        return self.folder / "client-ca.crt"
 
     def request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
         """One call as an administrator; AssertionError with the server's words unless it succeeds."""
@@ -76,6 +98,19 @@ class ApiServer:
         path = self.folder / f"{name}.kubeconfig"
         path.write_text(json.dumps(content))  # JSON is YAML
         return path
+
+    def issued(self, subject: str, end: str, extension: str) -> tuple[Path, Path]:
+        """A certificate of the client authority from 2024 until `end` (as 20491231000000Z), and its key."""
+        (self.folder / "index.txt").write_text("")
+        (self.folder / "serial").write_text("01\n")
+        (self.folder / "ca.cnf").write_text(AUTHORITY_SETTINGS + extension + "\n")
+        new_key = ("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{subject}.key")
+        openssl(self.folder, *new_key)
+        wish = ("req", "-new", "-key", f"{subject}.key", "-subj", f"/CN={subject}", "-out", f"{subject}.csr")
+        openssl(self.folder, *wish)
+        sign = ("ca", "-batch", "-config", "ca.cnf", "-in", f"{subject}.csr", "-out", f"{subject}.crt")
+        openssl(self.folder, *sign, "-notext", "-startdate", "20240101000000Z", "-enddate", end)
+        return self.folder / f"{subject}.crt", self.folder / f"{subject}.key"
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ REASONS = {
     "Error": "ended with an error",
     "Completed": "ended",
     "Evicted": "evicted",
-    "Unschedulable": "no node can take it",
+    "Unschedulable": "no node for it",
     "ContainerCreating": "still being created",
     "PodInitializing": "still starting",
     "Terminating": "being deleted",
