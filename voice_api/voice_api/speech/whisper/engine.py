@@ -1,0 +1,88 @@
+"""Speech to text with a Whisper folder, behind the silence gate."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice_api.speech.protocol import SAMPLE_RATE, TranscribeOptions, Transcript
+from voice_api.speech.stopwatch import Stopwatch
+from voice_api.speech.vad import SpeechGate
+from voice_api.speech.whisper.confidence import Statistics
+from voice_api.speech.whisper.errors import ModelFolderError
+from voice_api.speech.whisper.hearing import Hearing, Model
+from voice_api.speech.whisper.layout import read_folder
+from voice_api.speech.whisper.prompts import ONLY_LANGUAGE
+from voice_api.speech.whisper.sessions import GRAPH_ERRORS, Decoder, Encoder
+from voice_api.speech.whisper.transcripts import transcript_of
+from voice_api.speech.whisper.windows import Span
+
+
+def load_whisper(folder: Path, threads: int) -> "Whisper":
+    """A listener that has decoded once; ModelFolderError for every damage of the folder."""
+    found = read_folder(folder)
+    encoder = Encoder(found.graphs.encoder, found.architecture, threads)
+    decoder = Decoder(found.graphs, found.architecture, threads)
+    whisper = Whisper(Model(found, encoder, decoder))
+    whisper.warm_up()
+    return whisper
+
+
+class Whisper:
+    """One loaded model; keeps nothing from one transcription to the next."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._gate = SpeechGate()
+
+    @property
+    def name(self) -> str:
+        return self._model.folder.path.name
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages that may be asked for."""
+        generation = self._model.folder.generation
+        return tuple(sorted(generation.languages)) if generation.multilingual else (ONLY_LANGUAGE,)
+
+    def warm_up(self) -> None:
+        """Decode noise: the first caller does not wait, and a graph that cannot compute is found now."""
+        noise = np.random.default_rng(0).normal(0.0, 0.1, SAMPLE_RATE).astype(np.float32)
+        folder = self._model.folder
+        try:
+            decoding = self._model.decoder.begin(self._model.encode(noise, Stopwatch()))
+            logits = [decoding.feed([folder.generation.start_token]) for _ in range(2)]
+        except GRAPH_ERRORS as error:
+            message = f"the graphs of {folder.path} do not run: {error!s:.160}"
+            raise ModelFolderError(message, "take all files from the same model") from error
+        if not np.isfinite(logits).all() or logits[0].shape[1] != folder.architecture.vocab_size:
+            message = f"{folder.graphs.decoder} computes no usable numbers"
+            raise ModelFolderError(message, "copy encoder and decoder again whole")
+
+    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Transcript:
+        """Hear mono sound of 16 kHz, [samples]; VoiceApiError for a language or task it does not have."""
+        return self.measure(samples, options)[0]
+
+    def measure(
+        self, samples: NDArray[np.float32], options: TranscribeOptions
+    ) -> tuple[Transcript, Statistics]:
+        """Like transcribe, with the statistics that a calibration is fitted to."""
+        self._model.prompter.refuse_unknown(options)
+        sound, hearing = cleaned(samples), Hearing(self._model, options, Stopwatch())
+        with hearing.watch.stage("vad"):
+            speech = self._speech(sound)
+        heard = hearing.windows(sound, speech)
+        language = hearing.language or ONLY_LANGUAGE
+        return transcript_of(heard, sound, language, self._model.folder, hearing.watch)
+
+    def _speech(self, sound: NDArray[np.float32]) -> tuple[Span, ...]:
+        """Where speech is; of what fits in one window only whether there is any."""
+        if sound.size > self._model.folder.features.chunk_samples:
+            return self._gate.speech_spans(sound)
+        return ((0, sound.size),) if self._gate.hears_speech(sound) else ()
+
+
+def cleaned(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sound without the numbers that a broken file may hold: silence for NaN, full scale at most."""
+    finite = np.nan_to_num(samples.astype(np.float32, copy=False), nan=0.0, posinf=1.0, neginf=-1.0)
+    return np.clip(finite, -1.0, 1.0)

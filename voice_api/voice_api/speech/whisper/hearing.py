@@ -1,0 +1,127 @@
+"""One transcription under way: its windows, its language, its options, and nothing of anybody else's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice_api.speech.protocol import SAMPLE_RATE, TranscribeOptions
+from voice_api.speech.stopwatch import Stopwatch
+from voice_api.speech.whisper.decode import Chooser, Decoded, decode
+from voice_api.speech.whisper.features import log_mel
+from voice_api.speech.whisper.layout import ModelFolder
+from voice_api.speech.whisper.prompts import ONLY_LANGUAGE, Prompter
+from voice_api.speech.whisper.rules import TokenRules
+from voice_api.speech.whisper.sessions import Decoder, Encoder, Hidden
+from voice_api.speech.whisper.tokens import first_timestamp
+from voice_api.speech.whisper.transcripts import Heard, worth_keeping
+from voice_api.speech.whisper.windows import Piece, Span, cut_at_silences, overlaps, pieces_of
+
+MARGIN_SECONDS = 0.3
+"""Silence after an utterance where the encoder takes any length: the last word needs to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A folder with its graphs loaded."""
+
+    folder: ModelFolder
+    encoder: Encoder
+    decoder: Decoder
+
+    @property
+    def prompter(self) -> Prompter:
+        return Prompter(self.folder.vocabulary, self.folder.generation)
+
+    def encode(self, sound: NDArray[np.float32], watch: Stopwatch) -> Hidden:
+        """Hidden states of at most one chunk of sound."""
+        with watch.stage("features"):
+            features = log_mel(sound, self.folder.features, self._frames(sound.size))
+        with watch.stage("encode"):
+            return self.encoder.run(features)
+
+    def _frames(self, samples: int) -> int:
+        """A whole chunk, unless the encoder takes less; even, because it halves them."""
+        settings = self.folder.features
+        if not self.encoder.any_length:
+            return settings.chunk_frames
+        wanted = samples + round(MARGIN_SECONDS * SAMPLE_RATE)
+        return min(settings.chunk_frames, -(-wanted // (2 * settings.hop_length)) * 2)
+
+
+@dataclass(slots=True)
+class Hearing:
+    """Hears one sound; language is the one asked for, or the one detected in its first window."""
+
+    model: Model
+    options: TranscribeOptions
+    watch: Stopwatch
+    language: str | None = None
+    random: np.random.Generator = field(default_factory=np.random.default_rng)
+
+    def __post_init__(self) -> None:
+        multilingual = self.model.folder.generation.multilingual
+        self.language = self.options.language or (None if multilingual else ONLY_LANGUAGE)
+
+    def windows(self, sound: NDArray[np.float32], speech: Sequence[Span]) -> list[Heard]:
+        """Every window that holds speech, one after the other.
+
+        Models that tell the time say themselves where the next window begins; else cuts lie in silence.
+        """
+        longest = self.model.folder.features.chunk_samples
+        timed = self._timed(sound.size > longest)
+        ends = {} if timed else dict(cut_at_silences(sound.size, speech, longest))
+        heard: list[Heard] = []
+        position = 0
+        while position < sound.size:
+            end = ends.get(position, min(sound.size, position + longest))
+            consumed = end - position
+            if overlaps(speech, (position, end)):
+                window, seconds = self._window(sound[position:end], position / SAMPLE_RATE, timed)
+                heard += [window] if window else []
+                consumed = min(consumed, round(seconds * SAMPLE_RATE))
+            position += consumed
+        return heard
+
+    def _timed(self, long: bool) -> bool:
+        knows_time = self.model.folder.generation.no_timestamps_token is not None
+        return knows_time and (long or self.options.timestamps)
+
+    def _window(
+        self, sound: NDArray[np.float32], start_seconds: float, timed: bool
+    ) -> tuple[Heard | None, float]:
+        """What one window holds, and how many of its seconds are done with."""
+        seconds = sound.size / SAMPLE_RATE
+        hidden = self.model.encode(sound, self.watch)
+        with self.watch.stage("decode"):
+            decoded = self._decode(hidden, timed)
+        if not worth_keeping(decoded):
+            return None, seconds
+        pieces, done = self._pieces(decoded, seconds, timed)
+        return Heard(start_seconds, decoded, pieces), done
+
+    def _decode(self, hidden: Hidden, timed: bool) -> Decoded:
+        self.language = self.language or self._detect_language(hidden)
+        prompter = self.model.prompter
+        return decode(
+            self.model.decoder.begin(hidden),
+            prompter.prompt(self.options, self.language, timed),
+            TokenRules(self.model.folder.generation, timed),
+            Chooser(self.options.temperature, self.random),
+            prompter.no_speech_token,
+        )
+
+    def _detect_language(self, hidden: Hidden) -> str:
+        """The likeliest language token after the start token."""
+        generation = self.model.folder.generation
+        logits = self.model.decoder.begin(hidden).feed([generation.start_token])[-1]
+        return max(generation.languages, key=lambda code: float(logits[generation.languages[code]]))
+
+    def _pieces(self, decoded: Decoded, seconds: float, timed: bool) -> tuple[tuple[Piece, ...], float]:
+        folder = self.model.folder
+        first = first_timestamp(folder.generation)
+        if not timed or first is None:
+            return (Piece(0.0, seconds, decoded.tokens),), seconds
+        step_seconds = folder.features.chunk_seconds / folder.architecture.max_source_positions
+        return pieces_of(decoded.tokens, first, step_seconds, seconds)

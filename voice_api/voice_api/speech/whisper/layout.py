@@ -1,0 +1,116 @@
+"""Where a Hugging Face Whisper folder keeps its files, in both usual layouts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from voice_api.speech.whisper.confidence import Calibration, read_calibration
+from voice_api.speech.whisper.config import (
+    Architecture,
+    Generation,
+    read_architecture,
+    read_features,
+    read_generation,
+)
+from voice_api.speech.whisper.errors import ModelFolderError
+from voice_api.speech.whisper.features import FeatureSettings
+from voice_api.speech.whisper.tokens import Vocabulary, read_vocabulary
+
+SUFFIXES_FOR_CPU = ("_int8", "_quantized", "_uint8", "", "_q4", "_bnb4", "_q4f16", "_fp16")
+"""What is taken first where a folder holds several: int8 is fastest here, half precision slowest."""
+
+GIT_LFS_POINTER = b"version https://git-lfs"
+FETCH_GRAPHS = "copy encoder_model*.onnx and decoder_model_merged*.onnx into the folder or its onnx/"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFiles:
+    """The graphs to load; later_decoder is None where one merged decoder does both parts."""
+
+    encoder: Path
+    decoder: Path
+    later_decoder: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """Everything a folder says, read and found to agree with itself; graphs not yet loaded."""
+
+    path: Path
+    graphs: GraphFiles
+    architecture: Architecture
+    features: FeatureSettings
+    generation: Generation
+    vocabulary: Vocabulary
+    calibration: Calibration | None
+
+
+def read_folder(path: Path) -> ModelFolder:
+    """Read and check everything in a folder but the graphs' insides; raises ModelFolderError."""
+    if not path.is_dir():
+        what = "is not a folder" if path.exists() else "does not exist"
+        raise ModelFolderError(f"the model folder {path} {what}", "give the path of a Whisper ONNX folder")
+    architecture = read_architecture(path)
+    features = read_features(path, architecture)
+    vocabulary = read_vocabulary(path / "tokenizer.json", architecture.vocab_size)
+    generation = read_generation(path, vocabulary.ids, architecture)
+    vocabulary.require(generation.start_token, generation.end_token)
+    return ModelFolder(
+        path=path,
+        graphs=find_graphs(path),
+        architecture=architecture,
+        features=features,
+        generation=generation,
+        vocabulary=vocabulary,
+        calibration=read_calibration(path / "confidence.json"),
+    )
+
+
+def find_graphs(path: Path) -> GraphFiles:
+    """The best graphs for a CPU: by suffix, and a merged decoder before a split one."""
+    places = [place for place in (path / "onnx", path) if place.is_dir()]
+    for place in places:
+        encoder = _first_file(place, "encoder_model")
+        decoders = _decoders(place)
+        if encoder is not None and decoders is not None:
+            files = GraphFiles(encoder, *decoders)
+            for file in (files.encoder, files.decoder, files.later_decoder):
+                _refuse_pointer(file)
+            return files
+    raise ModelFolderError(f"{path} holds no {_missing(places)}", FETCH_GRAPHS)
+
+
+def _first_file(place: Path, name: str) -> Path | None:
+    files = (place / f"{name}{suffix}.onnx" for suffix in SUFFIXES_FOR_CPU)
+    return next((file for file in files if file.is_file()), None)
+
+
+def _decoders(place: Path) -> tuple[Path, Path | None] | None:
+    for suffix in SUFFIXES_FOR_CPU:
+        merged = place / f"decoder_model_merged{suffix}.onnx"
+        first = place / f"decoder_model{suffix}.onnx"
+        later = place / f"decoder_with_past_model{suffix}.onnx"
+        if merged.is_file():
+            return merged, None
+        if first.is_file() and later.is_file():
+            return first, later
+    return None
+
+
+def _missing(places: list[Path]) -> str:
+    if not any(_first_file(place, "encoder_model") for place in places):
+        return "encoder_model.onnx, neither in onnx/ nor in the root"
+    if any(_first_file(place, "decoder_model") for place in places):
+        return "decoder_with_past_model.onnx beside its decoder_model.onnx"
+    return "decoder_model_merged.onnx beside its encoder"
+
+
+def _refuse_pointer(file: Path | None) -> None:
+    if file is None:
+        return
+    try:
+        with file.open("rb") as stream:
+            opening = stream.read(len(GIT_LFS_POINTER))
+    except OSError as error:
+        raise ModelFolderError(f"{file} cannot be read: {error.strerror}", "make it readable") from error
+    if opening == GIT_LFS_POINTER:
+        raise ModelFolderError(f"{file} is a Git LFS pointer, not a graph", "run: git lfs pull")

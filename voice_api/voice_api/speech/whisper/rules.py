@@ -1,0 +1,71 @@
+"""Which tokens may come next: suppression, and the grammar of timestamps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice_api.speech.whisper.config import Generation
+from voice_api.speech.whisper.tokens import first_timestamp
+
+FORBIDDEN = -np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """The rules of one decoding, applied to the logits of each position."""
+
+    generation: Generation
+    timestamps: bool
+
+    def apply(self, logits: NDArray[np.float32], tokens: Sequence[int]) -> NDArray[np.float32]:
+        """The logits [vocabulary] after `tokens` (without the prompt), forbidden ones at -inf."""
+        allowed = logits.copy()
+        if not tokens:
+            allowed[list(self.generation.suppressed_first)] = FORBIDDEN
+        allowed[list(self.generation.suppressed)] = FORBIDDEN
+        first = first_timestamp(self.generation)
+        if self.timestamps and first is not None:
+            self._keep_time(allowed, tokens, first)
+        return allowed
+
+    def _keep_time(self, allowed: NDArray[np.float32], tokens: Sequence[int], first: int) -> None:
+        """Timestamps begin the text, come in pairs, never go back, and win when they are likelier."""
+        allowed[first - 1] = FORBIDDEN
+        self._pair(allowed, tokens, first)
+        allowed[first : earliest_next(tokens, first)] = FORBIDDEN
+        if not tokens:
+            allowed[:first] = FORBIDDEN
+            latest = self.generation.max_initial_timestamp_index
+            if latest is not None:
+                allowed[first + latest + 1 :] = FORBIDDEN
+        if _likelier_than_any_word(allowed, first):
+            allowed[:first] = FORBIDDEN
+
+    def _pair(self, allowed: NDArray[np.float32], tokens: Sequence[int], first: int) -> None:
+        if not tokens or tokens[-1] < first:
+            return
+        if len(tokens) < 2 or tokens[-2] >= first:
+            allowed[first:] = FORBIDDEN
+        else:
+            allowed[: self.generation.end_token] = FORBIDDEN
+
+
+def earliest_next(tokens: Sequence[int], first: int) -> int:
+    """The first timestamp token that does not go back; a closed stretch may not be empty."""
+    moments = [token for token in tokens if token >= first]
+    if not moments:
+        return first
+    closing = tokens[-1] >= first and len(tokens) >= 2 and tokens[-2] < first
+    return moments[-1] if closing else moments[-1] + 1
+
+
+def _likelier_than_any_word(allowed: NDArray[np.float32], first: int) -> bool:
+    """Whether all timestamps together are likelier than the likeliest other token."""
+    moments = allowed[first:]
+    largest = moments.max(initial=FORBIDDEN)
+    if largest == FORBIDDEN:
+        return False
+    together = largest + np.log(np.exp(moments - largest).sum())
+    return bool(together > allowed[:first].max(initial=FORBIDDEN))
