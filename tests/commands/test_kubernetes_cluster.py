@@ -6,9 +6,11 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -23,6 +25,7 @@ from voice_api.errors import VoiceApiError
 pytestmark = pytest.mark.needs("kube-apiserver", "etcd", "openssl")
 
 Object = dict[str, object]
+GONE = b"HTTP/1.1 410 Gone\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 READY = {"type": "Ready", "status": "True"}
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
 
@@ -215,7 +218,7 @@ def test_a_server_whose_certificate_has_expired_is_told(filled: ApiServer, tmp_p
     certificate, key = filled.issued("server", "20240301000000Z", extension)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    with answering(b"", context) as port:
+    with answering(b"", tls=context) as port:
         path = altered(filled, tmp_path, "server", f"https://127.0.0.1:{port}")
         path = altered(filled, tmp_path, "certificate-authority", str(filled.client_authority), path)
         error = failure(cluster_from_kubeconfig([path]))
@@ -283,14 +286,62 @@ def test_what_is_not_a_kubernetes_answer_is_told(
 
 
 def test_pages_without_end_stop_at_the_deadline(filled: ApiServer, tmp_path: Path) -> None:
-    page = json.dumps({"items": [], "metadata": {"continue": "again"}}).encode()
-    answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page)
-    with answering(answer) as port:
+    with answering(page("a", "again")) as port:
         path = altered(filled, tmp_path, "server", f"http://127.0.0.1:{port}")
         started = time.monotonic()
         error = failure(cluster_from_kubeconfig([path], patience=Patience(list_seconds=0.5)))
         assert time.monotonic() - started < 2
     assert error.code == "cluster_unreachable"
+
+
+def test_a_list_that_the_server_forgot_is_begun_once_more(filled: ApiServer, tmp_path: Path) -> None:
+    with answering(page("a", "next"), GONE, page("b", "next"), page("c")) as port:
+        path = altered(filled, tmp_path, "server", f"http://127.0.0.1:{port}")
+        assert cluster_from_kubeconfig([path]).namespaces() == (Namespace("b"), Namespace("c"))
+
+
+def test_a_list_that_the_server_forgets_again_is_given_up(filled: ApiServer, tmp_path: Path) -> None:
+    with answering(page("a", "next"), GONE, page("b", "next"), GONE) as port:
+        path = altered(filled, tmp_path, "server", f"http://127.0.0.1:{port}")
+        assert failure(cluster_from_kubeconfig([path])).code == "cluster_failed"
+
+
+def test_a_login_program_that_never_ends_is_told_within_its_time(filled: ApiServer) -> None:
+    started = time.monotonic()
+    with pytest.raises(VoiceApiError) as caught:
+        cluster_from_kubeconfig([login_by(filled, "sleep 3")], patience=Patience(login_seconds=0.3))
+    assert time.monotonic() - started < 2
+    assert caught.value.code == "cluster_login_too_slow"
+
+
+def test_a_login_program_gives_the_token(filled: ApiServer) -> None:
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "admin-token"},
+    }
+    cluster = cluster_from_kubeconfig([login_by(filled, f"echo '{json.dumps(credential)}'")])
+    assert len(cluster.nodes()) == 2
+
+
+def login_by(server: ApiServer, script: str) -> Path:
+    """A kubeconfig whose user logs in with a shell script."""
+    version = "client.authentication.k8s.io/v1"
+    program = {"apiVersion": version, "command": "sh", "args": ["-c", script], "interactiveMode": "Never"}
+    return server.kubeconfig({"exec": program}, name="login")
+
+
+def test_a_pod_asks_as_its_service_account(
+    filled: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = urlsplit(filled.url)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(address.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
+    (tmp_path / "ca.crt").write_bytes(filled.authority.read_bytes())
+    (tmp_path / "token").write_text("admin-token")
+    cluster = choose_cluster(ClusterChoice(service_account=tmp_path))
+    assert cluster.description.name == "this cluster"
+    assert len(cluster.nodes()) == 2
 
 
 def test_the_kubeconfig_is_never_written_to(filled: ApiServer) -> None:
@@ -301,12 +352,12 @@ def test_the_kubeconfig_is_never_written_to(filled: ApiServer) -> None:
 
 
 @contextmanager
-def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """A server that says `answer` to each connection, whatever it is asked; yields its port."""
+def answering(*answers: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """A server that says the next of `answers` to each connection, in the end always the last; its port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(0.1)
         ended = Event()
-        thread = Thread(target=_answer, args=(listening, answer, tls, ended))
+        thread = Thread(target=_answer, args=(listening, answers, tls, ended))
         thread.start()
         try:
             yield listening.getsockname()[1]
@@ -315,7 +366,10 @@ def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]
             thread.join(timeout=10)
 
 
-def _answer(listening: socket.socket, answer: bytes, tls: ssl.SSLContext | None, ended: Event) -> None:
+def _answer(
+    listening: socket.socket, answers: tuple[bytes, ...], tls: ssl.SSLContext | None, ended: Event
+) -> None:
+    following = chain(answers, repeat(answers[-1]))
     while not ended.is_set():
         # The other side may hang up, or break off the handshake: that is what is tried here.
         with suppress(OSError):
@@ -323,7 +377,16 @@ def _answer(listening: socket.socket, answer: bytes, tls: ssl.SSLContext | None,
             plain.settimeout(5)
             with tls.wrap_socket(plain, server_side=True) if tls else plain as connection:
                 connection.recv(65_536)
-                connection.sendall(answer)
+                connection.sendall(next(following))
+
+
+def page(name: str, following: str = "") -> bytes:
+    """The answer with a list of one namespace, and where the list goes on."""
+    content = json.dumps({"items": [{"metadata": {"name": name}}], "metadata": {"continue": following}})
+    return b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (
+        len(content),
+        content.encode(),
+    )
 
 
 def altered(server: ApiServer, folder: Path, key: str, value: str, source: Path | None = None) -> Path:

@@ -46,7 +46,7 @@ def choose_cluster(choice: ClusterChoice) -> Cluster:
     if (choice.service_account / "token").is_file():
         from voice_api.cluster.kubernetes import cluster_from_service_account  # noqa: PLC0415
 
-        return cluster_from_service_account()
+        return cluster_from_service_account(choice.service_account)
     return DemoCluster()
 
 

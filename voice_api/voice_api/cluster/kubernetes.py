@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,8 +11,11 @@ import yaml
 from kubernetes import config
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException
+from kubernetes.config.incluster_config import InClusterConfigLoader
 
 from voice_api.cluster.connection import Connection, Item, Patience
+from voice_api.cluster.deadline import within
+from voice_api.cluster.failures import Failures
 from voice_api.cluster.protocol import ClusterDescription, Deployment, Namespace, Node, Pod
 from voice_api.errors import VoiceApiError
 
@@ -19,7 +23,6 @@ DEFAULT_PATIENCE = Patience()
 # The client's readers carry no types.
 _contexts: Callable[..., Any] = config.list_kube_config_contexts
 _load_kubeconfig: Callable[..., None] = config.load_kube_config
-_load_service_account: Callable[..., None] = config.load_incluster_config
 # What the client's reader raises for files of the wrong shape: it does not check them.
 BROKEN_KUBECONFIG = (
     ConfigException,
@@ -74,8 +77,11 @@ def cluster_from_kubeconfig(
     configuration = Configuration()
     try:
         name = context or str(_contexts(joined)[1]["name"])
-        _load_kubeconfig(joined, name, client_configuration=configuration, persist_config=False)
+        load = partial(_load_kubeconfig, joined, name, configuration, persist_config=False)
+        within(patience.login_seconds, load)
         return KubernetesCluster(Connection(name, configuration, patience))
+    except TimeoutError as error:
+        raise Failures(joined, "", None).login_too_slow(patience.login_seconds) from error
     except BROKEN_KUBECONFIG as error:
         raise VoiceApiError(
             "kubeconfig_invalid",
@@ -85,15 +91,16 @@ def cluster_from_kubeconfig(
         ) from error
 
 
-def cluster_from_service_account(patience: Patience = DEFAULT_PATIENCE) -> KubernetesCluster:
-    """The cluster in which this process is a pod, as its service account; does not connect yet."""
+def cluster_from_service_account(folder: Path, patience: Patience = DEFAULT_PATIENCE) -> KubernetesCluster:
+    """The cluster in which this process is a pod, with the token in `folder`; does not connect yet."""
     configuration = Configuration()
+    token, authority = str(folder / "token"), str(folder / "ca.crt")
     try:
-        _load_service_account(client_configuration=configuration)
+        InClusterConfigLoader(token, authority).load_and_set(configuration)  # type: ignore[no-untyped-call]
     except (ConfigException, OSError) as error:
         raise VoiceApiError(
             "service_account_invalid",
-            f"The pod's service account cannot be used: {error}",
+            f"The pod's service account cannot be used: {_first_line(error)}.",
             "Mount the service account token, or name a kubeconfig.",
             status=500,
         ) from error

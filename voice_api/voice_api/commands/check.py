@@ -15,7 +15,7 @@ from voice_api.errors import VoiceApiError
 
 # A template stands for thousands of sentences: as many are made, and evenly as many of them are tried.
 SENTENCES_MADE = 20_000
-SENTENCES_TRIED = 150
+SENTENCES_TRIED = 100
 ANY_NAME = hassil.TextSlotList.from_strings(["some name"])
 
 
