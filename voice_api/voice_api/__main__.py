@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="voice-api",
         description="Hears commands for a Kubernetes cluster, answers them, and speaks.",
-        epilog=f"Every setting can also stand in the file of --settings, or in the environment as {PREFIX}NAME.",
+        epilog=f"A setting can also stand in the file of --settings, or in the environment as {PREFIX}NAME.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="answer requests until SIGTERM")

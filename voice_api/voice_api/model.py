@@ -1,10 +1,12 @@
 """Speech models by name: the embedded one, those that were added, and any folder."""
 
 import errno
+import os
 import re
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +14,16 @@ import numpy as np
 
 from voice_api.errors import VoiceApiError
 from voice_api.speech.protocol import SAMPLE_RATE, Listener, TranscribeOptions
+from voice_api.speech.runtime import available_threads
 from voice_api.speech.whisper.engine import load_whisper
+from voice_api.speech.whisper.layout import read_folder
 
 EMBEDDED = "embedded"
-EMBEDDED_FOLDER = Path(__file__).parent / "models" / "embedded"
+EMBEDDED_FOLDER = Path(__file__).parent / "models" / EMBEDDED
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+ADDING = ".adding-"
+ABANDONED_SECONDS = 3_600
+"""Age after which a copy that never became a model was left by a killed process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +49,9 @@ def model_folder(name_or_folder: str, models_folder: Path) -> Path:
     """Where the model is; VoiceApiError when there is neither such a name nor such a folder."""
     if name_or_folder == EMBEDDED:
         return EMBEDDED_FOLDER
-    kept = models_folder / name_or_folder
-    for folder in (kept, Path(name_or_folder).expanduser()):
-        if folder.is_dir():
+    kept = [models_folder / name_or_folder] if NAME.fullmatch(name_or_folder) else []
+    for folder in (*kept, Path(name_or_folder).expanduser()):
+        if name_or_folder and folder.is_dir():
             return folder
     raise VoiceApiError(
         "model_missing",
@@ -55,8 +62,11 @@ def model_folder(name_or_folder: str, models_folder: Path) -> Path:
 
 
 def load_model(name_or_folder: str, models_folder: Path, threads: int) -> Listener:
-    """The model, ready to listen; VoiceApiError for a missing or damaged folder."""
-    return load_whisper(model_folder(name_or_folder, models_folder), threads)
+    """The model, ready to listen; 0 threads follow the machine's or container's share.
+
+    VoiceApiError for a missing or damaged folder.
+    """
+    return load_whisper(model_folder(name_or_folder, models_folder), threads or available_threads())
 
 
 def kept_models(models_folder: Path) -> tuple[Kept, ...]:
@@ -67,7 +77,7 @@ def kept_models(models_folder: Path) -> tuple[Kept, ...]:
 
 
 def check_model(name_or_folder: str, models_folder: Path, threads: int = 0) -> Checked:
-    """Load the model and let it listen to three seconds of quiet noise; VoiceApiError if it cannot."""
+    """Load the model and let it listen to three seconds of sound; VoiceApiError if it cannot."""
     started = time.perf_counter()
     listener = load_model(name_or_folder, models_folder, threads)
     loaded = time.perf_counter()
@@ -78,21 +88,72 @@ def check_model(name_or_folder: str, models_folder: Path, threads: int = 0) -> C
     return Checked(listener.name, folder, loaded - started, ended - loaded)
 
 
-def add_model(folder: Path, name: str | None, models_folder: Path) -> Kept:
-    """Check the folder, then copy it under a name; nothing is left behind when that fails."""
+def add_model(
+    folder: Path,
+    name: str | None,
+    models_folder: Path,
+    copy: Callable[[Path, Path], object] = shutil.copyfile,
+) -> Kept:
+    """Copy a model's files under a name, check the copy, and only then make it visible.
+
+    A rename is all that makes it visible: whoever is killed before leaves nothing that has a name.
+    """
     chosen = name or folder.resolve().name
     target = models_folder / chosen
     _check_name(chosen, target)
-    check_model(str(folder), models_folder)
+    files = _files_of(folder)
     try:
         models_folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".adding-", dir=models_folder) as fresh:
+        _sweep(models_folder)
+        with tempfile.TemporaryDirectory(
+            prefix=ADDING, dir=models_folder, ignore_cleanup_errors=True
+        ) as fresh:
             copied = Path(fresh) / chosen
-            shutil.copytree(folder, copied)
+            _copy(files, folder, copied, copy)
+            check_model(str(copied), models_folder)
             copied.rename(target)
-    except (OSError, shutil.Error) as error:
-        raise _not_copied(models_folder, error) from None
+            _flush(models_folder)
+    except OSError as error:
+        raise _not_copied(models_folder, error) from error
     return Kept(chosen, target, _size(target))
+
+
+def _files_of(folder: Path) -> tuple[Path, ...]:
+    """What a model is loaded from, relative to its folder: its JSON files, graphs and their data."""
+    graphs = read_folder(folder).graphs
+    loaded = [graph for graph in (graphs.encoder, graphs.decoder, graphs.later_decoder) if graph is not None]
+    beside = [path for graph in loaded for path in graph.parent.glob(f"{graph.name}_data*")]
+    return tuple(path.relative_to(folder) for path in (*folder.glob("*.json"), *loaded, *beside))
+
+
+def _copy(files: tuple[Path, ...], source: Path, target: Path, copy: Callable[[Path, Path], object]) -> None:
+    for file in files:
+        place = target / file
+        place.parent.mkdir(parents=True, exist_ok=True)
+        copy(source / file, place)
+        _flush(place)
+    for folder in {(target / file).parent for file in files}:
+        _flush(folder)
+
+
+def _flush(path: Path) -> None:
+    """Have a file or folder on disk, so that a power cut after the rename finds it whole."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(models_folder: Path) -> None:
+    """Remove copies that a killed process left."""
+    for left in _abandoned(models_folder):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _abandoned(models_folder: Path) -> Iterator[Path]:
+    oldest = time.time() - ABANDONED_SECONDS
+    return (path for path in models_folder.glob(f"{ADDING}*") if path.stat().st_mtime < oldest)
 
 
 def _check_name(name: str, target: Path) -> None:
@@ -104,8 +165,8 @@ def _check_name(name: str, target: Path) -> None:
         raise VoiceApiError("name_taken", f"there is already a model {name}", fix, 409)
 
 
-def _not_copied(models_folder: Path, error: Exception) -> VoiceApiError:
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+def _not_copied(models_folder: Path, error: OSError) -> VoiceApiError:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     reason = "the disk is full" if full else str(error)
     fix = "make room" if full else "make the folder writable, or name another with --models-folder"
     return VoiceApiError(

@@ -34,7 +34,7 @@ class SettingsError(VoiceApiError):
 
 
 def _number(default: float, least: float, most: float, help_text: str) -> float:
-    return field(default=default, metadata={"least": least, "most": most, "help": help_text})
+    return field(default=float(default), metadata={"least": least, "most": most, "help": help_text})
 
 
 def _count(default: int, least: int, most: int, help_text: str) -> int:

@@ -94,17 +94,17 @@ class Worker:
     def _check_room(self) -> None:
         if self._stopped:
             raise _stopping()
-        if self._running_since is None and not self._waiting:
+        taken = len(self._waiting) + (self._running_since is not None)
+        if taken <= self._max_waiting:
             return
-        if len(self._waiting) >= max(1, self._max_waiting) or self._max_waiting == 0:
-            seconds = min(LONGEST_RETRY_SECONDS, ceil(self._usual_seconds * (len(self._waiting) + 1)))
-            raise VoiceApiError(
-                "queue_full",
-                f"{len(self._waiting)} requests are already waiting",
-                f"try again in {max(1, seconds)} seconds",
-                429,
-                retry_after_seconds=max(1, seconds),
-            )
+        seconds = max(1, min(LONGEST_RETRY_SECONDS, ceil(self._usual_seconds * taken)))
+        raise VoiceApiError(
+            "queue_full",
+            f"{taken} requests are already running or waiting",
+            f"try again in {seconds} seconds",
+            429,
+            retry_after_seconds=seconds,
+        )
 
     def _drop(self, job: _Job) -> None:
         job.ticket.give_up()

@@ -1,0 +1,298 @@
+"""The voice-api program as a process: start, serve, drain, and what it says when it cannot."""
+
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+WAIT_SECONDS = 30
+ALONE = ("--metrics-port", "0", "--kubeconfig", "none")
+
+
+def fails(*flags: str, environment: dict[str, str] | None = None) -> tuple[int, list[str]]:
+    """Exit code and stderr of a start that cannot work."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "voice_api", *flags],
+        capture_output=True,
+        text=True,
+        timeout=WAIT_SECONDS,
+        check=False,
+        env=os.environ | (environment or {}),
+    )
+    return ended.returncode, ended.stderr.splitlines()
+
+
+def test_it_says_ready_to_the_service_manager_only_when_it_answers(begin: Any, tmp_path: Path) -> None:
+    with manager_socket(str(tmp_path / "notify")) as manager:
+        program = begin(environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        assert manager.recv(100) == b"READY=1"
+        with httpx.Client(base_url=program.url, timeout=2) as client:
+            assert client.get("/ready").status_code == 200
+            assert client.get("/health").json()["pid"] == program.process.pid
+        program.process.terminate()
+        assert manager.recv(100) == b"STOPPING=1"
+        assert program.process.wait(WAIT_SECONDS) == 0
+
+
+def test_it_finds_a_service_manager_on_an_abstract_socket(begin: Any) -> None:
+    name = f"voice-api-test-{os.getpid()}"
+    with manager_socket(f"\0{name}") as manager:
+        program = begin(environment={"NOTIFY_SOCKET": f"@{name}"})
+        assert manager.recv(100) == b"READY=1"
+        program.process.terminate()
+        assert program.process.wait(WAIT_SECONDS) == 0
+
+
+def test_every_line_of_its_log_is_json_and_carries_the_request_id(
+    begin: Any, recording: Callable[..., bytes]
+) -> None:
+    program = begin()
+    broken = bytearray(recording("how many pods are running", "MP3", "MPEG_LAYER_III"))
+    broken[900:1000] = bytes(100)
+    with httpx.Client(base_url=program.url, timeout=WAIT_SECONDS) as client:
+        client.post("/v1/commands", json={"text": "list secret words"}, headers={"x-request-id": "mine-1"})
+        client.post("/v1/commands", content=bytes(broken), headers={"content-type": "audio/mpeg"})
+        client.get("/nowhere")
+    program.process.terminate()
+    assert program.process.wait(WAIT_SECONDS) == 0
+    lines = program.lines()
+    mine = [line for line in lines if line["request_id"] == "mine-1"]
+    assert [(line["message"], line["route"], line["status"]) for line in mine] == [
+        ("request", "/v1/commands", 200)
+    ]
+    assert all({"time", "level", "logger", "message", "request_id"} <= line.keys() for line in lines)
+    assert "secret words" not in program.log.read_text()
+
+
+def test_words_are_logged_only_where_the_setting_says_so(begin: Any, recording: Callable[..., bytes]) -> None:
+    program = begin("--log-transcripts", "yes")
+    with httpx.Client(base_url=program.url, timeout=WAIT_SECONDS) as client:
+        client.post("/v1/commands", content=recording(), headers={"content-type": "audio/wav"})
+    heard = [line["words"] for line in program.lines() if line["message"] == "heard"]
+    assert heard == ["how many pods are running"]
+
+
+def test_the_figures_are_on_a_port_of_their_own(begin: Any) -> None:
+    program = begin()
+    with httpx.Client(timeout=WAIT_SECONDS) as client:
+        client.get(f"{program.url}/health")
+        answer = client.get(program.metrics_url)
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert 'kvx_voice_requests_total{route="/health",status="200"} 1.0' in answer.text
+        assert "kvx_voice_model_info{" in answer.text
+        assert client.get(program.metrics_url.replace("/metrics", "/other")).status_code == 404
+        assert client.get(f"{program.url}/metrics").status_code == 404
+
+
+def test_on_sigterm_it_ends_what_runs_and_then_itself(begin: Any) -> None:
+    program = begin()
+    with httpx.Client(base_url=program.url, timeout=WAIT_SECONDS) as client:
+        client.get("/ready")
+        with slow_command(program) as connection:
+            program.process.terminate()
+            time.sleep(0.5)
+            assert program.process.poll() is None
+            connection.sendall(b'namespaces"}')
+            answer = connection.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"voice.command" in answer
+    assert program.process.wait(WAIT_SECONDS) == 0
+
+
+def test_what_does_not_end_within_the_drain_is_cut_off(begin: Any) -> None:
+    program = begin("--drain-seconds", "1")
+    with httpx.Client(base_url=program.url, timeout=WAIT_SECONDS) as client:
+        client.get("/ready")
+    with slow_command(program):
+        asked = time.monotonic()
+        program.process.terminate()
+        assert program.process.wait(WAIT_SECONDS) == 0
+    assert time.monotonic() - asked < 5
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(begin: Any, second: signal.Signals) -> None:
+    program = begin()
+    with httpx.Client(base_url=program.url, timeout=WAIT_SECONDS) as client:
+        client.get("/ready")
+    with slow_command(program):
+        program.process.terminate()
+        time.sleep(0.3)
+        asked = time.monotonic()
+        program.process.send_signal(second)
+        assert program.process.wait(WAIT_SECONDS) == 128 + second
+    assert time.monotonic() - asked < 2
+
+
+def test_a_second_process_on_the_same_socket_takes_over_without_a_refused_request(begin: Any) -> None:
+    first = begin()
+    statuses: list[int] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            statuses.append(httpx.get(f"{first.url}/health", timeout=WAIT_SECONDS).status_code)
+
+    with httpx.Client(base_url=first.url, timeout=WAIT_SECONDS) as client:
+        client.get("/ready")
+    asking = threading.Thread(target=ask)
+    asking.start()
+    second = subprocess.Popen(
+        [sys.executable, "-m", "voice_api", "serve", "--fd", str(first.socket.fileno()), *ALONE],
+        pass_fds=(first.socket.fileno(),),
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert second.stderr is not None
+        while b'"serving"' not in second.stderr.readline():
+            assert second.poll() is None
+        first.process.terminate()
+        assert first.process.wait(WAIT_SECONDS) == 0
+        pid = httpx.get(f"{first.url}/health", timeout=WAIT_SECONDS).json()["pid"]
+    finally:
+        stop.set()
+        asking.join()
+        second.kill()
+        second.communicate()
+    assert pid == second.pid
+    assert set(statuses) == {200}
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "says"),
+    [
+        (("serve", "--port", "none"), {}, "port in command line is 'none'"),
+        (("serve", "--settings", "/nowhere.toml"), {}, "no settings file /nowhere.toml"),
+        (("serve",), {"KVX_VOICE_PROT": "1"}, "unknown setting prot"),
+        (("model", "list", "--threads", "many"), {}, "threads in command line is 'many'"),
+    ],
+)
+def test_wrong_settings_end_with_two_lines_and_exit_code_2(
+    flags: tuple[str, ...], environment: dict[str, str], says: str
+) -> None:
+    code, lines = fails(*flags, environment=environment)
+    assert code == 2
+    assert len(lines) == 2
+    assert says in lines[0]
+    assert lines[1].startswith("fix: ")
+
+
+def test_an_unknown_flag_is_wrong_usage() -> None:
+    assert fails("serve", "--prot", "1")[0] == 2
+    assert fails("sing")[0] == 2
+
+
+def test_what_is_missing_or_damaged_ends_with_two_lines_and_exit_code_3(tmp_path: Path) -> None:
+    free = ("--port", "0", *ALONE)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    kubeconfig = ("--kubeconfig", str(tmp_path / "none-here"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for flags, says in (
+            ((*free, "--model", "nobody"), "nobody"),
+            ((*free, "--model", str(empty)), "empty"),
+            ((*free, "--port", port), f"port {port} on 127.0.0.1 is taken"),
+            ((*free, "--metrics-port", port), f"port {port} on 127.0.0.1 is taken"),
+            ((*free, "--host", "192.0.2.1"), "192.0.2.1"),
+            ((*free, "--fd", "77"), "descriptor 77"),
+            ((*free, "--fd", "0"), "descriptor 0"),
+            ((*free, *kubeconfig), "none-here"),
+        ):
+            code, lines = fails("serve", *flags)
+            lines = [line for line in lines if not line.startswith("{")]
+            assert (code, len(lines)) == (3, 2), lines
+            assert says in lines[0]
+            assert lines[1].startswith("fix: ")
+
+
+def test_on_a_terminal_the_log_is_readable(tmp_path: Path) -> None:
+    parent, child = os.openpty()
+    try:
+        with subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "voice_api",
+                "serve",
+                "--port",
+                "0",
+                "--metrics-port",
+                "0",
+                "--kubeconfig",
+                "none",
+            ],
+            stderr=child,
+        ) as process:
+            seen = b""
+            deadline = time.monotonic() + WAIT_SECONDS
+            while b"serving" not in seen and time.monotonic() < deadline:
+                if select.select([parent], [], [], 0.5)[0]:
+                    seen += os.read(parent, 4_096)
+            process.terminate()
+    finally:
+        os.close(parent)
+        os.close(child)
+    assert process.returncode == 0
+    assert re.search(r"\d\d:\d\d:\d\d info +serving host=127.0.0.1 port=\d+", seen.decode())
+
+
+def test_help_names_every_setting_and_needs_nothing_heavy() -> None:
+    script = (
+        "import sys; from voice_api.__main__ import main\n"
+        "try: main(['serve', '--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit(', '.join({'numpy', 'fastapi', 'onnxruntime', 'uvicorn'} & set(sys.modules)) or 0)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "--max-audio-seconds" in ended.stdout
+
+
+def test_models_are_added_checked_and_listed(tmp_path: Path, embedded_folder: Path) -> None:
+    kept = ("--models-folder", str(tmp_path / "models"))
+
+    def voice_api(*flags: str) -> str:
+        command = [sys.executable, "-m", "voice_api", "model", *flags, *kept]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    voice_api("add", str(embedded_folder), "--name", "mine")
+    assert (tmp_path / "models" / "mine" / "config.json").is_file()
+    assert voice_api("check", "mine").startswith("")
+    assert [line.split("\t")[0] for line in voice_api("list").splitlines()] == ["embedded", "mine"]
+    code, lines = fails("model", "add", str(embedded_folder), "--name", "mine", *kept)
+    assert (code, len(lines)) == (3, 2)
+    (tmp_path / "models" / "mine" / "config.json").write_text("{")
+    code, lines = fails("model", "check", "mine", *kept)
+    assert (code, len(lines)) == (3, 2)
+
+
+def manager_socket(address: str) -> socket.socket:
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(address)
+    manager.settimeout(WAIT_SECONDS)
+    return manager
+
+
+def slow_command(program: Any) -> socket.socket:
+    """A connection with a request that has begun and whose last bytes are still to come."""
+    connection = socket.create_connection(program.socket.getsockname(), WAIT_SECONDS)
+    body = b'{"text":"how many namespaces"}'
+    head = ["POST /v1/commands HTTP/1.1", "Host: x", "Content-Type: application/json"]
+    text = "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""])
+    connection.sendall(text.encode() + body[:-12])
+    time.sleep(0.2)
+    return connection
