@@ -1,5 +1,6 @@
 """The one expected failure of kvx, and the exit codes it ends with."""
 
+import errno
 from enum import IntEnum
 
 
@@ -23,3 +24,17 @@ class KvxError(Exception):
         self.message = message
         self.fix = fix
         self.exit_code = exit_code
+
+
+def from_os_error(error: OSError) -> KvxError:
+    """What the operating system refused, as an expected failure; decided by its error number."""
+    place = f": {error.filename}" if error.filename else ""
+    folder = f" {error.filename}" if error.filename else ""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return KvxError(f"the disk is full{place}", "free some space (see df -h), then run the command again")
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        fix = f"ls -ld{folder}; or choose a folder of your own with --folder"
+        return KvxError(f"permission denied{place}", fix)
+    if error.errno == errno.EROFS:
+        return KvxError(f"the file system is read-only{place}", "choose another folder with --folder")
+    return KvxError(f"{error.strerror or error}{place}", "mend that, then run the command again")

@@ -21,7 +21,7 @@ class WriteFile:
 
     @property
     def command(self) -> tuple[str, ...]:
-        return ("install", "-m", f"{self.mode:o}", "/dev/stdin", str(self.path))
+        return ("install", "-D", "-m", f"{self.mode:o}", "/dev/stdin", str(self.path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ KVX_ARROWS = {
     "phases": {"deployment", "errors", "plan"},
     "targets": {"deployment", "errors", "phases", "plan"},
     "drivers": {"errors", "plan", "world"},
-    "execute": {"deployment", "drivers", "errors", "journal", "lock", "plan", "report", "world"},
+    "stop": set(),
+    "perform": {"errors", "journal", "lock", "plan", "report", "stop", "world"},
+    "execute": {"deployment", "journal", "lock", "perform", "plan", "report", "stop", "world"},
     "supervisor": set(),
     "commands": {
         "deployment",

@@ -1,0 +1,35 @@
+"""The flags that several commands share, and the settings they lead to."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kvx.deployment import Deployment
+from kvx.settings.load import Loaded, load
+from kvx.targets import target_names
+
+if TYPE_CHECKING:
+    TargetName = str
+else:
+    TargetName = StrEnum("TargetName", {name: name for name in target_names()})
+
+Folder = Annotated[
+    Path | None, typer.Option("--folder", help="Where kvx.toml and .kvx/ live.", show_default="this folder")
+]
+Target = Annotated[
+    TargetName | None, typer.Option("--target", "-t", help="What is deployed to.", show_default="local")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
+
+
+def deployment_of(loaded: Loaded) -> Deployment:
+    """The deployment that the settings mean."""
+    return Deployment(loaded.settings.target, loaded.settings)
+
+
+def deployment_from(folder: Path | None, target: str | None = None) -> Deployment:
+    """The deployment of a command that has no flags but these two."""
+    return deployment_of(load({"folder": folder, "target": target}))

@@ -1,0 +1,49 @@
+"""The plan as a letter: each step in words, then as a command that can be pasted into a shell."""
+
+from collections.abc import Iterator, Sequence
+from shlex import quote
+from textwrap import indent
+
+from kvx.plan import Phase, Plan, Step, WriteFile, command_line
+
+
+def letter(plan: Plan) -> str:
+    """What `kvx deploy --dry-run` prints."""
+    count = len(plan.phases)
+    phases = "one phase" if count == 1 else f"{count} phases"
+    head = f"kvx deploys the target {plan.target} in {phases}. Nothing has been done yet."
+    paragraphs = [head, *_phases(plan.phases)]
+    if plan.undo:
+        paragraphs.append("To take it away again, kvx cleanup will:\n" + _steps(plan.undo, 1))
+    return "\n\n".join(paragraphs)
+
+
+def as_data(step: Step) -> dict[str, object]:
+    """A step as the JSON of a plan shows it."""
+    return {"kind": type(step).__name__, "words": step.words, "command": list(step.command)}
+
+
+def _phases(phases: Sequence[Phase]) -> Iterator[str]:
+    number = 1
+    for phase in phases:
+        head = f"Phase {phase.name}: {phase.summary}"
+        if phase.arrives:
+            yield f"{head}\n  This phase is not in this version. It brings {phase.arrives}."
+        else:
+            yield f"{head}\n{_steps(phase.steps, number)}"
+        number += len(phase.steps)
+
+
+def _steps(steps: Sequence[Step], first: int) -> str:
+    return "\n".join(
+        f"  {number}. {step.words}\n{indent(_pasted(step), ' ' * 7)}"
+        for number, step in enumerate(steps, first)
+    )
+
+
+def _pasted(step: Step) -> str:
+    """The command line, with what it reads from its standard input; indented lines paste as well."""
+    if not isinstance(step, WriteFile):
+        return command_line(step)
+    lines = (f"  {quote(line)}" for line in step.content.splitlines())
+    return " \\\n".join(("printf '%s\\n'", *lines)) + f" |\n  {command_line(step)}"

@@ -1,0 +1,23 @@
+"""Phases that a later version brings: in the plan already, so that what needs them is refused in words."""
+
+from collections.abc import Callable
+
+from kvx.deployment import Deployment
+from kvx.plan import Phase
+
+LATER = {
+    "provision": ("make the machines", "servers, network and firewall at Hetzner, made by Terraform"),
+    "configure": ("put Kubernetes on the machines", "k3s on the machines, configured by Ansible"),
+    "images": ("build the images", "images for arm64 and amd64, built with buildx and pushed by digest"),
+    "manifests": ("apply the manifests", "the voice API on Kubernetes, rendered by Kustomize and applied"),
+}
+
+
+def later(name: str) -> Callable[[Deployment], Phase]:
+    """The phase function of a phase that has no steps yet."""
+    summary, arrives = LATER[name]
+
+    def phase(_deployment: Deployment) -> Phase:
+        return Phase(name, summary, arrives=arrives)
+
+    return phase
