@@ -122,6 +122,12 @@ def test_repetition_costs_no_time(text: str) -> None:
     assert sum(reply.timings_ms.values()) < 250
 
 
+def test_the_end_of_a_long_text_is_not_left_out_in_silence() -> None:
+    reply = DEMO.answer("how many pods are there" + " " * 600 + "in mars")
+    assert reply.status == "NEEDS_CLARIFICATION"
+    assert reply.reply.startswith("That is too long for a command.")
+
+
 def test_template_syntax_in_the_text_is_only_text() -> None:
     assert DEMO.answer("how many {kind} are <exist> [in] (production)").status == "NEEDS_CLARIFICATION"
 

@@ -344,13 +344,6 @@ def test_a_pod_asks_as_its_service_account(
     assert len(cluster.nodes()) == 2
 
 
-def test_the_kubeconfig_is_never_written_to(filled: ApiServer) -> None:
-    path = filled.kubeconfig()
-    before = (path.read_bytes(), path.stat().st_mtime_ns)
-    choose_cluster(ClusterChoice(kubeconfig=str(path))).namespaces()
-    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
-
-
 @contextmanager
 def answering(*answers: bytes, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """A server that says the next of `answers` to each connection, in the end always the last; its port."""

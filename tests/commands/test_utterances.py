@@ -67,6 +67,7 @@ UNDERSTOOD = [
     ("how many pods in chop", "count", PODS | SHOP),
     ("how many pods in the fault", "count", PODS | {"namespace": "default"}),
     ("how many pods are in prod", "count", PODS | PRODUCTION),
+    ("how many pods are in stop", "count", PODS | SHOP),
     ("which pods are on ready", "unready_pods", {}),
     ("list the deploy ments in shop", "list_deployments", SHOP),
     ("how many p\u00f6ds are there", "count", PODS),

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from rapidfuzz.fuzz import ratio
 
-from voice_api.commands.normalise import digits, normalise
+from voice_api.commands.normalise import digits
 
 # From a table of recogniser-like pairs: at 0.70 and 0.05 "broad" became a live "prod", here nothing wrong
 # was taken. Whole first words of a name ("checkout" for checkout-service) count as a near match.
@@ -63,7 +63,8 @@ def resolve(spoken: str, names: Iterable[str]) -> Resolved | Unsure:
 
 @lru_cache(maxsize=8192)
 def _sound(name: str) -> _Sound:
-    words = digits(normalise(name)).split()
+    # Not normalised: a namespace may well be called "now" or "id".
+    words = digits(" ".join(re.findall(r"[a-z0-9]+", name.lower()))).split()
     form = "".join(words)
     return _Sound(form, "".join(re.findall(r"\d", form)), frozenset(accumulate(words)))
 
