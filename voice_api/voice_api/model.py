@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
+from numpy.typing import NDArray
 
 from voice_api.errors import VoiceApiError
 from voice_api.speech.protocol import SAMPLE_RATE, Listener, TranscribeOptions
 from voice_api.speech.runtime import available_threads
+from voice_api.speech.speakers.espeak import EspeakSpeaker
 from voice_api.speech.whisper.engine import load_whisper
 from voice_api.speech.whisper.layout import read_folder
 
 EMBEDDED = "embedded"
+SENTENCE = "how many pods are running"
 EMBEDDED_FOLDER = Path(__file__).parent / "models" / EMBEDDED
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 ADDING = ".adding-"
@@ -37,10 +41,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found: the model loads and listens."""
+    """What a check found: the model loads and listens; `heard` is what it made of SENTENCE."""
 
     name: str
     folder: Path
+    heard: str
     load_seconds: float
     listen_seconds: float
 
@@ -77,15 +82,22 @@ def kept_models(models_folder: Path) -> tuple[Kept, ...]:
 
 
 def check_model(name_or_folder: str, models_folder: Path, threads: int = 0) -> Checked:
-    """Load the model and let it listen to three seconds of sound; VoiceApiError if it cannot."""
+    """Load the model and let it listen to a synthesised sentence; VoiceApiError if it cannot."""
+    folder = model_folder(name_or_folder, models_folder)
     started = time.perf_counter()
     listener = load_model(name_or_folder, models_folder, threads)
     loaded = time.perf_counter()
-    noise = np.random.default_rng(0).normal(0, 0.05, 3 * SAMPLE_RATE).astype(np.float32)
-    listener.transcribe(noise, TranscribeOptions())
-    ended = time.perf_counter()
-    folder = model_folder(name_or_folder, models_folder)
-    return Checked(listener.name, folder, loaded - started, ended - loaded)
+    sound = _spoken_sentence()
+    spoken = time.perf_counter()
+    transcript = listener.transcribe(sound, TranscribeOptions())
+    listened = time.perf_counter() - spoken
+    return Checked(listener.name, folder, transcript.text, loaded - started, listened)
+
+
+def _spoken_sentence() -> NDArray[np.float32]:
+    speaker = EspeakSpeaker()
+    sound = np.concatenate(list(speaker.speak(SENTENCE, None, 1.0))) / np.float32(32_768)
+    return np.asarray(soxr.resample(sound, speaker.sample_rate, SAMPLE_RATE), dtype=np.float32)
 
 
 def add_model(
@@ -98,6 +110,7 @@ def add_model(
 
     A rename is all that makes it visible: whoever is killed before leaves nothing that has a name.
     """
+    folder = folder.expanduser()
     chosen = name or folder.resolve().name
     target = models_folder / chosen
     _check_name(chosen, target)
@@ -105,9 +118,7 @@ def add_model(
     try:
         models_folder.mkdir(parents=True, exist_ok=True)
         _sweep(models_folder)
-        with tempfile.TemporaryDirectory(
-            prefix=ADDING, dir=models_folder, ignore_cleanup_errors=True
-        ) as fresh:
+        with tempfile.TemporaryDirectory(prefix=ADDING, dir=models_folder) as fresh:
             copied = Path(fresh) / chosen
             _copy(files, folder, copied, copy)
             check_model(str(copied), models_folder)
