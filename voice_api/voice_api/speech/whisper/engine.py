@@ -32,25 +32,25 @@ class Whisper:
     """One loaded model; keeps nothing from one transcription to the next."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.model = model
         self._gate = SpeechGate()
 
     @property
     def name(self) -> str:
-        return self._model.folder.path.name
+        return self.model.folder.path.name
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Codes of the languages that may be asked for."""
-        generation = self._model.folder.generation
+        generation = self.model.folder.generation
         return tuple(sorted(generation.languages)) if generation.multilingual else (ONLY_LANGUAGE,)
 
     def warm_up(self) -> None:
         """Decode noise: the first caller does not wait, and a graph that cannot compute is found now."""
         noise = np.random.default_rng(0).normal(0.0, 0.1, SAMPLE_RATE).astype(np.float32)
-        folder = self._model.folder
+        folder = self.model.folder
         try:
-            decoding = self._model.decoder.begin(self._model.encode(noise, Stopwatch()))
+            decoding = self.model.decoder.begin(self.model.encode(noise, Stopwatch()))
             logits = [decoding.feed([folder.generation.start_token]) for _ in range(2)]
         except GRAPH_ERRORS as error:
             message = f"the graphs of {folder.path} do not run: {error!s:.160}"
@@ -67,17 +67,17 @@ class Whisper:
         self, samples: NDArray[np.float32], options: TranscribeOptions
     ) -> tuple[Transcript, Statistics]:
         """Like transcribe, with the statistics that a calibration is fitted to."""
-        self._model.prompter.refuse_unknown(options)
-        sound, hearing = cleaned(samples), Hearing(self._model, options, Stopwatch())
+        self.model.prompter.refuse_unknown(options)
+        sound, hearing = cleaned(samples), Hearing(self.model, options, Stopwatch())
         with hearing.watch.stage("vad"):
             speech = self._speech(sound)
         heard = hearing.windows(sound, speech)
         language = hearing.language or ONLY_LANGUAGE
-        return transcript_of(heard, sound, language, self._model.folder, hearing.watch)
+        return transcript_of(heard, sound, language, self.model.folder, hearing.watch)
 
     def _speech(self, sound: NDArray[np.float32]) -> tuple[Span, ...]:
         """Where speech is; of what fits in one window only whether there is any."""
-        if sound.size > self._model.folder.features.chunk_samples:
+        if sound.size > self.model.folder.features.chunk_samples:
             return self._gate.speech_spans(sound)
         return ((0, sound.size),) if self._gate.hears_speech(sound) else ()
 
