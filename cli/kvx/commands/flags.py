@@ -22,6 +22,9 @@ Target = Annotated[
     TargetName | None, typer.Option("--target", "-t", help="What is deployed to.", show_default="local")
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+WaitForLock = Annotated[
+    float, typer.Option("--wait-for-lock", metavar="SECONDS", min=0, help="Wait for another kvx to end.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 
 

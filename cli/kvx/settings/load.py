@@ -58,6 +58,11 @@ def debugging(environ: Mapping[str, str] | None = None) -> bool:
     return bool((os.environ if environ is None else environ).get("KVX_DEBUG"))
 
 
+def dumb_terminal(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the terminal can only print lines."""
+    return (os.environ if environ is None else environ).get("TERM") in {None, "", "dumb"}
+
+
 def _settings(folder: Path, values: Mapping[str, object]) -> Settings:
     tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
     for name, value in values.items():

@@ -1,0 +1,164 @@
+"""kvx doctor: whether this machine has what the plan needs, each lack with its fix."""
+
+import json
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import typer
+
+from kvx.commands.flags import Folder, Json, Target, deployment_from
+from kvx.deployment import Deployment
+from kvx.errors import ExitCode, KvxError
+from kvx.plan import CheckModel, RemoveFolder, StartService, Step
+from kvx.targets import plan_for
+
+SCHEMA = "kvx/doctor/v1"
+SPACE_NEEDED_BYTES = 200_000_000
+# Without the first one the speech model runs, but slowly: dot products of 8-bit numbers.
+FAST_FEATURES = {
+    "aarch64": ("asimddp", "i8mm"),
+    "arm64": ("asimddp", "i8mm"),
+    "x86_64": ("avx2", "avx512_vnni"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at; `missing` stops a deploy, `slow` does not."""
+
+    name: str
+    state: Literal["ok", "slow", "missing"]
+    words: str
+    fix: str = ""
+
+
+def doctor(target: Target = None, folder: Folder = None, *, as_json: Json = False) -> None:
+    """Check what a deploy needs of this machine.
+
+    Each lack comes with its fix; exit code 3 where something needed is missing.
+    """
+    deployment = deployment_from(folder, target)
+    checks = tuple(_checks(deployment))
+    missing = [check for check in checks if check.state == "missing"]
+    if as_json:
+        rows = [
+            {"name": each.name, "state": each.state, "words": each.words, "fix": each.fix} for each in checks
+        ]
+        document = {"schema": SCHEMA, "target": deployment.target, "checks": rows, "missing": len(missing)}
+        print(json.dumps(document, indent=2))
+        sys.stdout.flush()
+        raise typer.Exit(ExitCode.MISSING if missing else ExitCode.DONE)
+    print("\n".join(_lines(checks)))
+    if missing:
+        message = f"{len(missing)} of {len(checks)} checks failed: {', '.join(each.name for each in missing)}"
+        raise KvxError(message, missing[0].fix, ExitCode.MISSING)
+    print(f"Everything that the target {deployment.target} needs is here. Next: kvx deploy")
+
+
+def _lines(checks: Sequence[Check]) -> Iterator[str]:
+    names = max(len(check.name) for check in checks)
+    for check in checks:
+        yield f"{check.state:<8}{check.name:<{names}}  {check.words}"
+        if check.fix:
+            yield f"{'':<8}{'':<{names}}  fix: {check.fix}"
+
+
+def _checks(deployment: Deployment) -> Iterator[Check]:
+    yield Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
+    yield _processor()
+    try:
+        plan = plan_for(deployment)
+    except KvxError as error:
+        if error.exit_code is ExitCode.USAGE:
+            raise
+        yield Check("plan", "missing", error.message, error.fix)
+        return
+    for phase in plan.missing:
+        fix = "kvx doctor --target local"
+        yield Check(phase.name, "missing", f"not in this version; a later one brings {phase.arrives}", fix)
+    for step in (*plan.steps, *plan.undo):
+        yield from _needs(step)
+
+
+def _needs(step: Step) -> Iterator[Check]:
+    """What one step needs of this machine."""
+    match step:
+        case CheckModel():
+            yield _program(step.program[0])
+            yield _model(step)
+        case StartService():
+            yield _program(step.argv[0])
+            yield _port(step)
+        case RemoveFolder():
+            yield from _folder(step)
+
+
+def _program(name: str) -> Check:
+    from kvx.drivers import machine
+
+    path = machine.program(name)
+    if path:
+        return Check("program", "ok", path)
+    return Check(
+        "program", "missing", f"{name} is not there, or may not be run", "./deploy.sh doctor installs it"
+    )
+
+
+def _model(step: CheckModel) -> Check:
+    from kvx import drivers
+    from kvx.world import real_world
+
+    try:
+        drivers.perform(step, real_world())
+    except KvxError as error:
+        return Check("model", "missing", error.message, error.fix)
+    return Check("model", "ok", f"the speech model {step.model} is whole")
+
+
+def _port(step: StartService) -> Check:
+    from kvx import drivers
+    from kvx.drivers import machine
+    from kvx.world import real_world
+
+    if step.port is None:
+        return Check("port", "ok", f"a free one is taken on {step.host}")
+    if drivers.is_done(step, real_world()):
+        return Check("port", "ok", f"{step.host}:{step.port} is in use by this deployment")
+    if machine.port_is_free(step.host, step.port):
+        return Check("port", "ok", f"{step.host}:{step.port} is free")
+    fix = f"choose another one: kvx deploy --port {min(step.port + 1, 65535)}; or leave it out"
+    return Check("port", "missing", f"{step.host}:{step.port} is taken by another program", fix)
+
+
+def _folder(step: RemoveFolder) -> Iterator[Check]:
+    from kvx.drivers import machine
+
+    near = machine.nearest_folder(step.folder)
+    if machine.is_writable(near):
+        yield Check("folder", "ok", f"{near} is writable")
+    else:
+        yield Check(
+            "folder", "missing", f"{near} is not writable", "choose a folder of your own with --folder"
+        )
+    free = machine.free_bytes(near)
+    words = f"{free / 1e9:.1f} GB are free in {near}"
+    if free >= SPACE_NEEDED_BYTES:
+        yield Check("space", "ok", words)
+    else:
+        fix = f"free {SPACE_NEEDED_BYTES / 1e6:.0f} MB there, or choose another --folder"
+        yield Check("space", "missing", words, fix)
+
+
+def _processor() -> Check:
+    from kvx.drivers import machine
+
+    kind = platform.machine()
+    known = FAST_FEATURES.get(kind, ())
+    have = [name for name in known if name in machine.processor_features()]
+    words = f"{kind}, {machine.core_count()} cores, {', '.join(have) or 'no fast integer arithmetic known'}"
+    if known and known[0] not in have:
+        return Check("processor", "slow", words, "the voice API works here; a newer processor answers sooner")
+    return Check("processor", "ok", words)

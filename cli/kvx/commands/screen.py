@@ -1,0 +1,21 @@
+"""Chooses how a run is told: JSON on stdout, live on a terminal, plain lines elsewhere."""
+
+import sys
+
+from kvx.report import JsonLines, Lines, Live, Report
+from kvx.settings.load import dumb_terminal
+
+
+def report_for(schema: str | None) -> Report:
+    """The report of a command; `schema` asks for JSON lines."""
+    if schema:
+        return JsonLines(sys.stdout, schema)
+    if sys.stderr.isatty() and not dumb_terminal():
+        return Live(sys.stderr)
+    return Lines(sys.stderr)
+
+
+def asked(question: str) -> bool:
+    """The answer of the person at the terminal; anything but yes is a no."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

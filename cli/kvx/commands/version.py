@@ -1,0 +1,35 @@
+"""kvx version: which kvx, which voice API, which Python."""
+
+import json
+import platform
+
+from kvx.commands.flags import Json
+
+SCHEMA = "kvx/version/v1"
+
+
+def version(*, as_json: Json = False) -> None:
+    """Print the versions in use."""
+    versions = {
+        "kvx": _installed("kvx"),
+        "voice_api": _installed("kvx-voice-api"),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+    if as_json:
+        print(json.dumps({"schema": SCHEMA, **versions}))
+    else:
+        print(
+            "\n".join(
+                f"{name.replace('_', '-'):<10} {value or 'not installed'}" for name, value in versions.items()
+            )
+        )
+
+
+def _installed(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
