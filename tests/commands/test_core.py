@@ -166,7 +166,8 @@ def test_a_question_back_carries_its_candidates() -> None:
     reply = CommandCore(SmallCluster(names=("team-1", "team-2", "team-3", "team-4"))).answer(
         "how many pods are in team"
     )
-    assert reply.reply == "I am not sure about team. Did you mean one, team-1; two, team-2; or three, team-3?"
+    which = "one, team-1; two, team-2; or three, team-3"
+    assert reply.reply == f"I am not sure about team. Did you mean {which}? Please ask again."
     assert reply.data["argument"] == "namespace"
     assert reply.data["candidates"] == ["team-1", "team-2", "team-3"]
     assert reply.intent is not None
@@ -200,6 +201,14 @@ def test_pods_are_counted_in_plain_words(pods: tuple[Pod, ...], spoken: str) -> 
         ((troubled("db", None, "Pending"),), "One pod is not ready: db in ns, waiting to start."),
         ((troubled("db", "WeirdNewThing<b>"),), "One pod is not ready: db in ns, weird new thing b."),
         ((troubled("db", "!!!"),), "One pod is not ready: db in ns, not ready."),
+        (
+            (troubled("db", "Error"), *(troubled("web", "OOMKilled"),) * 3),
+            "Four pods are not ready: three of web in ns, out of memory; db in ns, ended with an error.",
+        ),
+        (
+            (*(troubled(name, "Evicted") for name in "abcd"), troubled("d", "Evicted")),
+            "Five pods are not ready: two of d in ns, evicted; a in ns, evicted; b in ns, evicted; one more.",
+        ),
         (
             tuple(troubled(name, "Evicted") for name in "abcde"),
             "Five pods are not ready: a in ns, evicted; b in ns, evicted; c in ns, evicted; two more.",

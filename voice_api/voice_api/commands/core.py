@@ -158,7 +158,7 @@ def _only_reading(verb: str) -> _Outcome:
 def _which_kind(reading: Reading) -> _Outcome:
     return _Outcome(
         "NEEDS_CLARIFICATION",
-        f"I can count {listed(KINDS)}. Which of them?",
+        f"I can count {listed(KINDS)}. Please ask again.",
         {"argument": "kind", "heard": reading.unheard["kind"], "candidates": list(KINDS)},
         _intent(reading, reading.slots),
     )
@@ -166,7 +166,8 @@ def _which_kind(reading: Reading) -> _Outcome:
 
 def _which_namespace(reading: Reading, unsure: Unsure, names: list[str]) -> _Outcome:
     if unsure.candidates:
-        question = f"I am not sure about {_quoted(unsure.spoken)}. Did you mean {choice(unsure.candidates)}?"
+        likely = choice(unsure.candidates)
+        question = f"I am not sure about {_quoted(unsure.spoken)}. Did you mean {likely}? Please ask again."
     else:
         question = f"I know no namespace like {_quoted(unsure.spoken)}."
     return _Outcome(

@@ -63,23 +63,7 @@ class Function:
 
 def count(cluster: Cluster, kind: Kind, namespace: str | None = None) -> Answer:
     """Say how many pods, nodes, namespaces or deployments there are."""
-    match kind:
-        case "pods":
-            return _pods_counted(cluster.pods(namespace), namespace)
-        case "nodes":
-            nodes = cluster.nodes()
-            ready = sum(node.ready for node in nodes)
-            return _counted("nodes", len(nodes), None, _whole(namespace) + _ready(ready, len(nodes)))
-        case "namespaces":
-            names = [each.name for each in cluster.namespaces()]
-            spoken = f": {listed(at_most(names, SPOKEN_NAMES))}" if names else ""
-            return _counted(
-                "namespaces", len(names), None, _whole(namespace) + spoken, names=names[:DATA_ITEMS]
-            )
-        case "deployments":
-            found = cluster.deployments(namespace)
-            complete = sum(each.ready >= each.replicas for each in found)
-            return _counted("deployments", len(found), namespace, _ready(complete, len(found)))
+    return _COUNTS[kind](cluster, namespace)
 
 
 def unready_pods(cluster: Cluster, namespace: str | None = None) -> Answer:
@@ -98,8 +82,7 @@ def unready_pods(cluster: Cluster, namespace: str | None = None) -> Answer:
         all_of = "The only pod" if len(pods) == 1 else f"All {counted(len(pods), 'pods')}"
         return Answer(f"{all_of}{place(namespace)} {is_or_are(len(pods))} ready.", data)
     head = f"{counted(len(troubled), 'pods')}{place(namespace)} {is_or_are(len(troubled))} not ready"
-    which = [_pod_said(pod, namespace) for pod in troubled]
-    return Answer(f"{capitalised(head)}: {'; '.join(at_most(which, SPOKEN_ITEMS))}.", data)
+    return Answer(f"{capitalised(head)}: {'; '.join(_pods_said(troubled, namespace))}.", data)
 
 
 def list_deployments(cluster: Cluster, namespace: str | None = None) -> Answer:
@@ -122,7 +105,8 @@ def list_deployments(cluster: Cluster, namespace: str | None = None) -> Answer:
     return Answer(f"{head}: {listed(at_most(names, SPOKEN_NAMES))}.", data)
 
 
-def _pods_counted(pods: tuple[Pod, ...], namespace: str | None) -> Answer:
+def _count_pods(cluster: Cluster, namespace: str | None) -> Answer:
+    pods = cluster.pods(namespace)
     finished = sum(pod.finished for pod in pods)
     troubled = sum(pod.in_trouble for pod in pods)
     parts = [
@@ -130,6 +114,34 @@ def _pods_counted(pods: tuple[Pod, ...], namespace: str | None) -> Answer:
     ]
     detail = f", {listed(parts)}" if parts else _ready(len(pods), len(pods))
     return _counted("pods", len(pods), namespace, detail, not_ready=troubled, finished=finished)
+
+
+def _count_nodes(cluster: Cluster, namespace: str | None) -> Answer:
+    nodes = cluster.nodes()
+    ready = sum(node.ready for node in nodes)
+    return _counted("nodes", len(nodes), None, _whole(namespace) + _ready(ready, len(nodes)))
+
+
+def _count_namespaces(cluster: Cluster, namespace: str | None) -> Answer:
+    names = [each.name for each in cluster.namespaces()]
+    spoken = f": {listed(at_most(names, SPOKEN_NAMES))}" if names else ""
+    return _counted("namespaces", len(names), None, _whole(namespace) + spoken, names=names[:DATA_ITEMS])
+
+
+def _count_deployments(cluster: Cluster, namespace: str | None) -> Answer:
+    found = cluster.deployments(namespace)
+    complete = sum(each.ready >= each.replicas for each in found)
+    return _counted("deployments", len(found), namespace, _ready(complete, len(found)))
+
+
+_COUNTS: Mapping[Kind, Callable[[Cluster, str | None], Answer]] = MappingProxyType(
+    {
+        "pods": _count_pods,
+        "nodes": _count_nodes,
+        "namespaces": _count_namespaces,
+        "deployments": _count_deployments,
+    }
+)
 
 
 def _ready(ready: int, total: int) -> str:
@@ -148,6 +160,14 @@ def _whole(namespace: str | None) -> str:
 def _counted(kind: Kind, total: int, namespace: str | None, detail: str, **more: object) -> Answer:
     sentence = f"There {is_or_are(total)} {counted(total, kind)}{place(namespace)}{detail}."
     return Answer(sentence, {"kind": kind, "namespace": namespace, "count": total, **more})
+
+
+def _pods_said(pods: list[Pod], namespace: str | None) -> list[str]:
+    """What is wrong with pods, said once for those of one workload with one reason."""
+    groups = Counter(_pod_said(pod, namespace) for pod in pods).most_common()
+    said = [text if times == 1 else f"{number(times)} of {text}" for text, times in groups]
+    rest = sum(times for _, times in groups[SPOKEN_ITEMS:])
+    return [*said[:SPOKEN_ITEMS], f"{number(rest)} more"] if rest else said
 
 
 def _pod_said(pod: Pod, namespace: str | None) -> str:
