@@ -100,7 +100,7 @@ def test_odd_texts_are_answered_in_words(running: Any, text: str) -> None:
         ({"json": {}}, "missing_parameter", 400),
         ({"json": {"text": "x", "talk": True}}, "unknown_parameter", 400),
         ({"json": {"text": "x", "response_format": "aac"}}, "unsupported_value", 400),
-        ({"json": {"text": "x", "voice": "nobody"}}, "voice_not_found", 400),
+        ({"json": {"text": "x", "voice": "nobody"}}, "unknown_voice", 400),
         ({"content": b"x"}, "unsupported_media_type", 415),
         ({"content": b"x", "headers": {"content-type": "text/plain"}}, "unsupported_media_type", 415),
         ({"content": b"x", "headers": SOUND}, "unsupported_audio_format", 415),

@@ -106,11 +106,12 @@ def _model_add(parsed: argparse.Namespace) -> None:
 
 def _model_check(parsed: argparse.Namespace) -> None:
     settings = _settings(parsed)
-    from voice_api.model import check_model  # noqa: PLC0415
+    from voice_api.model import SENTENCE, check_model  # noqa: PLC0415
 
     checked = check_model(parsed.model_to_check, _models_folder(settings), settings.threads)
-    seconds = f"loaded in {checked.load_seconds:.2f} s, listened to 3 s in {checked.listen_seconds:.2f} s"
-    sys.stdout.write(f"{checked.name}\t{checked.folder}\t{seconds}\n")
+    sys.stdout.write(f"{checked.name}\t{checked.folder}\n")
+    sys.stdout.write(f"loaded in {checked.load_seconds:.2f} s, listened in {checked.listen_seconds:.2f} s\n")
+    sys.stdout.write(f"said:  {SENTENCE}\nheard: {checked.heard}\n")
 
 
 def _model_list(parsed: argparse.Namespace) -> None:

@@ -10,7 +10,9 @@ from voice_api.commands.core import CommandCore
 from voice_api.errors import VoiceApiError
 from voice_api.http.service import Engines, Service, open_service
 from voice_api.model import load_model
-from voice_api.settings import Settings, Surroundings
+from voice_api.settings import Settings, SettingsError, Surroundings
+from voice_api.speech.protocol import Speaker
+from voice_api.speech.speakers.cache import CachedSpeaker
 from voice_api.speech.speakers.espeak import EspeakSpeaker
 from voice_api.version import VERSION
 
@@ -19,10 +21,11 @@ log = logging.getLogger("voice_api.assemble")
 
 def assemble(settings: Settings, around: Surroundings) -> Service:
     """A service that has listened once; VoiceApiError for everything that keeps it from working."""
+    speaker = _speaker(settings.voice)
     cluster = choose_cluster(_choice(settings, around))
     models_folder = Path(settings.models_folder) if settings.models_folder else around.models_folder
     listener = load_model(settings.model, models_folder, settings.threads)
-    engines = Engines(listener, EspeakSpeaker(), CommandCore(cluster), cluster.description)
+    engines = Engines(listener, speaker, CommandCore(cluster), cluster.description)
     service = open_service(settings, engines)
     prove(service)
     service.figures.model_info.labels(VERSION, listener.name, engines.speaker.name).set(1)
@@ -43,6 +46,15 @@ def prove(service: Service) -> None:
         raise VoiceApiError("model_failed", message, fix, 500) from error
     if service.readiness.obstacle == "no_decode_yet":
         raise VoiceApiError("model_failed", f"the model {name} did not listen to its first sound", fix, 500)
+
+
+def _speaker(voice: str) -> Speaker:
+    speaker = CachedSpeaker(EspeakSpeaker())
+    try:
+        speaker.speak("", voice or None, 1.0)
+    except VoiceApiError as error:
+        raise SettingsError(f"voice is {voice!r}: {error.message}", error.fix) from None
+    return speaker
 
 
 def _choice(settings: Settings, around: Surroundings) -> ClusterChoice:

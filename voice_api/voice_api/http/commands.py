@@ -15,7 +15,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.bodies import is_form, media_type
 from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
 from voice_api.http.service import Heard, Service, while_wanted
-from voice_api.http.speech import check_length, checked_voice
+from voice_api.http.speech import check_length, check_voice
 from voice_api.http.transcriptions import language, required_file, unsupported
 from voice_api.http.worker import Ticket
 from voice_api.settings import SWITCH
@@ -78,8 +78,8 @@ async def _read(service: Service, request: Request) -> Command:
 def _text_command(service: Service, body: bytes) -> Command:
     wish = read_json(CommandRequest, body)
     check_length(service, wish.text, "text")
-    voice = checked_voice(service, wish.voice)
-    return Command(wish.text, None, None, wish.speak, wish.response_format, voice)
+    check_voice(service, wish.voice)
+    return Command(wish.text, None, None, wish.speak, wish.response_format, wish.voice)
 
 
 def _sound_command(service: Service, sound: bytes, texts: dict[str, str]) -> Command:
@@ -89,13 +89,14 @@ def _sound_command(service: Service, sound: bytes, texts: dict[str, str]) -> Com
     speak = texts.get("speak", "false").lower()
     if speak not in SWITCH:
         raise unsupported("speak", speak, ("true", "false"))
+    check_voice(service, texts.get("voice"))
     return Command(
         text=None,
         sound=sound,
         language=language(texts.get("language")),
         speak=SWITCH[speak],
         response_format=_format(texts.get("response_format", "wav")),
-        voice=checked_voice(service, texts.get("voice")),
+        voice=texts.get("voice"),
     )
 
 

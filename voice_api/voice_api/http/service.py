@@ -84,15 +84,12 @@ class Service:
     def spoken(
         self, text: str, voice: str | None, speed: float, ticket: Ticket
     ) -> Iterator[NDArray[np.int16]]:
-        """Speech piece by piece, counted; ends early when nobody waits. For the model's thread."""
-        speaker = self.engines.speaker
-        started = time.perf_counter()
-        for piece in speaker.speak(text, voice or self.settings.voice or None, speed):
-            if ticket.given_up:
-                return
-            self.figures.spoken_seconds.inc(len(piece) / speaker.sample_rate)
-            yield piece
-        self.figures.stages({"speak": (time.perf_counter() - started) * 1000})
+        """Speech piece by piece, counted; ends early when nobody waits. For the model's thread.
+
+        VoiceApiError at once for an unknown voice.
+        """
+        pieces = self.engines.speaker.speak(text, voice or self.settings.voice or None, speed)
+        return self._counted(pieces, ticket)
 
     async def prove(self) -> None:
         """Speak a sentence and listen to it, so that readiness rests on a decode that happened."""
@@ -101,6 +98,15 @@ class Service:
     def close(self) -> None:
         self.model.stop()
         self.acting.stop()
+
+    def _counted(self, pieces: Iterator[NDArray[np.int16]], ticket: Ticket) -> Iterator[NDArray[np.int16]]:
+        started = time.perf_counter()
+        for piece in pieces:
+            if ticket.given_up:
+                return
+            self.figures.spoken_seconds.inc(len(piece) / self.engines.speaker.sample_rate)
+            yield piece
+        self.figures.stages({"speak": (time.perf_counter() - started) * 1000})
 
     def _log_words(self, happened: str, words: str) -> None:
         """Words are private: they are logged only where the setting says so."""

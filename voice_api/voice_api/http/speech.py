@@ -17,25 +17,6 @@ from voice_api.http.models import check_speaker
 from voice_api.http.service import Service, too_late, while_wanted
 from voice_api.http.worker import Ticket
 
-OPENAI_VOICES = frozenset(
-    {
-        "alloy",
-        "ash",
-        "ballad",
-        "cedar",
-        "coral",
-        "echo",
-        "fable",
-        "marin",
-        "nova",
-        "onyx",
-        "sage",
-        "shimmer",
-        "verse",
-    }
-)
-"""Voices that OpenAI's examples carry; they mean the speaker's own choice."""
-
 ENDED = b""
 
 
@@ -69,7 +50,8 @@ def speech_routes(service: Service) -> APIRouter:
         wish = read_json(SpeechRequest, await service.uploads.body(request, MAX_JSON_BYTES))
         check_speaker(service.engines, wish.model)
         check_length(service, wish.input, "input")
-        chunks = spoken_chunks(service, wish, checked_voice(service, wish.voice_id))
+        check_voice(service, wish.voice_id)
+        chunks = spoken_chunks(service, wish)
         first = await while_wanted(request, service.settings.request_seconds, anext(chunks, ENDED))
         return StreamingResponse(_from(first, chunks), media_type=MEDIA_TYPES[wish.response_format])
 
@@ -83,21 +65,12 @@ def check_length(service: Service, text: str, param: str) -> None:
         raise VoiceApiError("text_too_long", message, "send it in shorter pieces", param=param)
 
 
-def checked_voice(service: Service, voice: str | None) -> str | None:
-    """The voice's id, None for the speaker's own choice; VoiceApiError 400 for one it does not have."""
-    if not voice or voice in OPENAI_VOICES:
-        return None
-    voices = [known.id for known in service.engines.speaker.voices()]
-    if voice not in voices:
-        some = ", ".join(voices[:12])
-        message = f"there is no voice {voice[:64]!r} here"
-        raise VoiceApiError("voice_not_found", message, f"use one of: {some} ...", param="voice")
-    return voice
+def check_voice(service: Service, voice: str | None) -> None:
+    """VoiceApiError 400 for a voice the speaker does not have, before anything else is done."""
+    service.engines.speaker.speak("", voice or None, 1.0)
 
 
-async def spoken_chunks(
-    service: Service, wish: SpeechRequest, voice: str | None
-) -> AsyncGenerator[bytes, None]:
+async def spoken_chunks(service: Service, wish: SpeechRequest) -> AsyncGenerator[bytes, None]:
     """The file piece by piece; the model's thread never waits for whoever reads it.
 
     What is made and not yet read is bounded by the length of the text.
@@ -106,7 +79,7 @@ async def spoken_chunks(
     made: asyncio.Queue[bytes] = asyncio.Queue()
 
     def speak(ticket: Ticket) -> None:
-        pieces = service.spoken(wish.input, voice, wish.speed, ticket)
+        pieces = service.spoken(wish.input, wish.voice_id, wish.speed, ticket)
         for chunk in encode_stream(pieces, service.engines.speaker.sample_rate, wish.response_format):
             if chunk:
                 loop.call_soon_threadsafe(made.put_nowait, chunk)
