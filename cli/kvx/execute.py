@@ -67,11 +67,11 @@ def undo(
     """Take the deployment away, journal and all; what is gone already is left out."""
     with stoppable() as stop:
         edge = Edge(drivers, report, world, stop)
-        if all(edge.is_done(step) for step in plan.undo):
-            return Result(None, ())
-        undoing = Plan(plan.target, (Phase("cleanup", "take it away", plan.undo),))
-        with _locked(deployment, edge, call) as lock:
-            done = tuple(walk(undoing, replace(edge, lock=lock)))
+        done: tuple[Done, ...] = ()
+        if not all(edge.is_done(step) for step in plan.undo):
+            undoing = Plan(plan.target, (Phase("cleanup", "take it away", plan.undo),))
+            with _locked(deployment, edge, call) as lock:
+                done = tuple(walk(undoing, replace(edge, lock=lock)))
         with suppress(OSError):  # other targets may have their folders beside this one
             deployment.folder.parent.rmdir()
         return Result(None, done)
