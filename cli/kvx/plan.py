@@ -26,8 +26,9 @@ class WriteFile:
 
 @dataclass(frozen=True, slots=True)
 class CheckModel:
-    """Ask the voice API whether the folder of a speech model is whole."""
+    """Ask the voice API whether a speech model is whole; remember in `folder` what was found."""
 
+    folder: Path
     program: tuple[str, ...]
     model: str
     deadline_seconds: float = 60
@@ -50,9 +51,11 @@ class StartService:
     settings_file: Path
     host: str
     port: int | None
+    metrics_host: str
     metrics_port: int | None
     model: str
     version: str
+    drain_seconds: float = 15
     deadline_seconds: float = 60
 
     @property

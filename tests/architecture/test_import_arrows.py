@@ -23,7 +23,7 @@ KVX_ARROWS = {
     "report": {"errors", "plan"},
     "phases": {"deployment", "errors", "plan"},
     "targets": {"deployment", "errors", "phases", "plan"},
-    "drivers": {"errors", "plan", "world"},
+    "drivers": {"errors", "plan", "supervisor", "world"},
     "stop": set(),
     "perform": {"errors", "journal", "lock", "plan", "report", "stop", "world"},
     "execute": {"deployment", "journal", "lock", "perform", "plan", "report", "stop", "world"},

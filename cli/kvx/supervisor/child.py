@@ -116,7 +116,7 @@ class RunningChild:
 
 
 def _start(wanted: Wanted, listeners: Listeners, notify: str, output: int) -> subprocess.Popen[bytes]:
-    sockets = (listeners.api.fileno(), listeners.metrics.fileno())
+    sockets = (listeners.api.socket.fileno(), listeners.metrics.socket.fileno())
     flags = ("--fd", str(sockets[0]), "--metrics-fd", str(sockets[1]))
     tether = (sys.executable, "-I", "-S", str(_TETHER), str(os.getpid())) if sys.platform == "linux" else ()
     return subprocess.Popen(
@@ -125,6 +125,11 @@ def _start(wanted: Wanted, listeners: Listeners, notify: str, output: int) -> su
         stdout=output,
         stderr=output,
         pass_fds=sockets,
-        env=os.environ | {"NOTIFY_SOCKET": notify},
+        env=_environment() | {"NOTIFY_SOCKET": notify},
         process_group=0,
     )
+
+
+def _environment() -> dict[str, str]:
+    """Without KVX_*: kvx has written what they say into the settings file, and there it is seen."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("KVX_")}

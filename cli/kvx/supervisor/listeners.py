@@ -20,46 +20,55 @@ class ListenError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Listeners:
-    """One socket for the API, one for the metrics."""
+class Listener:
+    """A listening socket, and the host under which it was asked for."""
 
     host: str
-    api: socket.socket
-    metrics: socket.socket
+    socket: socket.socket
 
     @property
     def port(self) -> int:
-        return int(self.api.getsockname()[1])
+        return int(self.socket.getsockname()[1])
+
+    def fits(self, host: str, port: int | None) -> bool:
+        return self.host == host and port in (None, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """One socket for the API, one for the metrics."""
+
+    api: Listener
+    metrics: Listener
 
     @property
-    def metrics_port(self) -> int:
-        return int(self.metrics.getsockname()[1])
+    def ports(self) -> tuple[int, int]:
+        return self.api.port, self.metrics.port
 
     def close_all_but(self, kept: "Listeners | None") -> None:
         for listener in (self.api, self.metrics):
             if kept is None or listener not in (kept.api, kept.metrics):
-                listener.close()
+                listener.socket.close()
 
 
 def open_listeners(
     wanted: Wanted, old: Listeners | None, remembered: tuple[int | None, int | None]
 ) -> Listeners:
     """Sockets as wanted, those of `old` where they already fit; raises ListenError, `old` untouched."""
-    kept = old if old and old.host == wanted.host else None
-    api = _fitting(kept.api if kept else None, wanted.port) or _open(wanted.host, wanted.port, remembered[0])
+    api = _fitting(old.api if old else None, wanted.host, wanted.port, remembered[0])
     try:
-        metrics = _fitting(kept.metrics if kept else None, wanted.metrics_port) or _open(
-            wanted.host, wanted.metrics_port, remembered[1]
+        metrics = _fitting(
+            old.metrics if old else None, wanted.metrics_host, wanted.metrics_port, remembered[1]
         )
     except ListenError:
-        if kept is None or api is not kept.api:
-            api.close()
+        if old is None or api is not old.api:
+            api.socket.close()
         raise
-    return Listeners(wanted.host, api, metrics)
+    return Listeners(api, metrics)
 
 
-def _fitting(listener: socket.socket | None, port: int | None) -> socket.socket | None:
-    return listener if listener and port in (None, listener.getsockname()[1]) else None
+def _fitting(old: Listener | None, host: str, port: int | None, remembered: int | None) -> Listener:
+    return old if old and old.fits(host, port) else Listener(host, _open(host, port, remembered))
 
 
 def _open(host: str, port: int | None, remembered: int | None) -> socket.socket:

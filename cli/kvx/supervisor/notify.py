@@ -1,11 +1,9 @@
 """Hears a child say that it is ready, by the sd_notify protocol; only that child is believed."""
 
 import os
-import secrets
 import socket
 import struct
 import sys
-import tempfile
 from pathlib import Path
 
 _CREDENTIALS = struct.Struct("3i")
@@ -20,8 +18,8 @@ class NotifySocket:
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | getattr(socket, "SOCK_CLOEXEC", 0))
         self._socket.setblocking(False)
-        name = f"kvx-{os.getpid()}-{secrets.token_hex(8)}"
-        self._file = None if sys.platform == "linux" else Path(tempfile.gettempdir()) / name
+        name = f"kvx-{os.getpid()}-{os.urandom(8).hex()}"
+        self._file = None if sys.platform == "linux" else Path("/tmp") / name  # noqa: S108  its name cannot be guessed
         self.address = f"@{name}" if self._file is None else str(self._file)
         self._socket.bind(f"\0{name}" if self._file is None else self.address)
         if sys.platform == "linux":

@@ -1,8 +1,6 @@
 """What the supervisor is asked for and what it says about itself: two small JSON files in its folder."""
 
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +28,7 @@ class Wanted:
     argv: tuple[str, ...]
     host: str
     port: int | None
+    metrics_host: str
     metrics_port: int | None
     version: str
     model: str
@@ -82,6 +81,7 @@ class State:
     since: float
     host: str
     port: int | None
+    metrics_host: str
     metrics_port: int | None
     serving: Child | None = None
     starting: Child | None = None
@@ -109,13 +109,12 @@ def log_file(folder: Path) -> Path:
 def write_record(path: Path, record: Wanted | State) -> None:
     """Replace the file as a whole; OSError leaves the old one as it was."""
     text = json.dumps({"schema": SCHEMA} | asdict(record), indent=2)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = path.with_name(f".{path.name}.draft")
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text + "\n")
-        Path(temporary).replace(path)
+        draft.write_text(text + "\n")
+        draft.replace(path)
     except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 

@@ -70,7 +70,7 @@ class Service:
                 self._dismiss(child)
         self.serving = self.starting = None
         if self.listeners:
-            self._remembered = (self.listeners.port, self.listeners.metrics_port)
+            self._remembered = self.listeners.ports
             self.listeners.close_all_but(None)
             self.listeners = None
 
@@ -79,7 +79,7 @@ class Service:
         """Port of the API and of the metrics; remembered when nothing listens."""
         if self.listeners is None:
             return self._remembered
-        return self.listeners.port, self.listeners.metrics_port
+        return self.listeners.ports
 
     def _start(self, wanted: Wanted) -> None:
         try:
@@ -88,7 +88,7 @@ class Service:
             self._give_up(wanted, Failure(wanted.request, wanted.generation, error.kind, error.message,
                                           port=error.port))  # fmt: skip
             return
-        self._say(f"starting {wanted.argv[0]}, port {listeners.port}")
+        self._say(f"starting {wanted.argv[0]}, port {listeners.api.port}")
         self.starting = RunningChild(wanted, listeners, self._log)
 
     def _hear(self) -> None:
