@@ -1,6 +1,6 @@
 """Checks a grammar against the functions: unknown names, missing arguments, sentences with two meanings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,7 +15,7 @@ from voice_api.errors import VoiceApiError
 
 # A template stands for thousands of sentences: as many are made, and evenly as many of them are tried.
 SENTENCES_MADE = 20_000
-SENTENCES_TRIED = 100
+SENTENCES_TRIED = 60
 ANY_NAME = hassil.TextSlotList.from_strings(["some name"])
 
 
@@ -60,22 +60,18 @@ def _unknown(grammar: Grammar, functions: Mapping[str, Function]) -> Iterator[Pr
         if name not in functions:
             yield Problem("unknown_intent", f"there is no function {name}")
             continue
-        for template, sentence in _templates(intent):
-            yield from _slots_checked(grammar, functions[name], template, sentence)
-
-
-def _templates(intent: hassil.intents.Intent) -> Iterator[tuple[str, hassil.Sentence]]:
-    for block in intent.data:
-        for sentence in block.sentences:
-            yield sentence.text or "", sentence
+        for block in intent.data:
+            for sentence in block.sentences:
+                yield from _slots_checked(grammar, functions[name], sentence, block.slots.keys())
 
 
 def _slots_checked(
-    grammar: Grammar, function: Function, template: str, sentence: hassil.Sentence
+    grammar: Grammar, function: Function, sentence: hassil.Sentence, fixed: Set[str]
 ) -> Iterator[Problem]:
+    template = sentence.text
     known = {argument.name for argument in function.arguments}
     required = {argument.name for argument in function.arguments if argument.required}
-    slots = set(sentence.list_names(grammar.intents.expansion_rules))
+    slots = fixed | set(sentence.list_names(grammar.intents.expansion_rules))
     for slot in slots - known:
         yield Problem("unknown_slot", f"{template!r}: {function.name} has no argument {slot}")
     for argument in required - slots:
@@ -88,10 +84,10 @@ def _slots_checked(
 
 def _sentences_checked(grammar: Grammar) -> Iterator[Problem]:
     for name, intent in grammar.intents.intents.items():
-        for template, sentence in _templates(intent):
+        for sentence in (each for block in intent.data for each in block.sentences):
             made = tuple(islice(_made(grammar, sentence), SENTENCES_MADE))
             for spoken in made[:: max(1, len(made) // SENTENCES_TRIED)]:
-                yield from _sentence_checked(grammar, name, template, " ".join(spoken.split()))
+                yield from _sentence_checked(grammar, name, sentence.text, " ".join(spoken.split()))
 
 
 def _made(grammar: Grammar, sentence: hassil.Sentence) -> Iterator[str]:
@@ -103,7 +99,7 @@ def _made(grammar: Grammar, sentence: hassil.Sentence) -> Iterator[str]:
     return iter(sample_sentence(sentence, lists, grammar.intents.expansion_rules, grammar.language))
 
 
-def _sentence_checked(grammar: Grammar, intent: str, template: str, spoken: str) -> Iterator[Problem]:
+def _sentence_checked(grammar: Grammar, intent: str, template: str | None, spoken: str) -> Iterator[Problem]:
     if normalise(spoken) != spoken:
         yield Problem("unheard_words", f"{template!r}: {spoken!r} becomes {normalise(spoken)!r}")
         return
