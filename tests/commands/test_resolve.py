@@ -93,7 +93,7 @@ def misheard(draw: st.DrawFn) -> tuple[str, list[str]]:
 
 
 @given(misheard())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_nothing_below_the_threshold_or_within_the_margin_is_taken(heard: tuple[str, list[str]]) -> None:
     spoken, names = heard
     answer = resolve(spoken, names)
