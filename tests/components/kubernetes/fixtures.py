@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,9 @@ def missing(name: str = "kube-apiserver") -> str | None:
     return None
 
 
+@cache
 def binaries() -> Path:
+    """The folder in which `build` keeps what it made."""
     return Path(subprocess.run([BUILD, "--where"], check=True, capture_output=True, text=True).stdout.strip())
 
 
