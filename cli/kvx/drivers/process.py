@@ -40,6 +40,17 @@ def running_state(folder: Path) -> State | None:
     return state if state and state.supervisor == owner else None
 
 
+def serving_state(folder: Path) -> State:
+    """What the supervisor says of itself; KvxError with exit code 3 when nothing of it serves."""
+    state = running_state(folder)
+    if state is None:
+        raise KvxError("no voice API is deployed here", "kvx deploy", ExitCode.MISSING)
+    if state.serving is None:
+        message = f"the voice API is {state.phase}"
+        raise KvxError(message, "kvx status shows why; kvx deploy starts it anew", ExitCode.MISSING)
+    return state
+
+
 def supervisor(folder: Path) -> Process | None:
     return claim.owner(records.pid_file(folder))
 
