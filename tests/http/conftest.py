@@ -103,9 +103,8 @@ Start = Callable[..., Running]
 @pytest.fixture(scope="session")
 def engines() -> Engines:
     """The real parts: the embedded model, espeak-ng, and the commands over the demo cluster."""
-    from voice_api.speech.speakers.espeak import EspeakSpeaker
-
     from voice_api.model import load_model
+    from voice_api.speech.speakers.espeak import EspeakSpeaker
 
     cluster = DemoCluster()
     listener: Listener = load_model("embedded", Path("/nowhere"), 2)

@@ -56,6 +56,10 @@ def test_it_is_not_ready_when_little_memory_is_left(start: Any) -> None:
     answer = service.client.get("/ready")
     assert (answer.status_code, answer.json()["reason"]) == (503, "memory_low")
     assert int(answer.headers["retry-after"]) >= 1
+    sound = {"content": b"RIFF", "headers": {"content-type": "audio/wav"}}
+    refused = service.client.post("/v1/commands", **sound)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "memory_low")
+    assert service.client.post("/v1/commands", json={"text": "list nodes"}).status_code == 200
 
 
 def test_it_is_not_ready_while_the_model_hangs(

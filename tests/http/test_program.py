@@ -284,6 +284,18 @@ def test_models_are_added_checked_and_listed(tmp_path: Path, embedded_folder: Pa
     assert (code, len(lines)) == (3, 2)
 
 
+def test_a_grammar_with_a_mistake_is_named(tmp_path: Path) -> None:
+    assert fails("grammar-check")[0] == 0
+    mistake = tmp_path / "mistake.yaml"
+    mistake.write_text("language: en\nintents:\n  sing:\n    data:\n      - sentences: ['sing a song']\n")
+    command = [sys.executable, "-m", "voice_api", "grammar-check", str(mistake)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("unknown_intent\t")
+    mistake.write_text("{")
+    assert fails("grammar-check", str(mistake))[0] == 3
+
+
 def manager_socket(address: str) -> socket.socket:
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(address)

@@ -10,7 +10,11 @@ from pathlib import Path
 from voice_api.errors import VoiceApiError
 from voice_api.settings import PREFIX, Settings, SettingsError, load_settings, surroundings
 
-DONE, WRONG_USAGE, MISSING, INTERRUPTED = 0, 2, 3, 130
+DONE, FAILED, WRONG_USAGE, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class CheckFailedError(Exception):
+    """A check found problems, and has printed them."""
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -19,16 +23,22 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 0 done, 2 wrong usage or settings, 3 something missing or damaged, 130 interrupted."""
+    """The exit code: 0 done, 1 a check found problems, 2 wrong usage or settings, 3 something missing or damaged, 130 interrupted."""
     parsed = _parser().parse_args(arguments)
     try:
         parsed.act(parsed)
+    except CheckFailedError:
+        return FAILED
     except VoiceApiError as error:
-        sys.stderr.write(f"voice-api: {error}\n")
+        sys.stderr.write(f"voice-api: {_one_line(error.message)}\nfix: {_one_line(error.fix)}\n")
         return WRONG_USAGE if isinstance(error, SettingsError) else MISSING
     except KeyboardInterrupt:
         return INTERRUPTED
     return DONE
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(serve)
     serve.set_defaults(act=_serve)
     _add_model_commands(commands.add_parser("model", help="add, check or list speech models"))
+    check = commands.add_parser("grammar-check", help="look for mistakes in the grammar of the commands")
+    check.add_argument("files", type=Path, nargs="*", metavar="FILE.yaml", help="added to the built-in one")
+    check.set_defaults(act=_grammar_check)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(act=_version)
     return parser
@@ -120,6 +133,18 @@ def _model_list(parsed: argparse.Namespace) -> None:
 
     for kept in kept_models(_models_folder(settings)):
         sys.stdout.write(f"{kept.name}\t{kept.size_bytes / 1e6:.1f} MB\t{kept.folder}\n")
+
+
+def _grammar_check(parsed: argparse.Namespace) -> None:
+    from voice_api.commands.check import grammar_check  # noqa: PLC0415
+    from voice_api.commands.grammar import ENGLISH, load_grammar  # noqa: PLC0415
+
+    problems = grammar_check(load_grammar((ENGLISH, *parsed.files)))
+    for problem in problems:
+        sys.stdout.write(f"{problem.kind}\t{problem.text}\n")
+    if problems:
+        raise CheckFailedError
+    sys.stderr.write("the grammar is sound\n")
 
 
 def _version(_: argparse.Namespace) -> None:

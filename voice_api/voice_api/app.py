@@ -38,7 +38,7 @@ def build_app(service: Service) -> FastAPI:
         log.info("refused", extra={"code": error.code, "reason": error.message})
         return error_response(error)
 
-    app = FastAPI(title="voice-api", version=VERSION, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app = FastAPI(title="voice-api", version=VERSION, openapi_url=None, lifespan=lifespan)
     app.add_middleware(RequestFrame, figures=service.figures)
     app.add_exception_handler(VoiceApiError, answer_expected)
     app.add_exception_handler(HTTPException, answer_routing)

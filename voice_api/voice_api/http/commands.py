@@ -61,11 +61,11 @@ def command_routes(service: Service) -> APIRouter:
 async def _read(service: Service, request: Request) -> Command:
     kind = media_type(request)
     if is_form(request):
-        service.model.refuse_if_full()
+        service.refuse_overload()
         form = await service.uploads.form(request)
         return _sound_command(service, required_file(form), dict(form.texts))
     if kind.startswith("audio/") or kind == "application/ogg":
-        service.model.refuse_if_full()
+        service.refuse_overload()
         return _sound_command(service, await service.uploads.body(request), dict(request.query_params))
     if kind == "application/json":
         return _text_command(service, await service.uploads.body(request, MAX_JSON_BYTES))

@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from voice_api.errors import VoiceApiError
 
+ROUTES = "/v1/commands, /v1/audio/transcriptions, /v1/audio/speech, /v1/models, /health, /ready"
 ROUTING_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -29,18 +30,12 @@ def error_response(error: VoiceApiError) -> Response:
     return JSONResponse({"error": content}, error.status, headers)
 
 
-async def answer_expected(_: Request, error: Exception) -> Response:
-    """For FastAPI: a VoiceApiError raised in a route."""
-    assert isinstance(error, VoiceApiError)  # noqa: S101  it is registered for nothing else
-    return error_response(error)
-
-
 async def answer_routing(request: Request, error: Exception) -> Response:
     """For FastAPI: no such route, or not with this method."""
     assert isinstance(error, HTTPException)  # noqa: S101  it is registered for nothing else
     code = ROUTING_CODES.get(error.status_code, "refused")
     message = f"{request.method} {request.url.path}: {error.detail}"
-    response = error_response(VoiceApiError(code, message, "see GET /openapi.json", error.status_code))
+    response = error_response(VoiceApiError(code, message, f"known routes: {ROUTES}", error.status_code))
     response.headers.update(error.headers or {})
     return response
 

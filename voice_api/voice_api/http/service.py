@@ -65,6 +65,13 @@ class Service:
     readiness: Readiness
     started: float = field(default_factory=time.monotonic)
 
+    def refuse_overload(self) -> None:
+        """VoiceApiError 429 or 503 when there is no place or memory for one more; before its body is read."""
+        self.model.refuse_if_full()
+        if self.readiness.memory.low:
+            message = "too little memory is left for another request"
+            raise VoiceApiError("memory_low", message, "try again shortly", 503, retry_after_seconds=2)
+
     async def listen(self, body: bytes, options: TranscribeOptions) -> Heard:
         """What is said in a sound file; VoiceApiError for what cannot be listened to."""
         heard = await self.model.run(lambda ticket: self._heard(body, options, ticket))
@@ -128,7 +135,7 @@ class Service:
         except Exception:
             self.readiness.decode_failed()
             raise
-        if transcript.reason is None:
+        if transcript.timings_ms.get("decode", 0) > 0:
             self.readiness.decode_worked()
         return transcript
 

@@ -46,7 +46,7 @@ def speech_routes(service: Service) -> APIRouter:
 
     @router.post("/v1/audio/speech")
     async def speech(request: Request) -> Response:
-        service.model.refuse_if_full()
+        service.refuse_overload()
         wish = read_json(SpeechRequest, await service.uploads.body(request, MAX_JSON_BYTES))
         check_speaker(service.engines, wish.model)
         check_length(service, wish.input, "input")

@@ -38,7 +38,7 @@ def transcription_routes(service: Service) -> APIRouter:
 
     @router.post("/v1/audio/transcriptions")
     async def transcriptions(request: Request) -> Response:
-        service.model.refuse_if_full()
+        service.refuse_overload()
         if not is_form(request):
             raise VoiceApiError("bad_form", "the request is no form", f"send it as {MULTIPART}", 415)
         form = await service.uploads.form(request)
