@@ -35,7 +35,8 @@ class Architecture:
 class Generation:
     """How the folder wants its text generated.
 
-    no_timestamps_token          None when the model knows no timestamps; they follow this token
+    no_timestamps_token          asks for text without timestamps; None when there is no such token
+    first_timestamp              the token of 0.00 s, later moments follow it; None when there are none
     languages, tasks             token ids by code ("en") and by name ("transcribe")
     max_initial_timestamp_index  how many steps the first timestamp may lie in, None for any
     max_length                   tokens of prompt and text together
@@ -44,6 +45,7 @@ class Generation:
     start_token: int
     end_token: int
     no_timestamps_token: int | None
+    first_timestamp: int | None
     suppressed: tuple[int, ...]
     suppressed_first: tuple[int, ...]
     languages: Mapping[str, int]
@@ -97,10 +99,12 @@ def read_generation(folder: Path, vocabulary: Mapping[str, int], architecture: A
     config = read_document(folder / "config.json")
     document = read_if_present(folder / "generation_config.json")
     languages = _languages(document, vocabulary)
+    no_timestamps = _no_timestamps(document, vocabulary)
     generation = Generation(
         start_token=_either(document, config, "decoder_start_token_id"),
         end_token=_either(document, config, "eos_token_id"),
-        no_timestamps_token=_no_timestamps(document, vocabulary),
+        no_timestamps_token=no_timestamps,
+        first_timestamp=_first_timestamp(no_timestamps, architecture),
         suppressed=_wholes_of_either(document, config, "suppress_tokens"),
         suppressed_first=_wholes_of_either(document, config, "begin_suppress_tokens"),
         languages=languages,
@@ -129,6 +133,13 @@ def _no_timestamps(document: Document, vocabulary: Mapping[str, int]) -> int | N
     if document.has("no_timestamps_token_id"):
         return document.whole("no_timestamps_token_id")
     return vocabulary.get("<|notimestamps|>")
+
+
+def _first_timestamp(no_timestamps: int | None, architecture: Architecture) -> int | None:
+    """Whatever follows the no-timestamps token is a moment in time; nothing may follow it."""
+    if no_timestamps is None or no_timestamps + 1 >= architecture.vocab_size:
+        return None
+    return no_timestamps + 1
 
 
 def _languages(document: Document, vocabulary: Mapping[str, int]) -> Mapping[str, int]:

@@ -14,7 +14,6 @@ from voice_api.speech.whisper.layout import ModelFolder
 from voice_api.speech.whisper.prompts import ONLY_LANGUAGE, Prompter
 from voice_api.speech.whisper.rules import TokenRules
 from voice_api.speech.whisper.sessions import Decoder, Encoder, Hidden
-from voice_api.speech.whisper.tokens import first_timestamp
 from voice_api.speech.whisper.transcripts import Heard, worth_keeping
 from voice_api.speech.whisper.windows import Piece, Span, cut_at_silences, overlaps, pieces_of
 
@@ -85,7 +84,7 @@ class Hearing:
         return heard
 
     def _timed(self, long: bool) -> bool:
-        knows_time = self.model.folder.generation.no_timestamps_token is not None
+        knows_time = self.model.folder.generation.first_timestamp is not None
         return knows_time and (long or self.options.timestamps)
 
     def _window(
@@ -120,7 +119,7 @@ class Hearing:
 
     def _pieces(self, decoded: Decoded, seconds: float, timed: bool) -> tuple[tuple[Piece, ...], float]:
         folder = self.model.folder
-        first = first_timestamp(folder.generation)
+        first = folder.generation.first_timestamp
         if not timed or first is None:
             return (Piece(0.0, seconds, decoded.tokens),), seconds
         step_seconds = folder.features.chunk_seconds / folder.architecture.max_source_positions

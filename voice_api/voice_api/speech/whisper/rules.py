@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_api.speech.whisper.config import Generation
-from voice_api.speech.whisper.tokens import first_timestamp
 
 FORBIDDEN = -np.inf
 
@@ -25,7 +24,7 @@ class TokenRules:
         if not tokens:
             allowed[list(self.generation.suppressed_first)] = FORBIDDEN
         allowed[list(self.generation.suppressed)] = FORBIDDEN
-        first = first_timestamp(self.generation)
+        first = self.generation.first_timestamp
         if self.timestamps and first is not None:
             self._keep_time(allowed, tokens, first)
         return allowed

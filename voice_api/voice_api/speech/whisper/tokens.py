@@ -30,7 +30,7 @@ class Vocabulary:
 
     def text(self, tokens: Sequence[int], generation: Generation) -> str:
         """The words of tokens, without special tokens and timestamps."""
-        first = first_timestamp(generation)
+        first = generation.first_timestamp
         words = [token for token in tokens if token not in self.special and (first is None or token < first)]
         return self.tokenizer.decode(words, skip_special_tokens=True)
 
@@ -48,8 +48,3 @@ def read_vocabulary(path: Path, vocab_size: int) -> Vocabulary:
         raise ModelFolderError(f"{path} has {len(ids)} tokens, config.json says {vocab_size}", TAKE_TOKENIZER)
     added = tokenizer.get_added_tokens_decoder().items()
     return Vocabulary(path, tokenizer, ids, frozenset(id_ for id_, token in added if token.special))
-
-
-def first_timestamp(generation: Generation) -> int | None:
-    """The token of 0.00 seconds; the ones of later moments follow it."""
-    return None if generation.no_timestamps_token is None else generation.no_timestamps_token + 1

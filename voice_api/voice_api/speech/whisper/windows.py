@@ -28,15 +28,16 @@ def overlaps(spans: Sequence[Span], window: Span) -> bool:
 def cut_at_silences(length: int, speech: Sequence[Span], longest: int) -> tuple[Span, ...]:
     """Spans of at most `longest` samples that cover `length` once, cut in silence where there is one.
 
-    A cut lies in the middle of the last silence that begins in the second half of a span; without a
-    silence there, the span is cut at its full length.
+    A cut lies in the last silence that reaches into the second half of a span, as near to the middle of
+    the silence as the span allows; without one, the span is cut at its full length.
     """
     silences = [(left[1], right[0]) for left, right in pairwise(sorted(speech))]
     cuts = [0]
     while length - cuts[-1] > longest:
-        least, most = cuts[-1] + longest // 2, cuts[-1] + longest
-        middles = [(start + end) // 2 for start, end in silences]
-        cuts.append(max((cut for cut in middles if least < cut <= most), default=most))
+        least, most = cuts[-1] + longest // 2 + 1, cuts[-1] + longest
+        reached = [silence for silence in silences if silence[0] <= most and silence[1] >= least]
+        middle = sum(reached[-1]) // 2 if reached else most
+        cuts.append(min(most, max(least, middle)))
     return tuple(pairwise([*cuts, length])) if length else ()
 
 

@@ -1,0 +1,59 @@
+"""The silence gate lets speech through and nothing else."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from voice_api.speech.protocol import SAMPLE_RATE
+from voice_api.speech.vad import SpeechGate, active_seconds
+
+Sound = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def gate() -> SpeechGate:
+    return SpeechGate()
+
+
+def silence(seconds: float) -> Sound:
+    return np.zeros(int(seconds * SAMPLE_RATE), dtype=np.float32)
+
+
+@pytest.mark.parametrize("voice", ["en-us", "en-gb+f3", "en-us+m7"])
+@pytest.mark.parametrize("sentence", ["yes", "no", "how many pods are not ready"])
+def test_even_one_word_is_speech(
+    gate: SpeechGate, speak: Callable[..., Sound], sentence: str, voice: str
+) -> None:
+    assert gate.hears_speech(speak(sentence, voice))
+
+
+def test_a_span_begins_and_ends_near_the_words(gate: SpeechGate, speak: Callable[..., Sound]) -> None:
+    words = speak()
+    sound = np.concatenate([silence(1.0), words, silence(1.5)])
+    (span,) = gate.speech_spans(sound)
+    assert span[0] / SAMPLE_RATE == pytest.approx(1.0, abs=0.3)
+    assert span[1] / SAMPLE_RATE == pytest.approx(1.0 + words.size / SAMPLE_RATE, abs=0.5)
+
+
+def test_two_sentences_with_a_breath_between_are_two_spans(
+    gate: SpeechGate, speak: Callable[..., Sound]
+) -> None:
+    spans = gate.speech_spans(np.concatenate([speak(), silence(1.0), speak()]))
+    assert len(spans) == 2
+    assert spans[0][1] <= spans[1][0]
+
+
+def test_the_gate_forgets_the_sound_before(gate: SpeechGate, speak: Callable[..., Sound]) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
+    fresh = SpeechGate().speech_spans(speak())
+    gate.speech_spans(noise)
+    assert gate.speech_spans(speak()) == fresh
+    assert not gate.hears_speech(noise)
+
+
+def test_active_seconds_leave_out_the_silence_around(speak: Callable[..., Sound]) -> None:
+    alone = active_seconds(speak())
+    assert active_seconds(np.concatenate([silence(2), speak(), silence(3)])) == pytest.approx(alone, abs=0.1)
+    assert active_seconds(silence(2)) == active_seconds(silence(0)) == 0.0
