@@ -1,10 +1,7 @@
 """How every command ends: with an exit code, and where something went wrong with two lines."""
 
-import json
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -12,10 +9,9 @@ import typer
 from typer.exceptions import TyperException
 
 from kvx.errors import ExitCode, KvxError, from_os_error
-from kvx.settings.load import debugging
 
 
-def end(app: typer.Typer, arguments: Sequence[str]) -> int:
+def end(app: typer.Typer, arguments: Sequence[str], names: Sequence[str]) -> int:
     """Run one command and return its exit code; whatever goes wrong ends in two lines."""
     try:
         code = app(args=list(arguments) or ["--help"], prog_name="kvx", standalone_mode=False)
@@ -23,11 +19,13 @@ def end(app: typer.Typer, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _leave_stdout(ExitCode.FAILED)  # whoever read the output has left, and wants no more words
     except Exception as error:  # the last one who can say anything
+        from kvx.settings.load import debugging
+
         if debugging():
             raise
-        return _tell(_expected(error), arguments, app)
+        return _tell(_expected(error), arguments, names)
     if code == ExitCode.INTERRUPTED:
-        return _tell(KvxError("interrupted", "run the command again", ExitCode.INTERRUPTED), arguments, app)
+        return _tell(KvxError("interrupted", "run the command again", ExitCode.INTERRUPTED), arguments, names)
     return int(code or 0)
 
 
@@ -50,6 +48,9 @@ def _expected(error: Exception) -> KvxError:
 
 
 def _traceback_file(error: Exception) -> str:
+    import tempfile
+    import traceback
+
     try:
         with tempfile.NamedTemporaryFile("w", prefix="kvx-bug-", suffix=".txt", delete=False) as file:
             file.writelines(traceback.format_exception(error))
@@ -58,23 +59,24 @@ def _traceback_file(error: Exception) -> str:
         return "what KVX_DEBUG=1 shows"
 
 
-def _tell(error: KvxError, arguments: Sequence[str], app: typer.Typer) -> int:
+def _tell(error: KvxError, arguments: Sequence[str], names: Sequence[str]) -> int:
     """Two lines on stderr; for programs an object on stdout too."""
     with suppress(OSError):
         print(f"{error.message}\nfix: {error.fix}", file=sys.stderr, flush=True)
     own = list(arguments)[: list(arguments).index("--")] if "--" in arguments else list(arguments)
     try:
         if "--json" in own:
+            import json
+
             told = {"error": error.message, "fix": error.fix, "exit_code": int(error.exit_code)}
-            print(json.dumps({"schema": f"kvx/{_command(own, app)}/v1", "event": "error", **told}))
+            print(json.dumps({"schema": f"kvx/{_command(own, names)}/v1", "event": "error", **told}))
         sys.stdout.flush()
     except OSError:
         return _leave_stdout(error.exit_code)
     return int(error.exit_code)
 
 
-def _command(arguments: Sequence[str], app: typer.Typer) -> str:
-    names = {each.name for each in (*app.registered_commands, *app.registered_groups)}
+def _command(arguments: Sequence[str], names: Sequence[str]) -> str:
     return next((argument for argument in arguments if argument in names), "kvx")
 
 

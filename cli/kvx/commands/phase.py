@@ -12,15 +12,9 @@ from kvx.targets import plan_for, target_names
 
 # The word that people know for it, and the phase.
 PHASES = {"terraform": "provision", "ansible": "configure", "images": "images", "kubernetes": "manifests"}
-HELP = {
-    "terraform": "Make the machines alone.",
-    "ansible": "Configure the machines alone.",
-    "images": "Build the images alone.",
-    "kubernetes": "Apply the manifests alone.",
-}
 
 
-def phase_command(command: str) -> Callable[..., None]:
+def _phase_command(command: str, summary: str) -> Callable[..., None]:
     """The function behind `kvx COMMAND`."""
 
     def only_this_phase(
@@ -31,6 +25,7 @@ def phase_command(command: str) -> Callable[..., None]:
         _refuse_later(command, plan)
         run(plan, deployment, f"kvx {command}", wait_for_lock, f"kvx/{command}/v1" if as_json else None)
 
+    only_this_phase.__doc__ = summary
     return only_this_phase
 
 
@@ -52,3 +47,9 @@ def _refuse_later(command: str, plan: Plan) -> None:
     for phase in plan.missing:
         message = f"kvx {command} is not in this version of kvx; a later one brings {phase.arrives}"
         raise KvxError(message, "kvx deploy --target local", ExitCode.MISSING)
+
+
+terraform = _phase_command("terraform", "Make the machines alone.")
+ansible = _phase_command("ansible", "Configure the machines alone.")
+images = _phase_command("images", "Build the images alone.")
+kubernetes = _phase_command("kubernetes", "Apply the manifests alone.")

@@ -95,6 +95,8 @@ def _typed(kind: type, value: object, *, textual: bool) -> object | None:
         return Path(value) if isinstance(value, str | Path) else None
     if kind is Secret:
         return Secret(value) if isinstance(value, str) else None
+    if kind is str:
+        return str(value) if isinstance(value, str) else None
     return value if type(value) is kind else None
 
 
