@@ -23,7 +23,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 0 done, 1 a check found problems, 2 wrong usage or settings, 3 something missing or damaged, 130 interrupted."""
+    """The exit code: 0 done, 1 problems found, 2 wrong settings, 3 missing or damaged, 130 interrupted."""
     parsed = _parser().parse_args(arguments)
     try:
         parsed.act(parsed)
@@ -100,10 +100,16 @@ def _models_folder(settings: Settings) -> Path:
 
 def _serve(parsed: argparse.Namespace) -> None:
     settings = _settings(parsed)
-    # What follows takes a second to import, which wrong settings and --help need not wait for.
+    from voice_api.http.sockets import figures_socket, listening_socket  # noqa: PLC0415
+    from voice_api.logs import configure_logs  # noqa: PLC0415
+
+    configure_logs(settings.log_format, settings.log_level)
+    listening = listening_socket(settings.host, settings.port, parsed.fd)
+    figures = figures_socket(settings.metrics_host, settings.metrics_port, parsed.metrics_fd)
+    # This takes a second to import, for which a wrong setting or a port that is taken need not wait.
     from voice_api.run import serve_until_signal  # noqa: PLC0415
 
-    finished = serve_until_signal(settings, surroundings(), parsed.fd, parsed.metrics_fd)
+    finished = serve_until_signal(settings, surroundings(), listening, figures)
     if not finished:
         os._exit(DONE)  # work that outlived the drain is in C code, and would hold the process
 

@@ -14,6 +14,11 @@ def listening_socket(host: str, port: int, descriptor: int | None) -> socket.soc
     return opened_socket(host, port) if descriptor is None else inherited_socket(descriptor)
 
 
+def figures_socket(host: str, port: int, descriptor: int | None) -> socket.socket | None:
+    """The socket of the figures, None when port 0 turns them off."""
+    return None if descriptor is None and port == 0 else listening_socket(host, port, descriptor)
+
+
 def inherited_socket(descriptor: int) -> socket.socket:
     """A stream socket somebody else has opened and listens on."""
     fix = "pass the number of a listening TCP socket that this process inherits"
