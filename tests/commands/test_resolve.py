@@ -77,6 +77,11 @@ def test_two_names_equally_near_are_asked_about(spoken: str, names: tuple[str, .
     assert set(answer.candidates) == set(names)
 
 
+@pytest.mark.parametrize("spoken", ["production shop", "staging shop", "production and shop"])
+def test_two_names_said_together_are_asked_about(spoken: str) -> None:
+    assert isinstance(resolve(spoken, LIVE), Unsure)
+
+
 @pytest.mark.parametrize(("spoken", "name"), [("ingest zero two", "ingest-01"), ("edge twelve", "edge-1")])
 def test_another_number_is_another_name(spoken: str, name: str) -> None:
     assert resolve(spoken, [name]) == Unsure(spoken, (name,))

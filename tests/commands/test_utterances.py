@@ -80,6 +80,11 @@ UNDERSTOOD = [
     ("how many pods are in prod", "count", PODS | PRODUCTION),
     ("how many pods are in stop", "count", PODS | SHOP),
     ("which pods are on ready", "unready_pods", {}),
+    ("how manny pods are there", "count", PODS),
+    ("how many pods ar there in shop", "count", PODS | SHOP),
+    ("hwo many pods are there", "count", PODS),
+    ("wich pods are not redy in production", "unready_pods", PRODUCTION),
+    ("lst the deployments", "list_deployments", {}),
     ("list the deploy ments in shop", "list_deployments", SHOP),
     ("how many p\u00f6ds are there", "count", PODS),
     ("how many \uff50\uff4f\uff44\uff53 are there", "count", PODS),
@@ -96,6 +101,10 @@ ASKED_BACK = [
     "how many pods are in mars",
     "how many pods are in shock",
     "how many pods are in production and staging",
+    "how many pods are in the staging shop",
+    "which pods are now ready",
+    "which bots are not ready",
+    "show many pods and list",
     "how many pods are in production no staging",
     "how many pods are in boys",
     "how many secrets are in production",
@@ -169,6 +178,11 @@ def test_it_is_asked_back_and_never_guessed(core: CommandCore, said: str) -> Non
     reply = core.answer(said)
     assert reply.status == "NEEDS_CLARIFICATION", reply.reply
     _spoken_well(reply)
+
+
+def test_the_spelling_of_a_name_is_not_corrected(core: CommandCore) -> None:
+    reply = core.answer("how manny pods are in lost")
+    assert (reply.status, reply.data["heard"]) == ("NEEDS_CLARIFICATION", "lost")
 
 
 @pytest.mark.parametrize("said", WISHES_TO_CHANGE)

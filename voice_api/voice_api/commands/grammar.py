@@ -1,7 +1,7 @@
 """Reads a normalised sentence with hassil templates: which intent, and what was said in its slots."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import yaml
 from hassil.models import UnmatchedTextEntity
 from hassil.parser import ParseError
 
+from voice_api.commands.spelling import spelling_of
 from voice_api.errors import VoiceApiError
 
 # What hassil raises for templates and lists of the wrong shape: it does not check them.
@@ -42,6 +43,12 @@ class Grammar:
         self.examples: tuple[str, ...] = tuple(document.get("examples", ()))
         self.change_verbs = frozenset(document.get("change_verbs", ()))
         self.intents = hassil.Intents.from_dict(dict(document))
+        self._spelling = spelling_of(document, {*self.change_verbs, *document.get("never_corrected", ())})
+        self._names = {
+            name
+            for name, each in self.intents.slot_lists.items()
+            if isinstance(each, hassil.TextSlotList) and not each.values
+        }
         for intent in self.intents.intents.values():
             for block in intent.data:
                 len(block.sentences)  # parsed on first use: that shall not be the first command
@@ -49,20 +56,31 @@ class Grammar:
     def readings(self, words: str) -> tuple[Reading, ...]:
         """The best readings of `words`: none, one, or several different ones that are equally good.
 
-        Best is what leaves the fewest slots to repair, and of those what leaves the fewest letters.
+        Best is what leaves the fewest slots to repair, and of those what leaves the fewest letters. Words
+        outside of names are read with their spelling corrected if they mean nothing otherwise.
         """
-        found = [
-            _reading(match)
-            for match in hassil.recognize_all(words, self.intents, allow_unmatched_entities=True)
-        ]
-        if not found:
-            return ()
-        best = min(_repairs(reading) for reading in found)
+        readings = self._exact_readings(words)
+        if self._usable(readings):
+            return readings
+        corrected = self._spelling.corrected(words)
+        others = self._exact_readings(corrected)
+        if corrected == words or not self._usable(others):
+            return readings
+        return tuple(_as_said(reading, corrected.split(), words.split()) for reading in others)
+
+    def _exact_readings(self, words: str) -> tuple[Reading, ...]:
+        matches = hassil.recognize_all(words, self.intents, allow_unmatched_entities=True)
+        found = [_reading(match) for match in matches]
+        best = min(map(_repairs, found), default=None)
         equally_good: list[Reading] = []
         for reading in found:
             if _repairs(reading) == best and reading not in equally_good:
                 equally_good.append(reading)
         return tuple(equally_good)
+
+    def _usable(self, readings: tuple[Reading, ...]) -> bool:
+        """Whether nothing but names is left to repair."""
+        return bool(readings) and all(reading.unheard.keys() <= self._names for reading in readings)
 
     def wishes_change(self, words: str) -> str | None:
         """The first verb in `words` that asks for a change, or None."""
@@ -84,6 +102,17 @@ def load_grammar(paths: Iterable[Path] = (ENGLISH,)) -> Grammar:
                 status=500,
             ) from error
     return grammar
+
+
+def _as_said(reading: Reading, corrected: list[str], said: list[str]) -> Reading:
+    """The reading with its names as they were said: only what is around them was to be corrected."""
+    unheard = {slot: _words_said(words.split(), corrected, said) for slot, words in reading.unheard.items()}
+    return replace(reading, unheard=unheard)
+
+
+def _words_said(words: list[str], corrected: list[str], said: list[str]) -> str:
+    place = next(at for at in range(len(corrected)) if corrected[at : at + len(words)] == words)
+    return " ".join(said[place : place + len(words)])
 
 
 def _mapping(content: object) -> dict[str, Any]:

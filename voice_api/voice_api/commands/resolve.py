@@ -38,11 +38,13 @@ class _Sound:
     """A name as it sounds: "edge-1", "Edge one" and "edge 1" are the same.
 
     beginnings  the name's first word, first two words, and so on
+    parts       each run of its words
     """
 
     form: str
     digits: str
     beginnings: frozenset[str]
+    parts: frozenset[str]
 
 
 def resolve(spoken: str, names: Iterable[str]) -> Resolved | Unsure:
@@ -58,7 +60,8 @@ def resolve(spoken: str, names: Iterable[str]) -> Resolved | Unsure:
         if exact:
             return Resolved(exact[0]) if len(exact) == 1 else Unsure(spoken, tuple(exact[:CANDIDATES]))
     ranked = sorted((-_likeness(said, sound), name) for name, sound in live)
-    return _surely(spoken, [(-score, name) for score, name in ranked])
+    inside = {name for name, sound in live if sound.form in said.parts}
+    return _surely(spoken, [(-score, name) for score, name in ranked], inside)
 
 
 @lru_cache(maxsize=8192)
@@ -66,14 +69,18 @@ def _sound(name: str) -> _Sound:
     # Not normalised: a namespace may well be called "now" or "id".
     words = digits(" ".join(re.findall(r"[a-z0-9]+", name.lower()))).split()
     form = "".join(words)
-    return _Sound(form, "".join(re.findall(r"\d", form)), frozenset(accumulate(words)))
+    beginnings = frozenset(accumulate(words))
+    parts = frozenset(part for start in range(len(words)) for part in accumulate(words[start:]))
+    return _Sound(form, "".join(re.findall(r"\d", form)), beginnings, parts)
 
 
-def _surely(spoken: str, ranked: list[tuple[float, str]]) -> Resolved | Unsure:
+def _surely(spoken: str, ranked: list[tuple[float, str]], inside: set[str]) -> Resolved | Unsure:
+    """The best of `ranked`, unless another is near to it or was said in full (is `inside`)."""
     if ranked and ranked[0][0] >= THRESHOLD:
+        best, name = ranked[0]
         runner_up = ranked[1][0] if len(ranked) > 1 else 0.0
-        if ranked[0][0] - runner_up >= MARGIN:
-            return Resolved(ranked[0][1])
+        if best - runner_up >= MARGIN and inside <= {name}:
+            return Resolved(name)
     return Unsure(spoken, tuple(name for score, name in ranked[:CANDIDATES] if score >= ASK_ABOUT))
 
 
