@@ -13,6 +13,9 @@ from voice_api.speech.whisper.features import FeatureSettings
 FIRST_MULTILINGUAL_VOCABULARY = 51_865
 """Stock Whisper has one token less where it hears English only."""
 
+LONGEST_WINDOW = 16_000
+"""Samples of one spectrum: a second, forty times what Whisper uses, and still little memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -85,8 +88,10 @@ def read_features(folder: Path, architecture: Architecture) -> FeatureSettings:
         raise document.wrong("sampling_rate", str(SAMPLE_RATE))
     if settings.bins != architecture.num_mel_bins:
         raise document.wrong("feature_size", f"num_mel_bins of config.json, {architecture.num_mel_bins}")
-    if settings.hop_length < 1 or settings.window_length < 2:
-        raise document.wrong("hop_length", "1 or more, with n_fft 2 or more")
+    if settings.hop_length < 1:
+        raise document.wrong("hop_length", "1 or more")
+    if not 2 <= settings.window_length <= LONGEST_WINDOW:
+        raise document.wrong("n_fft", f"2 to {LONGEST_WINDOW}")
     if settings.chunk_frames != 2 * architecture.max_source_positions:
         frames = 2 * architecture.max_source_positions
         wanted = f"such that a chunk has {frames} frames (twice max_source_positions of config.json)"
@@ -174,8 +179,8 @@ def _within_vocabulary(generation: Generation, document: Document, architecture:
         *(generation.languages.values() if generation.multilingual else ()),
         *(generation.tasks.values() if generation.multilingual else ()),
     )
-    if max(tokens) >= architecture.vocab_size:
+    for wrong in (token for token in tokens if not 0 <= token < architecture.vocab_size):
         raise ModelFolderError(
-            f"{document.path} names token {max(tokens)}, config.json has {architecture.vocab_size} tokens",
+            f"{document.path} names token {wrong}, config.json has {architecture.vocab_size} tokens",
             "take all JSON files from the same model",
         )

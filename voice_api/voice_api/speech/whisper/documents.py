@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from voice_api.speech.whisper.errors import ModelFolderError
 
@@ -31,7 +32,7 @@ class Document:
 
     def number(self, name: str, default: float | None = None) -> float:
         value = self.values.get(name, default)
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        if not _is_number(value):
             raise self.wrong(name, "a number")
         return float(value)
 
@@ -39,7 +40,7 @@ class Document:
         """A list of whole numbers; empty when absent."""
         value = self.values.get(name)
         entries = [] if value is None else value
-        if not isinstance(entries, list) or not all(isinstance(entry, int) for entry in entries):
+        if not isinstance(entries, list) or not all(isinstance(one, int) and one >= 0 for one in entries):
             raise self.wrong(name, "a list of whole numbers")
         return tuple(entries)
 
@@ -47,7 +48,7 @@ class Document:
         """An object of numbers; empty when absent."""
         value = self.values.get(name)
         entries = {} if value is None else value
-        if not isinstance(entries, dict) or not all(isinstance(one, int | float) for one in entries.values()):
+        if not isinstance(entries, dict) or not all(_is_number(one) for one in entries.values()):
             raise self.wrong(name, "an object of numbers")
         return entries
 
@@ -58,6 +59,11 @@ class Document:
     def wrong(self, name: str, wanted: str) -> ModelFolderError:
         found = self.values.get(name, "nothing")
         return ModelFolderError(f"{self.path}: {name} should be {wanted}, found {found!r:.60}", FETCH_AGAIN)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """A finite number that is no truth value; JSON as Python reads it also knows NaN."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
 def read_document(path: Path) -> Document:

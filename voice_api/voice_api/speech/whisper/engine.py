@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from voice_api.errors import VoiceApiError
 from voice_api.speech.protocol import SAMPLE_RATE, TranscribeOptions, Transcript
 from voice_api.speech.stopwatch import Stopwatch
 from voice_api.speech.vad import SpeechGate
@@ -71,7 +72,11 @@ class Whisper:
         sound, hearing = cleaned(samples), Hearing(self.model, options, Stopwatch())
         with hearing.watch.stage("vad"):
             speech = self._speech(sound)
-        heard = hearing.windows(sound, speech)
+        try:
+            heard = hearing.windows(sound, speech)
+        except GRAPH_ERRORS as error:
+            fix = f"try `voice-api model check {self.model.folder.path}`, or another model"
+            raise VoiceApiError("model_failed", f"the model failed: {error!s:.160}", fix, 500) from error
         language = hearing.language or ONLY_LANGUAGE
         return transcript_of(heard, sound, language, self.model.folder, hearing.watch)
 
