@@ -1,0 +1,30 @@
+"""Log-mel features of many utterances at once; each row equals the product's own for that row."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from voice_api.speech.whisper.features import FeatureSettings, _mel_filters
+
+SETTINGS = FeatureSettings(bins=80, window_length=400, hop_length=320, chunk_seconds=10.0)
+
+
+class LogMel:
+    """Holds the window and the filters of SETTINGS."""
+
+    def __init__(self) -> None:
+        self._window = torch.hann_window(SETTINGS.window_length)
+        filters = _mel_filters(SETTINGS.bins, SETTINGS.window_length)
+        self._filters = torch.from_numpy(np.asarray(filters, dtype=np.float32))
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        """samples [batch, n], n a multiple of the hop: features [batch, bins, n / hop]."""
+        hop = SETTINGS.hop_length
+        spectrum = torch.stft(
+            samples, SETTINGS.window_length, hop, window=self._window, center=True, return_complex=True
+        )
+        power = spectrum.real.square() + spectrum.imag.square()
+        energies = (self._filters @ power)[:, :, : samples.shape[1] // hop]
+        logarithm = energies.clamp(min=1e-10).log10()
+        loudest = logarithm.amax(dim=(1, 2), keepdim=True)
+        return (torch.maximum(logarithm, loudest - 8.0) + 4.0) / 4.0
