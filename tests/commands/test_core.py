@@ -210,6 +210,10 @@ def test_pods_are_counted_in_plain_words(pods: tuple[Pod, ...], spoken: str) -> 
             "Five pods are not ready: two of d in ns, evicted; a in ns, evicted; b in ns, evicted; one more.",
         ),
         (
+            tuple(troubled(name, "Evicted") for name in "aabbccdd"),
+            f"Eight pods are not ready: {'; '.join(f'two of {name} in ns, evicted' for name in 'abc')}; two more.",
+        ),
+        (
             tuple(troubled(name, "Evicted") for name in "abcde"),
             "Five pods are not ready: a in ns, evicted; b in ns, evicted; c in ns, evicted; two more.",
         ),

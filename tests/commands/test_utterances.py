@@ -152,6 +152,7 @@ WISHES_TO_CHANGE = [
 TWO_NOT_READY = (
     "Two pods are not ready: checkout in shop, crash looping; catalog in staging, cannot pull its image."
 )
+WHAT_CAN_BE_COUNTED = "I can count pods, nodes, namespaces and deployments. Please ask again."
 WHAT_CAN_BE_SAID = (
     "I did not understand: what is the weather. You can say: how many pods are in production, "
     "which pods are not ready or list the deployments."
@@ -215,7 +216,11 @@ def test_a_wish_to_change_something_is_told_that_this_version_only_reads(
         ("list the deployments in shop", "There are three deployments in shop: frontend, checkout and cart."),
         ("how many pods are in shock", "I am not sure about shock. Did you mean shop? Please ask again."),
         ("how many pods are in mars", "I know no namespace like mars."),
-        ("how many bots are there", "I can count pods, nodes, namespaces and deployments. Please ask again."),
+        (
+            "hwo manny bots are there",
+            WHAT_CAN_BE_COUNTED,
+        ),
+        ("how many bots are there", WHAT_CAN_BE_COUNTED),
         ("what is the weather", WHAT_CAN_BE_SAID),
         ("delete the shop namespace", "I can only read in this version, so I did not delete anything."),
     ],

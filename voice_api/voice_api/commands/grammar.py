@@ -63,10 +63,10 @@ class Grammar:
         if self._usable(readings):
             return readings
         corrected = self._spelling.corrected(words)
-        others = self._exact_readings(corrected)
-        if corrected == words or not self._usable(others):
+        if corrected == words:
             return readings
-        return tuple(_as_said(reading, corrected.split(), words.split()) for reading in others)
+        others = self._exact_readings(corrected)
+        return tuple(_as_said(each, corrected.split(), words.split()) for each in others) or readings
 
     def _exact_readings(self, words: str) -> tuple[Reading, ...]:
         matches = hassil.recognize_all(words, self.intents, allow_unmatched_entities=True)
