@@ -87,7 +87,7 @@ def run(
     finally:
         report.close()
     if schema:
-        end = {"run": result.run, "changed": result.changed, **result.data, "exit_code": 0}
+        end = {"run": result.run, "changed": result.changed, "data": result.data, "exit_code": 0}
         print(json.dumps({"schema": schema, "event": "result", **end}))
     else:
         print("\n".join(last_lines(result.run is None, result.data)))

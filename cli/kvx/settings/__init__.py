@@ -50,18 +50,20 @@ class VoiceSettings:
     voice: Annotated[str | None, Says("voice of spoken replies")] = None
     kubeconfig: Annotated[Path | None, Says("kubeconfig of the cluster that is spoken to")] = None
     context: Annotated[str | None, Says("context in the kubeconfig")] = None
-    namespace: Annotated[str | None, Says("namespace meant by commands that name none")] = None
-    max_body_bytes: Annotated[int | None, Says("largest request body")] = None
-    max_audio_seconds: Annotated[float | None, Says("longest sound that is listened to")] = None
-    max_text_characters: Annotated[int | None, Says("longest text that is spoken or interpreted")] = None
-    max_waiting: Annotated[int | None, Says("requests that may wait for the model")] = None
-    max_uploads: Annotated[int | None, Says("request bodies read at the same time")] = None
-    max_connections: Annotated[int | None, Says("open connections")] = None
-    request_seconds: Annotated[float | None, Says("deadline of a request")] = None
-    upload_seconds: Annotated[float | None, Says("deadline for a request body to arrive")] = None
-    drain_seconds: Annotated[float | None, Says("time that running requests get to end")] = None
-    memory_limit_bytes: Annotated[int | None, Says("memory the voice API may use")] = None
-    memory_headroom_bytes: Annotated[int | None, Says("memory that must be left to be ready")] = None
+    max_body_bytes: Annotated[int | None, Says("largest request body", 1_000, 1_000_000_000)] = None
+    max_audio_seconds: Annotated[float | None, Says("longest sound that is listened to", 1, 86_400)] = None
+    min_sample_rate: Annotated[int | None, Says("lowest sample rate that is read", 1_000, 192_000)] = None
+    max_sample_rate: Annotated[int | None, Says("highest sample rate that is read", 8_000, 768_000)] = None
+    max_channels: Annotated[int | None, Says("most channels that are mixed to one", 1, 64)] = None
+    max_text_characters: Annotated[int | None, Says("longest text that is taken", 1, 100_000)] = None
+    max_waiting: Annotated[int | None, Says("requests that may wait for the model", 0, 1_000)] = None
+    max_uploads: Annotated[int | None, Says("request bodies read at the same time", 1, 1_000)] = None
+    max_connections: Annotated[int | None, Says("open connections", 1, 10_000)] = None
+    request_seconds: Annotated[float | None, Says("deadline of a request", 0.05, 3_600)] = None
+    upload_seconds: Annotated[float | None, Says("deadline for a body to arrive", 0.05, 3_600)] = None
+    drain_seconds: Annotated[float | None, Says("time that running requests get to end", 0, 600)] = None
+    memory_limit_bytes: Annotated[int | None, Says("memory the voice API may use", 0, 1 << 50)] = None
+    memory_headroom_bytes: Annotated[int | None, Says("memory left when ready", 0, 1 << 50)] = None
     log_format: Annotated[str | None, Says("form of the log", choices=("auto", "json", "text"))] = None
     log_level: Annotated[
         str | None, Says("least important line logged", choices=("debug", "info", "warning", "error"))

@@ -48,7 +48,7 @@ class Key:
         kind = KIND_WORDS.get(self.kind, "a text")
         if self.says.least is None or self.says.most is None:
             return kind
-        return f"{kind} from {self.says.least:g} to {self.says.most:g}"
+        return f"{kind} from {_number(self.says.least)} to {_number(self.says.most)}"
 
     def allows(self, value: object) -> bool:
         """Whether a value of the right type is within the bounds."""
@@ -58,6 +58,10 @@ class Key:
             least, most = self.says.least, self.says.most
             return isfinite(value) and (least is None or least <= value) and (most is None or value <= most)
         return True
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def _keys_of(table: str, owner: type) -> Iterator[Key]:
