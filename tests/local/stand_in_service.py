@@ -1,7 +1,7 @@
 """StandInService: takes the flags of `voice-api serve`, and behaves as its settings file says.
 
 start_seconds      how long it takes until it is ready
-never_ready        it listens, and never says that it is ready
+never_ready        it lives, and neither answers nor says that it is ready
 exit_before_ready  it says why and ends with this code
 live_seconds       how long after being ready it dies with exit code 7
 ignore_sigterm     it goes on until it is killed
@@ -40,8 +40,10 @@ class StandInService:
         else:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(self.settings.get("start_seconds", 0))
-        if not self.settings.get("never_ready"):
-            notify("READY=1")
+        if self.settings.get("never_ready"):
+            self.leaving.wait(60)
+            return 0
+        notify("READY=1")
         for _ in range(self.settings.get("chatter_bytes", 0) // 100):
             print("x" * 99)
         sys.stdout.flush()

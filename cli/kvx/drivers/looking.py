@@ -22,13 +22,14 @@ def look(folder: Path) -> dict[str, object] | None:
     last = state or read_state(folder)
     if last is None or (state is None and last.phase == "stopped"):
         return None
+    said = _health(state)
     return {
         "state": state.phase if state else "failed",
         "reason": _reason(state, last),
         **_identity(state, last),
-        **_answers(state),
+        **_answers(state, said),
         "memory": _memory(state),
-        "figures": _figures(state),
+        "figures": _figures(state, said),
         "budget": {"seconds_left": None, "requests_left": None, "note": _NO_BUDGET},
         "log": str(log_file(folder)),
     }
@@ -63,20 +64,23 @@ def _identity(state: State | None, last: State) -> dict[str, object]:
     }
 
 
-def _answers(state: State | None) -> dict[str, object]:
-    """What it says over HTTP; a service that says nothing is not healthy."""
-    nothing: dict[str, object] = {"healthy": False, "ready": False, "not_ready_because": None}
+def _health(state: State | None) -> Mapping[str, Any]:
+    """What it says over HTTP; empty when it says nothing."""
     if state is None or state.serving is None:
-        return nothing | {"engine": None, "cluster": None}
-    address = voice_api.address_of(state)
+        return {}
     try:
-        said = voice_api.health(address, _ANSWER_SECONDS)
+        return voice_api.health(voice_api.address_of(state), _ANSWER_SECONDS)
     except KvxError as error:
-        return nothing | {"not_ready_because": error.message, "engine": None, "cluster": None}
-    because = voice_api.why_not_ready(address, _ANSWER_SECONDS)
+        return {"error": error.message}
+
+
+def _answers(state: State | None, said: Mapping[str, Any]) -> dict[str, object]:
+    because = said.get("error")
+    if state and "status" in said:
+        because = voice_api.why_not_ready(voice_api.address_of(state), _ANSWER_SECONDS)
     return {
-        "healthy": True,
-        "ready": because is None,
+        "healthy": "status" in said,
+        "ready": "status" in said and because is None,
         "not_ready_because": because,
         "engine": said.get("engine"),
         "cluster": said.get("cluster"),
@@ -98,7 +102,7 @@ def _resident(pid: int | None) -> int | None:
         return None
 
 
-def _figures(state: State | None) -> dict[str, float | None]:
+def _figures(state: State | None, said: Mapping[str, Any]) -> dict[str, float | None]:
     found: Mapping[str, Any] = {}
     if state and state.serving:
         try:
@@ -106,7 +110,7 @@ def _figures(state: State | None) -> dict[str, float | None]:
         except KvxError:
             found = {}
     return {
-        "requests": found.get("kvx_voice_requests_total"),
+        "requests": (said.get("requests") or {}).get("answered"),
         "requests_refused": found.get("kvx_voice_rejected_total"),
         "commands": found.get("kvx_voice_commands_total"),
         "heard_seconds": found.get("kvx_voice_audio_heard_seconds_total"),
