@@ -3,9 +3,11 @@
 import numpy as np
 import torch
 from torch import Tensor
+from transformers.audio_utils import mel_filter_bank
 
-from voice_api.speech.whisper.features import FeatureSettings, _mel_filters
+from voice_api.speech.whisper.features import FeatureSettings
 
+RATE = 16_000
 SETTINGS = FeatureSettings(bins=80, window_length=400, hop_length=320, chunk_seconds=10.0)
 
 
@@ -14,7 +16,15 @@ class LogMel:
 
     def __init__(self) -> None:
         self._window = torch.hann_window(SETTINGS.window_length)
-        filters = _mel_filters(SETTINGS.bins, SETTINGS.window_length)
+        filters = mel_filter_bank(
+            SETTINGS.window_length // 2 + 1,
+            SETTINGS.bins,
+            0.0,
+            RATE / 2,
+            RATE,
+            norm="slaney",
+            mel_scale="slaney",
+        ).T
         self._filters = torch.from_numpy(np.asarray(filters, dtype=np.float32))
 
     def __call__(self, samples: Tensor) -> Tensor:

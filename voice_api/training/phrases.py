@@ -45,15 +45,15 @@ def words() -> list[str]:
 
 
 def training_phrase(chance: random.Random) -> Phrase:
-    """Half of the phrases are no commands, so that the model learns to hear and not to guess."""
+    """Two fifths of the phrases are no commands, so that the model learns to hear and not to guess."""
     kind = chance.random()
-    if kind < 0.52:
+    if kind < 0.62:
         return phrase(command(chance, _training_name), chance)
-    if kind < 0.60:
-        return phrase(_numbers(chance), chance)
     if kind < 0.68:
-        return phrase(_shuffled(command(chance, _training_name), chance), chance)
+        return phrase(_numbers(chance), chance)
     if kind < 0.74:
+        return phrase(_shuffled(command(chance, _training_name), chance), chance)
+    if kind < 0.78:
         return phrase(" ".join(_pseudo_word(chance) for _ in range(chance.randint(1, 3))), chance)
     return phrase(_word_mix(chance), chance)
 
