@@ -70,7 +70,11 @@ def theirs(
 @pytest.mark.parametrize("timed", [False, True], ids=["text only", "timestamps"])
 @pytest.mark.parametrize(
     "options",
-    [{"graphs": MERGED}, {"graphs": MERGED, "multilingual": False}, {"graphs": MERGED, "size": "tiny"}],
+    [
+        {"graphs": MERGED, "chunk_seconds": 6},
+        {"graphs": MERGED, "chunk_seconds": 6, "multilingual": False},
+        {"graphs": MERGED, "size": "tiny"},
+    ],
     ids=["multilingual", "English only", "tiny"],
 )
 def test_tokens_and_their_probabilities_equal_transformers(

@@ -42,10 +42,10 @@ def log_mel(
     """
     count = settings.chunk_frames if frames is None else frames
     power = _power_spectrum(_fit(samples, count * settings.hop_length), settings)[:count]
-    energies = _mel_filters(settings.bins, settings.window_length) @ power.T
+    energies = _mel_energies(power, _mel_triangles(settings.bins, settings.window_length))
     logarithm = np.log10(np.maximum(energies, 1e-10))
     logarithm = np.maximum(logarithm, logarithm.max() - 8.0)
-    return np.asarray((logarithm + 4.0) / 4.0, dtype=np.float32)[np.newaxis]
+    return np.ascontiguousarray((logarithm.T + 4.0) / 4.0, dtype=np.float32)[np.newaxis]
 
 
 def _fit(samples: NDArray[np.float32], length: int) -> NDArray[np.float64]:
@@ -69,17 +69,37 @@ def _periodic_hann(length: int) -> NDArray[np.float64]:
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length)
 
 
+@dataclass(frozen=True, slots=True)
+class _Triangles:
+    """The weights of all mel triangles one after the other, without the zeros around them."""
+
+    frequencies: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    starts: NDArray[np.int64]
+
+
+def _mel_energies(power: NDArray[np.float64], triangles: _Triangles) -> NDArray[np.float64]:
+    """[windows, bins]; sums over few terms, where a matrix product would wake and wait for threads."""
+    weighted = power[:, triangles.frequencies] * triangles.weights
+    return np.asarray(np.add.reduceat(weighted, triangles.starts, axis=1))
+
+
 @lru_cache
-def _mel_filters(bins: int, window_length: int) -> NDArray[np.float64]:
-    """Triangles on the Slaney mel scale with equal area, [bins, frequencies]."""
+def _mel_triangles(bins: int, window_length: int) -> _Triangles:
+    """Triangles on the Slaney mel scale with equal area; one too narrow for a frequency keeps a zero."""
     frequencies = np.linspace(0.0, SAMPLE_RATE / 2, window_length // 2 + 1)
     corners = _hertz(np.linspace(0.0, _mel(HIGHEST_HERTZ), bins + 2))
     widths = np.diff(corners)
     distance = corners[:, np.newaxis] - frequencies
     rising = -distance[:-2] / widths[:-1, np.newaxis]
     falling = distance[2:] / widths[1:, np.newaxis]
-    triangles = np.maximum(0.0, np.minimum(rising, falling))
-    return np.asarray(triangles * (2.0 / (corners[2:] - corners[:-2]))[:, np.newaxis])
+    heights = (
+        np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (corners[2:] - corners[:-2]))[:, np.newaxis]
+    )
+    kept = [np.flatnonzero(row) if row.any() else np.array([0]) for row in heights]
+    weights = np.concatenate([row[chosen] for row, chosen in zip(heights, kept, strict=True)])
+    starts = np.cumsum([0, *(chosen.size for chosen in kept[:-1])])
+    return _Triangles(np.concatenate(kept), weights, starts)
 
 
 def _mel(hertz: float) -> float:
