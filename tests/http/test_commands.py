@@ -34,12 +34,12 @@ def test_a_demo_is_loudly_called_a_demo(running: Any) -> None:
 def test_a_spoken_command_is_heard_and_answered(
     running: Any, recording: Callable[..., bytes], way: str
 ) -> None:
-    sound = recording("how many pods are not ready")
+    sound = recording("which pods are not ready")
     if way == "form":
         answer = running.client.post(ROUTE, files={"file": ("a.wav", sound)}, data={"speak": "true"}).json()
     else:
         answer = running.client.post(ROUTE, params={"speak": "true"}, content=sound, headers=SOUND).json()
-    assert answer["heard"]["text"] == answer["text"] == "how many pods are not ready"
+    assert answer["heard"]["text"] == answer["text"] == "which pods are not ready"
     assert answer["heard"]["duration_seconds"] > 0.5
     assert answer["status"] == "SUCCESS"
     stages = {"decode_audio", "vad", "features", "encode", "decode", "interpret", "act", "speak", "total"}

@@ -37,7 +37,9 @@ def test_a_json_body_over_a_megabyte_is_refused(running: Any) -> None:
 def test_a_body_that_trickles_in_is_given_up(start: Any) -> None:
     service = start(upload_seconds=0.3)
     with slow_upload(service.url) as connection:
-        answer = connection.recv(4_096).decode()
+        answer = ""
+        while "upload_too_slow" not in answer and (piece := connection.recv(4_096)):
+            answer += piece.decode()
     assert answer.startswith("HTTP/1.1 408")
     assert "upload_too_slow" in answer
 
@@ -108,6 +110,10 @@ def test_what_a_caller_who_left_was_waiting_for_is_never_begun(
     first.join()
     assert post_text(service).status_code == 200
     assert listener.heard == before + 1
+    assert (
+        'kvx_voice_requests_total{route="/v1/commands",status="499"} 1.0'
+        in service.service.figures.text().decode()
+    )
 
 
 def test_a_caller_who_leaves_in_the_middle_of_a_long_speech_ends_it(
