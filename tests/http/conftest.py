@@ -44,10 +44,13 @@ class ScriptedListener:
         self.fault: Exception | None = None
         self.heard = 0
         self.listening = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Transcript:
         self.heard += 1
         self.listening.set()
+        assert self.may_answer.wait(WAIT_SECONDS)
         time.sleep(self.pause_seconds)
         if self.fault:
             raise self.fault

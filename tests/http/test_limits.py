@@ -61,7 +61,7 @@ def test_when_the_queue_is_full_the_next_is_told_when_to_come_again(
 ) -> None:
     listener = scripted()
     service = start(listener=listener, max_waiting=1)
-    listener.pause_seconds = 1.0
+    listener.may_answer.clear()
     body = recording()
     statuses: list[int] = []
 
@@ -76,6 +76,7 @@ def test_when_the_queue_is_full_the_next_is_told_when_to_come_again(
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "queue_full")
     assert answer.json()["error"]["type"] == "rate_limit_error"
     assert answer.headers["retry-after"].isdecimal()
+    listener.may_answer.set()
     for caller in crowd:
         caller.join()
     assert statuses == [200, 200]
@@ -97,7 +98,7 @@ def test_what_a_caller_who_left_was_waiting_for_is_never_begun(
     listener = scripted()
     service = start(listener=listener)
     before = listener.heard
-    listener.pause_seconds = 1.0
+    listener.may_answer.clear()
     body = recording()
     first = threading.Thread(target=lambda: service.client.post("/v1/commands", content=body, headers=SOUND))
     first.start()
@@ -107,6 +108,7 @@ def test_what_a_caller_who_left_was_waiting_for_is_never_begun(
     until(lambda: service.service.model.waiting == 1)
     leaving.close()
     until(lambda: service.service.model.waiting == 0)
+    listener.may_answer.set()
     first.join()
     assert post_text(service).status_code == 200
     assert listener.heard == before + 1
