@@ -41,7 +41,7 @@ def doctor(target: Target = None, folder: Folder = None, *, as_json: Json = Fals
     Each lack comes with its fix; exit code 3 where something needed is missing.
     """
     deployment = deployment_from(folder, target)
-    checks = tuple(_checks(deployment))
+    checks = tuple(dict.fromkeys(_checks(deployment)))  # two steps may need the same
     missing = [check for check in checks if check.state == "missing"]
     if as_json:
         rows = [

@@ -18,4 +18,10 @@ def report_for(schema: str | None) -> Report:
 def asked(question: str) -> bool:
     """The answer of the person at the terminal; anything but yes is a no."""
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    answer = ""
+    try:
+        answer = sys.stdin.readline()
+    finally:
+        if not answer:  # Ctrl-C or Ctrl-D: what is said next begins on its own line
+            print(file=sys.stderr)
+    return answer.strip().lower() in {"y", "yes"}
