@@ -5,7 +5,7 @@ python voice_api/training/export.py CHECKPOINT FOLDER --suffix _int8 --dynamic
 
 import argparse
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,8 +148,8 @@ def folder_logits(
     return np.concatenate(found, axis=1)
 
 
-def main() -> None:
-    arguments = argument_parser().parse_args()
+def main(words: Sequence[str] | None = None) -> None:
+    arguments = argument_parser().parse_args(words)
     model = WhisperForConditionalGeneration.from_pretrained(arguments.checkpoint)
     model.train(False)
     export(
