@@ -61,7 +61,7 @@ def start(step: StartService, world: World) -> Outcome:
     with file_errors(step.folder):
         wanted = _wish(step)
     _wake(step.folder)
-    starting.wait_until_ready(step, wanted.request, world)
+    starting.wait_until_ready(step, wanted.request, lambda: _wake(step.folder), world)
     state = running_state(step.folder)
     if state is None or state.serving is None:
         raise KvxError("the voice API ended as soon as it was ready", f"less {records.log_file(step.folder)}")
@@ -94,7 +94,8 @@ def stop(step: StopService, world: World) -> Outcome:
     if owner:
         _signal(owner, signal.SIGTERM)
     world.progress("waiting for running requests to end")
-    if not wait_until(lambda: not any(each.alive for each in group), step.deadline_seconds, world):
+    drain_seconds = max(step.deadline_seconds - _HURRY_SECONDS, 0)
+    if not wait_until(lambda: not any(each.alive for each in group), drain_seconds, world):
         world.progress("ending it, because it did not stop by itself")
     for process in group:
         _signal(process, signal.SIGKILL)

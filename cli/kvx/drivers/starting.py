@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from kvx.drivers.refusals import refusal
@@ -15,6 +16,7 @@ from kvx.world import World
 
 # From its start, a supervisor takes a tenth of a second until it can be seen.
 _APPEAR_SECONDS = 10.0
+_AGAIN_SECONDS = 2.0
 _LONGER_THAN_SUPERVISOR_SECONDS = 2.0
 _ANSWER_SECONDS = 2.0
 
@@ -36,9 +38,12 @@ def supervisor_command(folder: Path) -> list[str]:
     return [sys.executable, "-m", "kvx.supervisor", str(folder.resolve())]
 
 
-def wait_until_ready(step: StartService, request: str, world: World) -> None:
-    """Raises the KvxError of what kept it from being ready; what served before goes on."""
-    waiting = _Waiting(step, request, world)
+def wait_until_ready(step: StartService, request: str, wake: Callable[[], None], world: World) -> None:
+    """Raises the KvxError of what kept it from being ready; what served before goes on.
+
+    `wake` brings a supervisor about; it is called again when the one that was there is gone.
+    """
+    waiting = _Waiting(step, request, wake, world)
     seconds = step.deadline_seconds + _LONGER_THAN_SUPERVISOR_SECONDS
     if not wait_until(waiting.is_over, seconds, world):
         raise KvxError(
@@ -50,10 +55,12 @@ def wait_until_ready(step: StartService, request: str, world: World) -> None:
 class _Waiting:
     """Looks again and again; remembers what was said, to say it once."""
 
-    def __init__(self, step: StartService, request: str, world: World) -> None:
+    def __init__(self, step: StartService, request: str, wake: Callable[[], None], world: World) -> None:
         self._step = step
         self._request = request
+        self._wake = wake
         self._world = world
+        self._wake_at = world.monotonic() + _AGAIN_SECONDS
         self._seen_until = world.monotonic() + _APPEAR_SECONDS
         self.reason = ""
 
@@ -83,3 +90,6 @@ class _Waiting:
         elif now > self._seen_until:
             log = self._step.folder / "supervisor.log"
             raise KvxError("the supervisor of the voice API does not start", f"less {log}")
+        elif now > self._wake_at:  # it was ending when it was told
+            self._wake()
+            self._wake_at = now + _AGAIN_SECONDS

@@ -15,6 +15,8 @@ _LISTENING = frozenset({"host", "port", "metrics_host", "metrics_port"})
 _DRAIN_SECONDS = 10.0
 # After its own drain the process still has to close: this much later it is ended.
 _CLOSE_SECONDS = 5.0
+# What is left then is ended, and seen to have ended.
+_END_SECONDS = 15.0
 
 
 def service(deployment: Deployment) -> Phase:
@@ -44,7 +46,7 @@ def service(deployment: Deployment) -> Phase:
             CheckModel(folder, (program,), voice.model),
             start,
         ),
-        undo=(StopService(folder), RemoveFolder(folder)),
+        undo=(StopService(folder, start.drain_seconds + _END_SECONDS), RemoveFolder(folder)),
     )
 
 

@@ -1,6 +1,7 @@
 """Starts the supervisor of a folder: python -m kvx.supervisor FOLDER."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from kvx.supervisor.loop import Supervisor
 
 def run(folder: Path) -> int:
     """0 when told to stop or when another supervisor is at work, 1 when given up."""
+    signal.signal(signal.SIGHUP, lambda *_: None)  # it may come as soon as the claim is seen
     held = claim(records.pid_file(folder))
     myself = process(os.getpid())
     if held is None or myself is None:

@@ -55,7 +55,7 @@ def owner(path: Path) -> Process | None:
     """The living supervisor of a folder; a file left by a dead one counts as none."""
     try:
         owner = Process(**json.loads(path.read_text()))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+    except (FileNotFoundError, ValueError, TypeError):
         return None
     return owner if owner.alive else None
 

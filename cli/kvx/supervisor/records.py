@@ -73,7 +73,7 @@ class State:
     """The service as it is; ports stay remembered when nothing runs.
 
     since    when the supervisor started, in seconds since the epoch
-    proven   the last generation that was ready at least once
+    proven   the last request that was met: its service is started again when it dies
     """
 
     phase: ServicePhase
@@ -139,7 +139,7 @@ def read_state(folder: Path) -> State | None:
 def _values(path: Path) -> dict[str, Any] | None:
     try:
         values = json.loads(path.read_text())
-    except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
+    except (FileNotFoundError, ValueError):
         return None
     return values if isinstance(values, dict) and values.pop("schema", None) == SCHEMA else None
 

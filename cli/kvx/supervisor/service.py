@@ -1,5 +1,6 @@
 """The service as the supervisor runs it: one child serves, one may be starting, others are finishing."""
 
+import json
 import time
 
 from kvx.supervisor.child import RunningChild
@@ -49,8 +50,9 @@ class Service:
             return
         if self.starting:
             self._dismiss(self.starting)
+            self.starting.listeners.close_all_but(self.listeners)
             self.starting = None
-        if wanted.generation == self.proven and self.serving is None:
+        if wanted.request == self.proven and self.serving is None:
             self.revived, self._quick_deaths = wanted, 0
         self._start(wanted)
 
@@ -85,11 +87,14 @@ class Service:
         try:
             listeners = open_listeners(wanted, self.listeners, self._remembered)
         except ListenError as error:
-            self._give_up(wanted, Failure(wanted.request, wanted.generation, error.kind, error.message,
-                                          port=error.port))  # fmt: skip
+            self._give_up(wanted, error.kind, error.message, port=error.port)
             return
         self._say(f"starting {wanted.argv[0]}, port {listeners.api.port}")
-        self.starting = RunningChild(wanted, listeners, self._log)
+        try:
+            self.starting = RunningChild(wanted, listeners, self._log)
+        except OSError as error:
+            listeners.close_all_but(self.listeners)
+            self._give_up(wanted, "exit", f"no process can be started: {error.strerror}")
 
     def _hear(self) -> None:
         for child in self.children:
@@ -101,7 +106,7 @@ class Service:
         if self.revived is None:
             self.restarts = 0
         self.starting, self.revived, self.failed = None, None, None
-        self.proven = child.wanted.generation
+        self.proven = child.wanted.request
         if self.serving:
             self._dismiss(self.serving)
         if self.listeners:
@@ -147,18 +152,25 @@ class Service:
     def _start_failed(self, child: RunningChild, kind: FailureKind, words: str, code: int | None) -> None:
         if self.listeners is not child.listeners:
             child.listeners.close_all_but(self.listeners)
-        if self.revived and child.wanted.generation == self.revived.generation:
+        if self.revived and child.wanted.request == self.revived.request:
             self._revive(child, code)
             return
-        wanted = child.wanted
-        self._give_up(wanted, Failure(wanted.request, wanted.generation, kind, words, code,
-                                      None, child.last_lines))  # fmt: skip
+        self._give_up(child.wanted, kind, words, code, lines=child.last_lines)
 
-    def _give_up(self, wanted: Wanted, failure: Failure) -> None:
-        self.failed = failure
-        if self.revived and self.revived.generation == wanted.generation:
+    def _give_up(
+        self,
+        wanted: Wanted,
+        kind: FailureKind,
+        words: str,
+        code: int | None = None,
+        *,
+        port: int | None = None,
+        lines: tuple[str, ...] = (),
+    ) -> None:
+        self.failed = Failure(wanted.request, wanted.generation, kind, words, code, port, lines)
+        if self.revived and self.revived.request == wanted.request:
             self.revived = None
-        self._say(failure.message)
+        self._say(words)
 
     def _revive(self, child: RunningChild, code: int | None) -> None:
         """Start again what was ready once: at growing pauses, and not for ever."""
@@ -168,10 +180,9 @@ class Service:
         )
         self._quick_deaths = restart.quick_deaths
         if restart.pause_seconds is None:
-            self.revived = None
             words = f"the voice API died {restart.quick_deaths} times in a row, last with {_words(code)}"
-            self._give_up(wanted, Failure(wanted.request, wanted.generation, "exit", words, code,
-                                          None, child.last_lines))  # fmt: skip
+            self.revived = None
+            self._give_up(wanted, "exit", words, code, lines=child.last_lines)
             return
         self.restarts += 1
         self.revived = wanted
@@ -179,10 +190,9 @@ class Service:
         self._say(f"starting it again in {restart.pause_seconds:g} s")
 
     def _say(self, words: str) -> None:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-        self._log.write(
-            f'{{"time": "{stamp}Z", "logger": "kvx.supervisor", "message": "{words}"}}\n'.encode()
-        )
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        line = {"time": stamp, "logger": "kvx.supervisor", "message": words}
+        self._log.write(json.dumps(line).encode() + b"\n")
 
 
 def _words(code: int | None) -> str:
