@@ -61,8 +61,9 @@ def foreign(path: Path, **changes: object) -> Owner:
     return owner
 
 
+# It dawdles, a little differently each time, after it has seen that the lock has expired.
 CONTENDER = """
-import sys, time
+import random, sys, time
 from pathlib import Path
 from kvx.errors import KvxError
 from kvx.lock import acquire
@@ -71,7 +72,8 @@ print("ready", flush=True)
 for number in range(rounds):
     sys.stdin.readline()
     try:
-        acquire(folder / str(number) / "lock.json", "kvx deploy")
+        dawdle = lambda _words: time.sleep(random.uniform(0, 0.02))
+        acquire(folder / str(number) / "lock.json", "kvx deploy", note=dawdle)
     except KvxError:
         print("refused", flush=True)
     else:

@@ -17,9 +17,9 @@ def report_for(schema: str | None) -> Report:
 
 def asked(question: str) -> bool:
     """The answer of the person at the terminal; anything but yes is a no."""
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     answer = ""
     try:
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
     finally:
         if not answer:  # Ctrl-C or Ctrl-D: what is said next begins on its own line
