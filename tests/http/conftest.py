@@ -27,7 +27,7 @@ from voice_api.cluster.demo import DemoCluster
 from voice_api.commands.core import CommandCore
 from voice_api.http.service import Engines, Service, open_service
 from voice_api.settings import Settings
-from voice_api.speech.protocol import Listener, Speaker, TranscribeOptions, Transcript
+from voice_api.speech.protocol import Listener, Speaker, TranscribeOptions, Transcript, Voice
 
 WAIT_SECONDS = 20
 
@@ -59,6 +59,27 @@ class ScriptedListener:
         return Transcript(
             self.says, "en", seconds, (), 0.2 if self.doubtful else 0.9, self.doubtful, None, timings
         )
+
+
+class SlowSpeaker:
+    """Stands for a speaker that takes its time: the same short tone again and again, with a pause."""
+
+    name = "slow"
+    sample_rate = 24_000
+
+    def __init__(self, pieces: int, pause_seconds: float) -> None:
+        self.pieces = pieces
+        self.pause_seconds = pause_seconds
+        self.spoken = 0
+
+    def voices(self) -> tuple[Voice, ...]:
+        return ()
+
+    def speak(self, text: str, voice: str | None, speed: float) -> Iterator[NDArray[np.int16]]:
+        for _ in range(self.pieces):
+            time.sleep(self.pause_seconds)
+            self.spoken += 1
+            yield np.full(2_400, 1_000, np.int16)
 
 
 @dataclass(frozen=True)
@@ -128,6 +149,11 @@ def scripted() -> type[ScriptedListener]:
 
 
 @pytest.fixture(scope="session")
+def slow_speaker() -> type[SlowSpeaker]:
+    return SlowSpeaker
+
+
+@pytest.fixture(scope="session")
 def recording(engines: Engines) -> Callable[..., bytes]:
     """A sentence spoken into a file: recording("how many pods", "flac")."""
 
@@ -179,9 +205,10 @@ class _starting:  # noqa: N801  reads as the words it stands for
         for end in reversed(self._ends):
             end()
 
-    def _begin(self, *, proved: bool = True, listener: Listener | None = None, **settings: object) -> Running:
-        engines = replace(self._engines, listener=listener) if listener else self._engines
-        service = open_service(Settings(**settings), engines)  # type: ignore[arg-type]
+    def _begin(self, *, proved: bool = True, **given: Any) -> Running:
+        parts = {name: given.pop(name) for name in ("listener", "speaker") if name in given}
+        engines = replace(self._engines, **parts)
+        service = open_service(Settings(**given), engines)
         if proved:
             asyncio.run(service.prove())
         listening = socket.create_server(("127.0.0.1", 0))

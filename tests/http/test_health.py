@@ -101,13 +101,14 @@ def test_health_answers_at_once_while_the_model_works(
 
 
 def test_the_figures_count_requests_stages_sound_and_refusals(
-    start: Any, recording: Callable[..., bytes]
+    start: Any, recording: Callable[..., bytes], until: Callable[..., None]
 ) -> None:
     service = start()
     service.client.post("/v1/commands", content=recording(), headers={"content-type": "audio/wav"})
     service.client.post("/v1/commands", json={"text": "list namespaces", "speak": True})
     service.client.post("/v1/commands", json={"text": "x", "unknown": 1})
     service.client.get("/nowhere/at/all")
+    until(lambda: 'route="unmatched"' in service.service.figures.text().decode())
     text = service.service.figures.text().decode()
     for line in (
         'kvx_voice_requests_total{route="/v1/commands",status="200"} 2.0',

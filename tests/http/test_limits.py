@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 SOUND = {"content-type": "audio/wav"}
@@ -119,14 +120,31 @@ def test_what_a_caller_who_left_was_waiting_for_is_never_begun(
 
 
 def test_a_caller_who_leaves_in_the_middle_of_a_long_speech_ends_it(
-    start: Any, until: Callable[..., None]
+    start: Any, slow_speaker: Any, until: Callable[..., None]
 ) -> None:
-    service = start()
-    wish = {"model": "tts-1", "input": "how many pods are running. " * 100, "response_format": "pcm"}
+    speaker = slow_speaker(pieces=500, pause_seconds=0.02)
+    service = start(speaker=speaker, proved=False)
+    wish = {"model": "tts-1", "input": "a long story", "response_format": "pcm"}
     with service.client.stream("POST", "/v1/audio/speech", json=wish) as answer:
         next(answer.iter_raw(1_000))
     until(lambda: service.service.model.busy_seconds == 0)
-    assert post_text(service).status_code == 200
+    assert speaker.spoken < speaker.pieces
+
+
+def test_speech_that_takes_too_long_is_cut_off(
+    start: Any, slow_speaker: Any, until: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    speaker = slow_speaker(pieces=500, pause_seconds=0.02)
+    service = start(speaker=speaker, proved=False, request_seconds=0.3)
+    wish = {"model": "tts-1", "input": "a long story", "response_format": "mp3"}
+    answer = service.client.post("/v1/audio/speech", json=wish)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+    with pytest.raises(httpx.RemoteProtocolError):
+        service.client.post("/v1/audio/speech", json={**wish, "response_format": "pcm"})
+    until(lambda: service.service.model.busy_seconds == 0)
+    assert speaker.spoken < speaker.pieces
+    assert "an answer was cut off" in caplog.messages
+    assert "a request failed on a bug" not in caplog.messages
 
 
 def test_many_callers_at_once_are_all_answered(start: Any, recording: Callable[..., bytes]) -> None:

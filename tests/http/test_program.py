@@ -21,7 +21,9 @@ WAIT_SECONDS = 30
 ALONE = ("--metrics-port", "0", "--kubeconfig", "none")
 
 
-def fails(*flags: str, environment: dict[str, str] | None = None) -> tuple[int, list[str]]:
+def fails(
+    *flags: str, environment: dict[str, str] | None = None, descriptors: tuple[int, ...] = ()
+) -> tuple[int, list[str]]:
     """Exit code and stderr of a start that cannot work."""
     ended = subprocess.run(
         [sys.executable, "-m", "voice_api", *flags],
@@ -29,6 +31,7 @@ def fails(*flags: str, environment: dict[str, str] | None = None) -> tuple[int, 
         text=True,
         timeout=WAIT_SECONDS,
         check=False,
+        pass_fds=descriptors,
         env=os.environ | (environment or {}),
     )
     return ended.returncode, ended.stderr.splitlines()
@@ -84,13 +87,14 @@ def test_words_are_logged_only_where_the_setting_says_so(begin: Any, recording: 
     assert heard == ["how many pods are running"]
 
 
-def test_the_figures_are_on_a_port_of_their_own(begin: Any) -> None:
+def test_the_figures_are_on_a_port_of_their_own(begin: Any, until: Callable[..., None]) -> None:
     program = begin()
     with httpx.Client(timeout=WAIT_SECONDS) as client:
         client.get(f"{program.url}/health")
+        counted = 'kvx_voice_requests_total{route="/health",status="200"} 1.0'
+        until(lambda: counted in client.get(program.metrics_url).text)
         answer = client.get(program.metrics_url)
         assert answer.headers["content-type"].startswith("text/plain")
-        assert 'kvx_voice_requests_total{route="/health",status="200"} 1.0' in answer.text
         assert "kvx_voice_model_info{" in answer.text
         assert client.get(program.metrics_url.replace("/metrics", "/other")).status_code == 404
         assert client.get(f"{program.url}/metrics").status_code == 404
@@ -179,6 +183,7 @@ def test_a_second_process_on_the_same_socket_takes_over_without_a_refused_reques
         (("serve", "--port", "none"), {}, "port in command line is 'none'"),
         (("serve", "--settings", "/nowhere.toml"), {}, "no settings file /nowhere.toml"),
         (("serve",), {"KVX_VOICE_PROT": "1"}, "unknown setting prot"),
+        (("serve", "--port", "0", *ALONE, "--voice", "nobody"), {}, "voice is 'nobody'"),
         (("model", "list", "--threads", "many"), {}, "threads in command line is 'many'"),
     ],
 )
@@ -219,6 +224,15 @@ def test_what_is_missing_or_damaged_ends_with_two_lines_and_exit_code_3(tmp_path
             assert (code, len(lines)) == (3, 2), lines
             assert says in lines[0]
             assert lines[1].startswith("fix: ")
+
+
+def test_an_inherited_socket_must_be_one_that_listens() -> None:
+    with socket.socket() as idle:
+        idle.bind(("127.0.0.1", 0))
+        number = idle.fileno()
+        code, lines = fails("serve", "--fd", str(number), *ALONE, descriptors=(number,))
+    assert (code, len(lines)) == (3, 2)
+    assert "does not listen" in lines[0]
 
 
 def test_on_a_terminal_the_log_is_readable(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voice_api.figures import HEALTH_ROUTES, Figures
-from voice_api.http.replies import internal_error
+from voice_api.http.replies import AnswerCutOffError, internal_error
 from voice_api.logs import chosen_request_id, request_id
 
 log = logging.getLogger("voice_api.requests")
@@ -32,6 +32,8 @@ class RequestFrame:
         with self._figures.in_flight.track_inprogress():
             try:
                 await self._app(scope, receive, answer)
+            except AnswerCutOffError as error:
+                log.warning("an answer was cut off", extra={"reason": str(error)})
             except Exception:
                 log.exception("a request failed on a bug")
                 if answer.status is None:

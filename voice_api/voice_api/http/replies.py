@@ -10,6 +10,10 @@ ROUTES = "/v1/commands, /v1/audio/transcriptions, /v1/audio/speech, /v1/models, 
 ROUTING_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
+class AnswerCutOffError(Exception):
+    """An answer that has begun cannot be completed; the closed connection is all the caller can be told."""
+
+
 def error_kind(status: int) -> str:
     """OpenAI's `type` for a status."""
     if status == 429:

@@ -14,6 +14,7 @@ from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_stream
 from voice_api.errors import VoiceApiError
 from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
 from voice_api.http.models import check_speaker
+from voice_api.http.replies import AnswerCutOffError
 from voice_api.http.service import Service, too_late, while_wanted
 from voice_api.http.worker import Ticket
 
@@ -100,5 +101,8 @@ async def spoken_chunks(service: Service, wish: SpeechRequest) -> AsyncGenerator
 async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(rest):
         yield first
-        async for chunk in rest:
-            yield chunk
+        try:
+            async for chunk in rest:
+                yield chunk
+        except VoiceApiError as error:
+            raise AnswerCutOffError(error.message) from error
