@@ -4,13 +4,15 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voice_api.speech.protocol import TranscribeOptions
+from voice_api.speech.protocol import TranscribeOptions, Transcript
+from voice_api.speech.stopwatch import Stopwatch
 from voice_api.speech.whisper.confidence import (
     Calibration,
     Statistics,
@@ -18,8 +20,10 @@ from voice_api.speech.whisper.confidence import (
     compression_ratio,
     statistics_of,
 )
+from voice_api.speech.whisper.decode import Decoded
 from voice_api.speech.whisper.engine import Whisper, load_whisper
-from voice_api.speech.whisper.transcripts import LOOPING_COMPRESSION
+from voice_api.speech.whisper.transcripts import LOOPING_COMPRESSION, Heard, transcript_of
+from voice_api.speech.whisper.windows import Piece
 
 SURE = TokenTrace(token=1, log_probability=math.log(0.9), margin=3.0, entropy=0.2)
 UNSURE = TokenTrace(token=2, log_probability=math.log(0.2), margin=0.1, entropy=2.0)
@@ -51,35 +55,37 @@ def test_confidence_is_the_logistic_of_the_weighted_statistics() -> None:
     assert Calibration(-1e9, {}, 0.5).confidence(statistics) < 1e-20
 
 
-@pytest.fixture
-def calibrated(small_folder: Path, tmp_path: Path) -> Callable[[float, float], Whisper]:
-    """A copy of the small folder whose confidence.json has this bias and threshold."""
-
-    def load(bias: float, threshold: float) -> Whisper:
-        folder = tmp_path / "calibrated"
-        shutil.copytree(small_folder, folder, ignore=shutil.ignore_patterns("reference"))
-        content = {"bias": bias, "weights": {"minimum_margin": 0.1}, "threshold": threshold}
-        (folder / "confidence.json").write_text(json.dumps(content))
-        return load_whisper(folder, 1)
-
-    return load
+def transcript_with(small: Whisper, calibration: Calibration, tokens: tuple[int, ...]) -> Transcript:
+    """A transcript of one window in which these tokens were heard, each of them surely."""
+    folder = replace(small.model.folder, calibration=calibration)
+    decoded = Decoded(tokens, tuple(replace(SURE, token=token) for token in tokens), 0.0)
+    heard = [Heard(0.0, decoded, (Piece(0.0, 1.0, tokens),))]
+    return transcript_of(heard, np.ones(16_000, dtype=np.float32), "en", folder, Stopwatch())[0]
 
 
 @pytest.mark.parametrize(("bias", "doubtful"), [(-3.0, True), (3.0, False)])
-def test_a_transcript_below_the_threshold_is_doubtful(
-    calibrated: Callable[[float, float], Whisper],
-    speak: Callable[..., NDArray[np.float32]],
-    bias: float,
-    doubtful: bool,
+def test_a_transcript_below_the_threshold_is_doubtful(small: Whisper, bias: float, doubtful: bool) -> None:
+    transcript = transcript_with(small, Calibration(bias, {"minimum_margin": 0.1}, 0.5), (65, 66, 67))
+    assert transcript.confidence == pytest.approx(1 / (1 + math.exp(-(bias + 0.1 * 3.0))))
+    assert transcript.doubtful == doubtful
+
+
+def test_a_loop_is_doubtful_however_sure_the_model_is(small: Whisper) -> None:
+    sure = Calibration(9.0, {}, 0.5)
+    assert not transcript_with(small, sure, (65, 66, 67)).doubtful
+    assert transcript_with(small, sure, (65, 66, 67) * 30).doubtful
+
+
+def test_the_calibration_beside_a_model_is_read_and_used(
+    small_folder: Path, tmp_path: Path, speak: Callable[..., NDArray[np.float32]]
 ) -> None:
-    transcript, statistics = calibrated(bias, 0.5).measure(speak(), TranscribeOptions())
-    assert transcript.confidence is not None
-    assert transcript.confidence == pytest.approx(
-        1 / (1 + math.exp(-(bias + 0.1 * statistics.minimum_margin)))
-    )
-    looping = statistics.compression_ratio > LOOPING_COMPRESSION
-    assert transcript.doubtful == (doubtful or looping)
-    assert (transcript.confidence < 0.5) == doubtful
+    folder = tmp_path / "calibrated"
+    shutil.copytree(small_folder, folder, ignore=shutil.ignore_patterns("reference"))
+    content = {"bias": -1.0, "weights": {"mean_entropy": 0.1}, "threshold": 0.5}
+    (folder / "confidence.json").write_text(json.dumps(content))
+    transcript, statistics = load_whisper(folder, 1).measure(speak(), TranscribeOptions())
+    wanted = 1 / (1 + math.exp(-(-1.0 + 0.1 * statistics.mean_entropy)))
+    assert transcript.confidence == pytest.approx(wanted)
 
 
 def test_without_calibration_there_is_no_confidence(

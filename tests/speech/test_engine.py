@@ -84,8 +84,7 @@ def several_sentences(speak: Callable[..., Sound], count: int) -> Sound:
 
 def windows_of(whisper: Whisper, sound: Sound) -> list[tuple[float, float]]:
     """Start and end, in seconds of the sound, of every window that was decoded."""
-    hearing = Hearing(whisper.model, PLAIN, Stopwatch())
-    heard = hearing.windows(sound, SpeechGate().speech_spans(sound))
+    heard = Hearing(whisper.model, SpeechGate(), PLAIN, Stopwatch()).windows(sound)
     return [(window.start_seconds, window.start_seconds + window.pieces[-1].end_seconds) for window in heard]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_api.speech.whisper.windows import Piece, cut_at_silences, overlaps, pieces_of
+from voice_api.speech.whisper.windows import Piece, cut_at_silences, pieces_of
 
 FIRST, END_OF_TIME = 100, 400
 STEP_SECONDS = 0.02
@@ -83,9 +83,3 @@ def test_what_follows_the_last_pair_is_heard_again() -> None:
 
 def test_text_without_any_moment_takes_the_whole_window() -> None:
     assert pieces_of([1, 2], FIRST, STEP_SECONDS, 4.0) == ((Piece(0.0, 4.0, (1, 2)),), 4.0)
-
-
-def test_touching_is_not_overlapping() -> None:
-    assert overlaps([(10, 20)], (19, 30))
-    assert not overlaps([(10, 20)], (20, 30))
-    assert not overlaps([], (0, 30))

@@ -28,7 +28,7 @@ class SpeechGate:
     def hears_speech(self, samples: NDArray[np.float32]) -> bool:
         """Whether there is any speech; stops at the first tenth of a second of it."""
         heard = 0
-        for _, probability in self._probabilities(samples):
+        for _, probability in self.probabilities(samples):
             heard += probability >= SPEECH_PROBABILITY
             if heard >= FEWEST_SPEECH_CHUNKS:
                 return True
@@ -37,7 +37,7 @@ class SpeechGate:
     def speech_spans(self, samples: NDArray[np.float32]) -> tuple[tuple[int, int], ...]:
         """Where speech is, as (first sample, one after the last); pauses below 0.3 s are bridged."""
         chunks = [
-            index for index, probability in self._probabilities(samples) if probability >= SPEECH_PROBABILITY
+            index for index, probability in self.probabilities(samples) if probability >= SPEECH_PROBABILITY
         ]
         runs: list[list[int]] = []
         for index in chunks:
@@ -51,7 +51,7 @@ class SpeechGate:
             if last - first + 1 >= FEWEST_SPEECH_CHUNKS
         )
 
-    def _probabilities(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, float]]:
+    def probabilities(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, float]]:
         """Index and speech probability of each chunk, from shortly before the first sound there is."""
         chunks = _chunks(samples)
         loud = np.flatnonzero(_levels(chunks) > SILENT_LEVEL)

@@ -16,7 +16,6 @@ from voice_api.speech.whisper.layout import read_folder
 from voice_api.speech.whisper.prompts import ONLY_LANGUAGE
 from voice_api.speech.whisper.sessions import GRAPH_ERRORS, Decoder, Encoder
 from voice_api.speech.whisper.transcripts import transcript_of
-from voice_api.speech.whisper.windows import Span
 
 
 def load_whisper(folder: Path, threads: int) -> "Whisper":
@@ -69,22 +68,14 @@ class Whisper:
     ) -> tuple[Transcript, Statistics]:
         """Like transcribe, with the statistics that a calibration is fitted to."""
         self.model.prompter.refuse_unknown(options)
-        sound, hearing = cleaned(samples), Hearing(self.model, options, Stopwatch())
-        with hearing.watch.stage("vad"):
-            speech = self._speech(sound)
+        sound, hearing = cleaned(samples), Hearing(self.model, self._gate, options, Stopwatch())
         try:
-            heard = hearing.windows(sound, speech)
+            heard = hearing.windows(sound)
         except GRAPH_ERRORS as error:
             fix = f"try `voice-api model check {self.model.folder.path}`, or another model"
             raise VoiceApiError("model_failed", f"the model failed: {error!s:.160}", fix, 500) from error
         language = hearing.language or ONLY_LANGUAGE
         return transcript_of(heard, sound, language, self.model.folder, hearing.watch)
-
-    def _speech(self, sound: NDArray[np.float32]) -> tuple[Span, ...]:
-        """Where speech is; of what fits in one window only whether there is any."""
-        if sound.size > self.model.folder.features.chunk_samples:
-            return self._gate.speech_spans(sound)
-        return ((0, sound.size),) if self._gate.hears_speech(sound) else ()
 
 
 def cleaned(samples: NDArray[np.float32]) -> NDArray[np.float32]:

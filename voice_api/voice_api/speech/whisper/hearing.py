@@ -1,6 +1,5 @@
 """One transcription under way: its windows, its language, its options, and nothing of anybody else's."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 
 from voice_api.speech.protocol import SAMPLE_RATE, TranscribeOptions
 from voice_api.speech.stopwatch import Stopwatch
+from voice_api.speech.vad import SpeechGate
 from voice_api.speech.whisper.decode import Chooser, Decoded, decode
 from voice_api.speech.whisper.features import log_mel
 from voice_api.speech.whisper.layout import ModelFolder
@@ -15,7 +15,7 @@ from voice_api.speech.whisper.prompts import ONLY_LANGUAGE, Prompter
 from voice_api.speech.whisper.rules import TokenRules
 from voice_api.speech.whisper.sessions import Decoder, Encoder, Hidden
 from voice_api.speech.whisper.transcripts import Heard, worth_keeping
-from voice_api.speech.whisper.windows import Piece, Span, cut_at_silences, overlaps, pieces_of
+from voice_api.speech.whisper.windows import Piece, cut_at_silences, pieces_of
 
 MARGIN_SECONDS = 0.3
 """Silence after an utterance where the encoder takes any length: the last word needs to end."""
@@ -54,6 +54,7 @@ class Hearing:
     """Hears one sound; language is the one asked for, or the one detected in its first window."""
 
     model: Model
+    gate: SpeechGate
     options: TranscribeOptions
     watch: Stopwatch
     language: str | None = None
@@ -63,25 +64,34 @@ class Hearing:
         multilingual = self.model.folder.generation.multilingual
         self.language = self.options.language or (None if multilingual else ONLY_LANGUAGE)
 
-    def windows(self, sound: NDArray[np.float32], speech: Sequence[Span]) -> list[Heard]:
+    def windows(self, sound: NDArray[np.float32]) -> list[Heard]:
         """Every window that holds speech, one after the other.
 
         Models that tell the time say themselves where the next window begins; else cuts lie in silence.
         """
         longest = self.model.folder.features.chunk_samples
         timed = self._timed(sound.size > longest)
-        ends = {} if timed else dict(cut_at_silences(sound.size, speech, longest))
+        ends = {} if timed or sound.size <= longest else self._cuts(sound, longest)
         heard: list[Heard] = []
         position = 0
         while position < sound.size:
             end = ends.get(position, min(sound.size, position + longest))
             consumed = end - position
-            if overlaps(speech, (position, end)):
+            if self._holds_speech(sound[position:end]):
                 window, seconds = self._window(sound[position:end], position / SAMPLE_RATE, timed)
                 heard += [window] if window else []
                 consumed = min(consumed, round(seconds * SAMPLE_RATE))
             position += consumed
         return heard
+
+    def _cuts(self, sound: NDArray[np.float32], longest: int) -> dict[int, int]:
+        """Where the window ends that begins at a sample."""
+        with self.watch.stage("vad"):
+            return dict(cut_at_silences(sound.size, self.gate.speech_spans(sound), longest))
+
+    def _holds_speech(self, window: NDArray[np.float32]) -> bool:
+        with self.watch.stage("vad"):
+            return self.gate.hears_speech(window)
 
     def _timed(self, long: bool) -> bool:
         knows_time = self.model.folder.generation.first_timestamp is not None

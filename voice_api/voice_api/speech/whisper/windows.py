@@ -20,11 +20,6 @@ class Piece:
     tokens: tuple[int, ...]
 
 
-def overlaps(spans: Sequence[Span], window: Span) -> bool:
-    """Whether any span has a sample in the window."""
-    return any(start < window[1] and end > window[0] for start, end in spans)
-
-
 def cut_at_silences(length: int, speech: Sequence[Span], longest: int) -> tuple[Span, ...]:
     """Spans of at most `longest` samples that cover `length` once, cut in silence where there is one.
 
