@@ -175,7 +175,7 @@ def test_an_encoder_of_any_length_gets_little_more_than_the_sound(
 ) -> None:
     seconds = speak().size / SAMPLE_RATE
     positions = small.model.encode(speak(), Stopwatch()).shape()[1]
-    assert seconds <= positions * 0.04 <= seconds + 0.4
+    assert seconds <= positions * 0.04 <= seconds + 0.6
     assert load(graphs=MERGED).model.encode(speak(), Stopwatch()).shape()[1] == 1500
 
 

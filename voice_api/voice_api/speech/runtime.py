@@ -4,7 +4,9 @@ import math
 import os
 from pathlib import Path
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read once, when the library loads: no uploader, no device id
+# Read by the library when it loads: without it, 1.31 keeps a device id and a database of events in the
+# home folder, and has a thread to upload them.
+os.putenv("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 
