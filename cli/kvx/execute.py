@@ -131,7 +131,7 @@ def _acquired(path: Path, edge: Edge, call: Call) -> Lock:
 
 def _write_report(path: Path, result: Result, world: World) -> None:
     steps = [
-        {"phase": done.phase, "step": step_kind(done.step), "words": done.step.words}
+        {"phase": done.phase, "kind": step_kind(done.step), "words": done.step.words}
         | {
             "changed": done.outcome.changed,
             "seconds": round(done.seconds, 3),

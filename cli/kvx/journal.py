@@ -36,7 +36,7 @@ class Journal:
 
     def step(self, event: str, now: float, phase: str, step: Step, **more: object) -> None:
         """Add a record about a step: started, finished, failed or interrupted."""
-        about = {"phase": phase, "step": step_kind(step), "words": step.words, "digest": step_digest(step)}
+        about = {"phase": phase, "kind": step_kind(step), "words": step.words, "digest": step_digest(step)}
         self.append(event, now, **about, **more)
 
 
@@ -63,7 +63,7 @@ def last_run(records: Sequence[Record]) -> LastRun | None:
     if not records:
         return None
     run = str(records[-1].get("run"))
-    steps = [record for record in records if record.get("run") == run and "step" in record]
+    steps = [record for record in records if record.get("run") == run and "kind" in record]
     ended = not steps or steps[-1]["event"] == "finished"
     stopped_in = None if ended else str(steps[-1].get("words"))
     return LastRun(run, records[-1].get("event") == "run finished", stopped_in)

@@ -167,7 +167,8 @@ def data_of(event: Event) -> dict[str, object]:
             return {"event": "progressed", **_step(event), "progress": event.words}
         case Finished():
             took = {"changed": event.changed, "seconds": round(event.seconds, 3)}
-            return {"event": "finished", **_step(event), **took, "data": dict(event.data)}
+            told = {"lines": list(event.lines), "data": dict(event.data)}
+            return {"event": "finished", **_step(event), **took, **told}
         case Failed():
             return {
                 "event": "failed",
@@ -183,4 +184,4 @@ def error_data(error: KvxError) -> dict[str, object]:
 
 
 def _step(event: Started | Progressed | Finished | Failed) -> dict[str, object]:
-    return {"phase": event.phase, "step": step_kind(event.step), "words": event.step.words}
+    return {"phase": event.phase, "kind": step_kind(event.step), "words": event.step.words}

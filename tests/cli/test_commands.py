@@ -329,13 +329,14 @@ def test_ctrl_c_at_a_question_is_130_and_two_lines(tmp_path: Path, clean_environ
     assert told.decode().splitlines()[-2:] == ["interrupted", "fix: run the command again"]
 
 
-def test_doctor_checks_what_the_plan_needs(kvx: Kvx, tmp_path: Path) -> None:
+def test_doctor_checks_what_the_plan_needs_and_writes_nothing(kvx: Kvx, tmp_path: Path) -> None:
+    (tmp_path / ".kvx/local").mkdir(parents=True)
     document: dict[str, Any] = json.loads(kvx("doctor", "--json").stdout)
     assert document["schema"] == "kvx/doctor/v1"
     states = {check["name"]: check["state"] for check in document["checks"]}
     assert states.keys() == {"python", "processor", "program", "model", "port", "folder", "space"}
     assert states["program"] == states["port"] == states["folder"] == "ok"
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / ".kvx/local").iterdir()) == []
 
 
 def test_doctor_names_a_taken_port_with_a_fix(kvx: Kvx) -> None:

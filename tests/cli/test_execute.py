@@ -79,7 +79,7 @@ def test_every_step_runs_in_order_and_the_journal_tells_it(toy: ModuleType, tmp_
     _, performed = deploy(toy, tmp_path)
     assert performed == STEPS
     records = read(tmp_path / ".kvx/local/journal.jsonl")
-    told = [(record["event"], record.get("step")) for record in records]
+    told = [(record["event"], record.get("kind")) for record in records]
     steps = [(event, step) for step in STEPS for event in ("started", "finished")]
     assert told == [("run started", None), *steps, ("run finished", None)]
 
@@ -88,7 +88,7 @@ def test_a_finished_deploy_leaves_its_report_and_no_lock(toy: ModuleType, tmp_pa
     deploy(toy, tmp_path)
     report = json.loads((tmp_path / ".kvx/local/report.json").read_text())
     assert report["schema"] == "kvx/report/v1"
-    assert [step["step"] for step in report["steps"]] == STEPS
+    assert [step["kind"] for step in report["steps"]] == STEPS
     assert sorted(path.name for path in (tmp_path / ".kvx/local").iterdir()) == [
         "journal.jsonl",
         "report.json",
@@ -226,7 +226,7 @@ def test_a_first_signal_stops_the_step_and_saves_the_journal(tmp_path: Path, num
     assert process.returncode == ExitCode.INTERRUPTED
     assert "stopping as asked" in told
     last = read(tmp_path / ".kvx/local/journal.jsonl")[-1]
-    assert (last["event"], last["step"]) == ("interrupted", "StartService")
+    assert (last["event"], last["kind"]) == ("interrupted", "StartService")
     assert not (tmp_path / ".kvx/local/lock.json").exists()
     assert "resuming run" in run_toy(tmp_path, "deploy").stderr
 

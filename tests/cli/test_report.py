@@ -44,14 +44,21 @@ def test_the_json_of_each_event_is_frozen() -> None:
     stream = io.StringIO()
     for event in EVENTS:
         JsonLines(stream, "kvx/deploy/v1")(event)
-    about = {"schema": "kvx/deploy/v1", "phase": "service", "step": "RemoveFolder", "words": STEP.words}
+    about = {"schema": "kvx/deploy/v1", "phase": "service", "kind": "RemoveFolder", "words": STEP.words}
     error = {"error": "it is busy", "fix": "wait", "exit_code": 3}
     assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
         {"schema": "kvx/deploy/v1", "event": "note", "words": "resuming run a1b2"},
         about | {"event": "started", "command": ["rm", "-r", str(STEP.folder)]},
         about | {"event": "progressed", "progress": "half of it"},
-        about | {"event": "finished", "changed": True, "seconds": 1.26, "data": {"address": "http://h"}},
-        about | {"event": "finished", "changed": False, "seconds": 0, "data": {}},
+        about
+        | {
+            "event": "finished",
+            "changed": True,
+            "seconds": 1.26,
+            "lines": ["at /x"],
+            "data": {"address": "http://h"},
+        },
+        about | {"event": "finished", "changed": False, "seconds": 0, "lines": [], "data": {}},
         about | {"event": "failed", "seconds": 0.5} | error,
     ]
 
