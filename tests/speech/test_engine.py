@@ -179,6 +179,16 @@ def test_an_encoder_of_any_length_gets_little_more_than_the_sound(
     assert load(graphs=MERGED).model.encode(speak(), Stopwatch()).shape()[1] == 1500
 
 
+def test_silence_before_an_utterance_is_not_encoded(small: Whisper, speak: Callable[..., Sound]) -> None:
+    late = np.concatenate([np.zeros(3 * SAMPLE_RATE, dtype=np.float32), speak()])
+    begin = SpeechGate().first_speech(late)
+    assert begin is not None
+    by_hand = late[begin - SAMPLE_RATE // 4 :]
+    heard, expected = small.transcribe(late, PLAIN), small.transcribe(by_hand, PLAIN)
+    assert [segment.token_ids for segment in heard.segments] == [one.token_ids for one in expected.segments]
+    assert heard.duration_seconds == late.size / SAMPLE_RATE
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.floats(width=32), min_size=1, max_size=50), st.integers(1, 2_000))
 def test_any_numbers_are_survived(small: Whisper, values: list[float], repeats: int) -> None:

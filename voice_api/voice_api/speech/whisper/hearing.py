@@ -20,7 +20,13 @@ from voice_api.speech.whisper.windows import Piece, cut_at_silences, pieces_of
 MARGIN_SECONDS = 0.5
 """Silence after an utterance where the encoder takes any length: the last word needs to end.
 
-The embedded model misheard a quarter more words without any, and no fewer with more than this.
+An early embedded model misheard a quarter more words without any, and no fewer with more than this.
+"""
+
+BEFORE_SECONDS = 0.25
+"""Silence before an utterance where the encoder takes any length.
+
+Half a second of it made an early embedded model mishear a third more words than none or this much.
 """
 
 
@@ -78,11 +84,13 @@ class Hearing:
         heard: list[Heard] = []
         position = 0
         while position < sound.size:
-            end = ends.get(position, min(sound.size, position + longest))
-            consumed = end - position
-            if self._holds_speech(sound[position:end]):
-                window, seconds = self._window(sound[position:end], position / SAMPLE_RATE, timed)
-                heard += [window] if window else []
+            window = sound[position : ends.get(position, position + longest)]
+            consumed = window.size
+            begin = self._first_speech(window)
+            if begin is not None:
+                decoded = self._decoded(window[self._skipped(begin, timed) :], timed)
+                pieces, seconds = self._pieces(decoded, window.size / SAMPLE_RATE, timed)
+                heard += [Heard(position / SAMPLE_RATE, decoded, pieces)] if pieces else []
                 consumed = min(consumed, round(seconds * SAMPLE_RATE))
             position += consumed
         return heard
@@ -92,26 +100,24 @@ class Hearing:
         with self.watch.stage("vad"):
             return dict(cut_at_silences(sound.size, self.gate.speech_spans(sound), longest))
 
-    def _holds_speech(self, window: NDArray[np.float32]) -> bool:
+    def _first_speech(self, window: NDArray[np.float32]) -> int | None:
         with self.watch.stage("vad"):
-            return self.gate.hears_speech(window)
+            return self.gate.first_speech(window)
+
+    def _skipped(self, begin: int, timed: bool) -> int:
+        """Samples of silence that the encoder need not hear; a model that tells the time counts them."""
+        if timed or not self.model.encoder.any_length:
+            return 0
+        return max(0, begin - round(BEFORE_SECONDS * SAMPLE_RATE))
 
     def _timed(self, long: bool) -> bool:
         knows_time = self.model.folder.generation.first_timestamp is not None
         return knows_time and (long or self.options.timestamps)
 
-    def _window(
-        self, sound: NDArray[np.float32], start_seconds: float, timed: bool
-    ) -> tuple[Heard | None, float]:
-        """What one window holds, and how many of its seconds are done with."""
-        seconds = sound.size / SAMPLE_RATE
+    def _decoded(self, sound: NDArray[np.float32], timed: bool) -> Decoded:
         hidden = self.model.encode(sound, self.watch)
         with self.watch.stage("decode"):
-            decoded = self._decode(hidden, timed)
-        if not worth_keeping(decoded):
-            return None, seconds
-        pieces, done = self._pieces(decoded, seconds, timed)
-        return Heard(start_seconds, decoded, pieces), done
+            return self._decode(hidden, timed)
 
     def _decode(self, hidden: Hidden, timed: bool) -> Decoded:
         self.language = self.language or self._detect_language(hidden)
@@ -131,6 +137,9 @@ class Hearing:
         return max(generation.languages, key=lambda code: float(logits[generation.languages[code]]))
 
     def _pieces(self, decoded: Decoded, seconds: float, timed: bool) -> tuple[tuple[Piece, ...], float]:
+        """What to keep of a window of that many seconds, and how many of them are done with."""
+        if not worth_keeping(decoded):
+            return (), seconds
         folder = self.model.folder
         first = folder.generation.first_timestamp
         if not timed or first is None:
