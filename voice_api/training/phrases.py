@@ -136,7 +136,7 @@ def _unseen_name(chance: random.Random) -> str:
 
 
 def _training_name(chance: random.Random) -> str:
-    if chance.random() < 0.5:
+    if chance.random() < 0.4:
         return _known_name(chance)
     parts = [_any_word(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))]
     return " ".join(parts)

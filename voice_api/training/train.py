@@ -1,7 +1,7 @@
 """Train the embedded model in resumable pieces.
 
 python voice_api/training/train.py --minutes 90              the stable phase; again to go on
-python voice_api/training/train.py --minutes 12 --decay      a decay branch, written to decayed.pt
+python voice_api/training/train.py --minutes 30 --decay      a decay branch, written to decayed.pt
 """
 
 import argparse
@@ -30,6 +30,7 @@ SMOOTHING, FRAME_WEIGHT, AVERAGE_STEPS = 0.1, 1.0, 250
 class Run:
     minutes: float
     decay: bool
+    scale: float
     source: Path
     target: Path
     processes: int
@@ -69,7 +70,8 @@ class Trainer:
                 break
             words, frames = losses(self.network, batch)
             (words + FRAME_WEIGHT * frames).backward()
-            self.optimiser.step(left if self.run.decay else min(1.0, (self.steps + 1) / WARM_UP_STEPS))
+            warmth = left if self.run.decay else min(1.0, (self.steps + 1) / WARM_UP_STEPS)
+            self.optimiser.step(self.run.scale * warmth)
             self.steps += 1
             self.clips += len(batch.tokens) * self.run.processes
             self._follow()
@@ -141,13 +143,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--decay", action="store_true")
+    parser.add_argument("--source", type=Path, default=PLACE / "stable.pt", help="checkpoint to go on from")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full rates to begin with")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--port", type=int, default=29_517)
     chosen = parser.parse_args()
-    stable = PLACE / "stable.pt"
-    target = PLACE / "decayed.pt" if chosen.decay else stable
+    target = PLACE / ("decayed.pt" if chosen.decay else "stable.pt")
     PLACE.mkdir(parents=True, exist_ok=True)
-    run = Run(chosen.minutes, chosen.decay, stable, target, chosen.processes, chosen.port)
+    run = Run(
+        chosen.minutes, chosen.decay, chosen.scale, chosen.source, target, chosen.processes, chosen.port
+    )
     processes.spawn(work, (run,), run.processes)
 
 
