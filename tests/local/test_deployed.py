@@ -181,7 +181,7 @@ def test_nothing_deployed_is_a_document_and_exit_code_3(own_program: Any) -> Non
     ended = own_program.run("status", "--json")
     assert ended.returncode == 3
     found = json.loads(ended.stdout)
-    assert (found["state"], found["fix"], found["exit_code"]) == ("not deployed", "kvx deploy", 3)
+    assert (found["state"], found["fix"], found["exit_code"]) == ("not-deployed", "kvx deploy", 3)
     for command in (("verify",), ("say", "how many nodes"), ("status",)):
         ended = own_program.run(*command)
         assert (ended.returncode, ended.stdout) == (3, b"")

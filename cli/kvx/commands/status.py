@@ -21,8 +21,8 @@ def status(target: Target = None, folder: Folder = None, *, as_json: Json = Fals
     found = look(deployment.folder)
     wrong = _what_is_wrong(found)
     if as_json:
-        told = {"error": wrong.message, "fix": wrong.fix} if wrong else {}
-        document = {"schema": SCHEMA, "target": deployment.target, **(found or {"state": "not deployed"})}
+        told = {"event": "error", "error": wrong.message, "fix": wrong.fix} if wrong else {}
+        document = {"schema": SCHEMA, "target": deployment.target, **(found or {"state": "not-deployed"})}
         print(json.dumps(document | told | {"exit_code": int(wrong.exit_code) if wrong else 0}, indent=2))
     elif found:
         print("\n".join(lines_of(deployment.target, found)))

@@ -41,7 +41,7 @@ def _ask(step: SpeakAndCompare, *, as_json: bool) -> None:
         if wrong:
             raise wrong
         return
-    told = {"error": wrong.message, "fix": wrong.fix} if wrong else {}
+    told = {"event": "error", "error": wrong.message, "fix": wrong.fix} if wrong else {}
     code = int(wrong.exit_code) if wrong else 0
     print(json.dumps({"schema": SCHEMA, "same": wrong is None, **data, **told, "exit_code": code}))
     if wrong:

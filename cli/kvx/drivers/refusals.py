@@ -7,13 +7,12 @@ import psutil
 from kvx.drivers.model import voice_api_error
 from kvx.errors import ExitCode, KvxError
 from kvx.supervisor.records import Failure, State, log_file
-from kvx.world import World
 
 _SHOWN_LINES = 8
 
 
-def refusal(state: State, failure: Failure, folder: Path, world: World) -> KvxError:
-    """The failure as an error of kvx; the last lines of the log are shown on the way."""
+def refusal(state: State, failure: Failure, folder: Path) -> KvxError:
+    """The failure as an error of kvx: voice-api's own words, or else the last lines of its log."""
     still = "; the one before still serves" if state.serving else ""
     match failure.kind:
         case "port-taken":
@@ -27,16 +26,16 @@ def refusal(state: State, failure: Failure, folder: Path, world: World) -> KvxEr
             fix = "kvx deploy --host 127.0.0.1, or another address of this machine"
             return KvxError(f"{failure.message}{still}", fix, ExitCode.USAGE)
         case "exit" | "time-out":
-            return _of_the_child(failure, folder, still, world)
+            return _of_the_child(failure, folder, still)
 
 
-def _of_the_child(failure: Failure, folder: Path, still: str, world: World) -> KvxError:
+def _of_the_child(failure: Failure, folder: Path, still: str) -> KvxError:
     said = voice_api_error(failure.code, failure.lines)
     if said:
         return KvxError(f"{said.message}{still}", said.fix, said.exit_code)
-    for line in failure.lines[-_SHOWN_LINES:]:
-        world.progress(f"log: {line}")
-    return KvxError(f"{failure.message}{still}", f"less {log_file(folder)}")
+    log = "".join(f"\n  {line}" for line in failure.lines[-_SHOWN_LINES:])
+    last = f". Its last lines:{log}" if log else ""
+    return KvxError(f"{failure.message}{still}{last}", f"less {log_file(folder)}")
 
 
 def _by_whom(port: int | None) -> str:

@@ -70,7 +70,7 @@ class _Waiting:
             self._check_lives()
             return False
         if state.failed and state.failed.request == self._request:
-            raise refusal(state, state.failed, self._step.folder, self._world)
+            raise refusal(state, state.failed, self._step.folder)
         if state.serving is None or state.serving.request != self._request:
             self._check_lives()
             return False
