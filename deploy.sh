@@ -77,7 +77,10 @@ install() {
         return
     fi
     printf 'Installing kvx into %s; this is done once, and takes a minute or two.\n' "$venv" >&2
-    if ! [ -x "$venv/bin/python" ] || ! grep -qsxF "$root" "$venv/kvx-root"; then make_venv "$python"; fi
+    # An environment does not survive being moved; one that a person made here is kept and added to.
+    if ! [ -x "$venv/bin/python" ] || { [ -e "$venv/kvx-root" ] && ! grep -qxF "$root" "$venv/kvx-root"; }; then
+        make_venv "$python"
+    fi
     printf '%s\n' "$root" >"$venv/kvx-root"
     rm -f "$venv/kvx-requirements"
     pip_install --require-hashes -r "$root/requirements/$1.txt"
@@ -111,7 +114,8 @@ test)
     [ "$1" = kvx-help ] && set -- --help
     install_once runtime
     KVX_FOLDER=${KVX_FOLDER:-$root}
-    export KVX_FOLDER
+    KVX_CALLED_AS=${KVX_CALLED_AS:-$0}
+    export KVX_FOLDER KVX_CALLED_AS
     exec "$venv/bin/kvx" "$@"
     ;;
 esac

@@ -42,6 +42,12 @@ def test_help_names_every_command(kvx: Kvx, arguments: tuple[str, ...]) -> None:
     assert ended.stderr == ""
 
 
+def test_a_fix_is_typed_as_kvx_was_called(kvx: Kvx) -> None:
+    message, fix = two_lines(kvx("terraform", KVX_CALLED_AS="./deploy.sh"))
+    assert message.startswith("kvx terraform is not in this version")
+    assert fix == "./deploy.sh deploy --target local"
+
+
 def test_help_imports_nothing_heavy(tmp_path: Path, clean_environment: dict[str, str]) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", LIST_MODULES + PROGRAM[2], "--help"],

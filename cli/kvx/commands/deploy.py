@@ -11,6 +11,7 @@ import typer
 
 from kvx.commands.flags import Folder, Json, Target, WaitForLock, Yes, deployment_of
 from kvx.commands.letter import as_data, letter
+from kvx.commands.typed import typed
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.plan import Plan
@@ -97,7 +98,7 @@ def last_lines(nothing_changed: bool, data: Mapping[str, object]) -> tuple[str, 
     """What a deploy ends with: what was heard, the intent, the answer, the address, the next command."""
     known = [(words, data[key]) for key, words in LAST_WORDS.items() if data.get(key) is not None]
     head = ("Nothing had to be changed.",) if nothing_changed else ()
-    return (*head, *(f"{words:<9} {value}" for words, value in known), NEXT)
+    return (*head, *(f"{words:<9} {value}" for words, value in known), typed(NEXT))
 
 
 LAST_WORDS = {

@@ -10,6 +10,7 @@ from typing import Literal
 import typer
 
 from kvx.commands.flags import Folder, Json, Target, deployment_from
+from kvx.commands.typed import typed
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.plan import CheckModel, RemoveFolder, StartService, Step
@@ -55,7 +56,7 @@ def doctor(target: Target = None, folder: Folder = None, *, as_json: Json = Fals
     if missing:
         message = f"{len(missing)} of {len(checks)} checks failed: {', '.join(each.name for each in missing)}"
         raise KvxError(message, missing[0].fix, ExitCode.MISSING)
-    print(f"Everything that the target {deployment.target} needs is here. Next: kvx deploy")
+    print(typed(f"Everything that the target {deployment.target} needs is here. Next: kvx deploy"))
 
 
 def _lines(checks: Sequence[Check]) -> Iterator[str]:
@@ -63,7 +64,7 @@ def _lines(checks: Sequence[Check]) -> Iterator[str]:
     for check in checks:
         yield f"{check.state:<8}{check.name:<{names}}  {check.words}"
         if check.fix:
-            yield f"{'':<8}{'':<{names}}  fix: {check.fix}"
+            yield f"{'':<8}{'':<{names}}  fix: {typed(check.fix)}"
 
 
 def _checks(deployment: Deployment) -> Iterator[Check]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 import typer
 from typer.exceptions import TyperException
 
+from kvx.commands.typed import typed
 from kvx.errors import ExitCode, KvxError, from_os_error
 
 
@@ -62,7 +63,7 @@ def _traceback_file(error: Exception) -> str:
 def _tell(error: KvxError, arguments: Sequence[str], names: Sequence[str]) -> int:
     """Two lines on stderr; for programs an object on stdout too."""
     with suppress(OSError):
-        print(f"{error.message}\nfix: {error.fix}", file=sys.stderr, flush=True)
+        print(f"{error.message}\nfix: {typed(error.fix)}", file=sys.stderr, flush=True)
     own = list(arguments)[: list(arguments).index("--")] if "--" in arguments else list(arguments)
     try:
         if "--json" in own:

@@ -13,7 +13,7 @@ from kvx.settings.file import NAME, values_of
 from kvx.settings.keys import KEYS, TABLES, VARIABLES, Key, convert
 
 # They begin with KVX_ and steer kvx, its tests and voice-api, but are no settings.
-NOT_SETTINGS = frozenset({"KVX_FOLDER", "KVX_DEBUG", "KVX_REQUIRE", "KVX_VOICE_SETTINGS"})
+NOT_SETTINGS = frozenset({"KVX_FOLDER", "KVX_DEBUG", "KVX_REQUIRE", "KVX_VOICE_SETTINGS", "KVX_CALLED_AS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,11 @@ def _settings(folder: Path, values: Mapping[str, object]) -> Settings:
         tables[table][item] = value
     voice, hetzner = VoiceSettings(**tables["voice"]), HetznerSettings(**tables["hetzner"])
     return Settings(folder, voice=voice, hetzner=hetzner, **tables[""])
+
+
+def called_as(environ: Mapping[str, str] | None = None) -> str:
+    """What the user typed to reach kvx; deploy.sh names itself here."""
+    return (os.environ if environ is None else environ).get("KVX_CALLED_AS") or "kvx"
 
 
 def _folder(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) -> tuple[Path, Source]:

@@ -1,0 +1,10 @@
+"""Commands in kvx's words, as this user types them."""
+
+import re
+
+from kvx.settings.load import called_as
+
+
+def typed(words: str) -> str:
+    """`kvx status` becomes `./deploy.sh status` for who came by deploy.sh and has no kvx on the path."""
+    return re.sub(r"\bkvx (?=[a-z])", lambda _: f"{called_as()} ", words)
