@@ -69,7 +69,8 @@ def _noise_for(sound: Sound, others: list[Sound], shelf: NoiseShelf, chance: Gen
         noise, quietest = shelf.tune(length), 8.0
     else:
         noise, quietest = clicks(length, chance), 8.0
-    loud = np.square(sound[np.abs(sound) > 0.05]).mean()
+    loud = np.square(sound, where=np.abs(sound) > 0.05, out=np.zeros_like(sound)).sum()
+    loud /= max(1, int((np.abs(sound) > 0.05).sum()))
     decibels = chance.uniform(quietest, 32.0)
     return noise * np.float32(np.sqrt(loud / (np.square(noise).mean() + 1e-9)) * 10 ** (-decibels / 20))
 

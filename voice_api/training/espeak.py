@@ -74,8 +74,9 @@ class Espeak:
         encoded = text.encode() + b"\0"
         self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, CHARACTERS_UTF8, None, None)
         self._library.espeak_Synchronize()
-        samples = np.concatenate(self._pieces) if self._pieces else np.zeros(0, np.int16)
-        return Spoken(samples, self.sample_rate, tuple(self._phonemes))
+        if not self._pieces:
+            raise RuntimeError(f"espeak-ng said nothing to {text!r} by {voice}: are its data still there?")
+        return Spoken(np.concatenate(self._pieces), self.sample_rate, tuple(self._phonemes))
 
     def _collect(self, samples: object, count: int, events: object) -> int:
         if samples and count > 0:

@@ -22,13 +22,16 @@ class Optimiser:
         self._momenta = [torch.zeros_like(weight) for weight in self._matrices]
 
     def step(self, scale: float) -> None:
-        """Average the gradients of all processes and step at `scale` times the full rates."""
+        """Average the gradients of all processes and step at `scale` times the full rates.
+
+        A gradient that is not finite is dropped, in all processes alike: one bad clip must not end a run.
+        """
         self._average_gradients()
         for group in self._adam.param_groups:
             group["lr"] = ADAM_RATE * scale
-        nn.utils.clip_grad_norm_(self._all, 2.0)
-        self._adam.step()
-        self._step_matrices(MUON_RATE * scale)
+        if torch.isfinite(nn.utils.clip_grad_norm_(self._all, 2.0)):
+            self._adam.step()
+            self._step_matrices(MUON_RATE * scale)
         for weight in self._all:
             weight.grad = None
 
