@@ -11,8 +11,8 @@ from pathlib import Path
 from kvx.deployment import Deployment
 from kvx.journal import Journal, LastRun, last_run, read
 from kvx.lock import Lock, LockHeldError, acquire
-from kvx.perform import LOOKING, Done, Drivers, Edge, walk
-from kvx.plan import Phase, Plan, step_digest, step_kind
+from kvx.perform import Done, Drivers, Edge, walk
+from kvx.plan import LOOKING, Phase, Plan, step_digest, step_kind
 from kvx.report import Report
 from kvx.stop import stoppable
 from kvx.world import World

@@ -8,13 +8,11 @@ from typing import NoReturn, Protocol
 from kvx.errors import ExitCode, KvxError, from_os_error
 from kvx.journal import Journal
 from kvx.lock import Lock
-from kvx.plan import Plan, SpeakAndCompare, Step
+from kvx.plan import LOOKING, Plan, Step
 from kvx.report import Failed, Finished, Note, Progressed, Report, Started
 from kvx.stop import Stop
 from kvx.world import Outcome, World
 
-# Steps that only look: they have nothing to undo and nothing to resume.
-LOOKING = (SpeakAndCompare,)
 # Drivers keep their deadlines themselves; one that does not is ended this much later.
 GRACE_SECONDS = 5.0
 

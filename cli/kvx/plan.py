@@ -121,6 +121,9 @@ class RemoveFolder:
 
 Step = WriteFile | CheckModel | StartService | SpeakAndCompare | StopService | RemoveFolder
 
+# Steps that only look: they change nothing, so there is nothing to undo and nothing to resume.
+LOOKING = (SpeakAndCompare,)
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from kvx.errors import KvxError
-from kvx.plan import Step, step_kind
+from kvx.plan import LOOKING, Step, step_kind
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -147,7 +147,7 @@ def lines_of(event: Event) -> tuple[str, ...]:
         case Progressed():
             return (f"  {event.words}",)
         case Finished():
-            result = "done" if event.changed else "nothing to change"
+            result = "done" if event.changed or isinstance(event.step, LOOKING) else "nothing to change"
             head = f"{event.step.words}: {result} ({event.seconds:.1f} s)"
             return (head, *(f"  {line}" for line in event.lines))
         case Failed():
