@@ -80,8 +80,8 @@ def _checks(deployment: Deployment) -> Iterator[Check]:
     for phase in plan.missing:
         fix = "kvx doctor --target local"
         yield Check(phase.name, "missing", f"not in this version; a later one brings {phase.arrives}", fix)
-    for step in (*plan.steps, *plan.undo):
-        yield from _needs(step)
+    # Two steps may need the same thing: it is told once.
+    yield from dict.fromkeys(need for step in (*plan.steps, *plan.undo) for need in _needs(step))
 
 
 def _needs(step: Step) -> Iterator[Check]:
