@@ -45,15 +45,15 @@ def words() -> list[str]:
 
 
 def training_phrase(chance: random.Random) -> Phrase:
-    """Two fifths of the phrases are no commands, so that the model learns to hear and not to guess."""
+    """Nearly half of the phrases are no commands, so that the model learns to hear and not to guess."""
     kind = chance.random()
-    if kind < 0.62:
+    if kind < 0.55:
         return phrase(command(chance, _training_name), chance)
-    if kind < 0.68:
+    if kind < 0.60:
         return phrase(_numbers(chance), chance)
-    if kind < 0.74:
+    if kind < 0.65:
         return phrase(_shuffled(command(chance, _training_name), chance), chance)
-    if kind < 0.78:
+    if kind < 0.71:
         return phrase(" ".join(_pseudo_word(chance) for _ in range(chance.randint(1, 3))), chance)
     return phrase(_word_mix(chance), chance)
 
@@ -136,7 +136,7 @@ def _unseen_name(chance: random.Random) -> str:
 
 
 def _training_name(chance: random.Random) -> str:
-    if chance.random() < 0.4:
+    if chance.random() < 0.3:
         return _known_name(chance)
     parts = [_any_word(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))]
     return " ".join(parts)

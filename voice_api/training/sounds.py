@@ -21,7 +21,7 @@ from torch import Tensor
 HERE = Path(__file__).parent
 IGNORED = -100
 POOL, BATCH_SECONDS, LONGEST_SECONDS = 224, 60.0, 9.9
-FLITE_SHARE, SPEECHLESS_SHARE = 0.36, 0.05
+FLITE_SHARE, SPEECHLESS_SHARE = 0.4, 0.05
 FRAME_SECONDS = 2 * SETTINGS.hop_length / RATE
 
 
@@ -140,7 +140,7 @@ class Studio:
         return tokens, targets
 
     def _encode(self, text: str) -> list[int]:
-        tokenizer = self._dropping if self._chance.random() < 0.3 else self._tokenizer
+        tokenizer = self._dropping if self._chance.random() < 0.4 else self._tokenizer
         return list(tokenizer.encode(f" {text}").ids) if text else []
 
     def _masked(self, features: Tensor) -> Tensor:
