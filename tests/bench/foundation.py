@@ -88,7 +88,9 @@ class Service:
 
     def speech(self, text: str) -> bytes:
         return self.post(
-            "/v1/audio/speech", json.dumps({"input": text, "voice": "en-us"}).encode(), "application/json"
+            "/v1/audio/speech",
+            json.dumps({"model": "espeak-ng", "input": text, "voice": "en-us"}).encode(),
+            "application/json",
         )
 
     def command(self, sound: bytes) -> dict[str, object]:
