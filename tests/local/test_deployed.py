@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import psutil
 import pytest
 
 from kvx.drivers import voice_api
+from kvx.phases.verify import SENTENCE as QUESTION
+from kvx.phases.verify import UNSEEN_VOICE
 
-UNSEEN_VOICE = "en-gb-x-gbcwmd"
-QUESTION = "how many pods are not ready"
+TRAINING = Path(__file__).parents[2] / "voice_api" / "training"
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,13 @@ def look_of(folder: Path) -> dict[str, tuple[int, int]]:
         for path in sorted(folder.rglob("*"))
         if "voice-api.log" not in path.name
     }
+
+
+def test_the_voice_of_the_verification_was_never_trained_on() -> None:
+    voices = tomllib.loads((TRAINING / "voices.toml").read_text())["espeak"]
+    _, variant = UNSEEN_VOICE.split("+")
+    assert variant in voices["unseen_variants"]
+    assert variant not in voices["variants"]
 
 
 def test_a_deploy_prints_what_it_heard_the_intent_the_answer_and_the_address(first: Any) -> None:

@@ -35,6 +35,8 @@ def difference(step: SpeakAndCompare, data: Mapping[str, object]) -> KvxError | 
     if not same_words(step.sentence, str(data["heard"])):
         heard = f'it heard "{data["heard"]}"' if data["heard"] else "it heard nothing"
         return KvxError(f'"{step.sentence}" was spoken, and {heard}', fix)
+    if data["doubtful"]:
+        return KvxError(f'"{step.sentence}" was heard, but with too little confidence to act on it', fix)
     if data["intent"] != step.intent:
         message = f'"{step.sentence}" was understood as {data["intent"]}, not as {step.intent}'
         return KvxError(message, "kvx deploy, if the voice API is older than kvx")
@@ -58,6 +60,7 @@ def _kept(step: SpeakAndCompare, address: str, answer: Mapping[str, Any]) -> dic
         "voice": step.voice,
         "heard": heard.get("text", ""),
         "confidence": heard.get("confidence"),
+        "doubtful": bool(heard.get("doubtful")),
         "intent": intent.get("name"),
         "expected_intent": step.intent,
         "reply": answer.get("reply"),

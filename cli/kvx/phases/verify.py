@@ -3,8 +3,8 @@
 from kvx.deployment import Deployment
 from kvx.plan import Phase, SpeakAndCompare
 
-# A voice the embedded model was not trained on: voice_api/training/voices.toml, unseen_bases.
-UNSEEN_VOICE = "en-gb-x-gbcwmd"
+# A voice the embedded model was not trained on: voice_api/training/voices.toml, unseen_variants.
+UNSEEN_VOICE = "en-us+paul"
 SENTENCE = "how many pods are not ready"
 INTENT = "unready_pods"
 
