@@ -99,6 +99,19 @@ def test_on_sigterm_it_ends_what_runs_and_then_itself(begin: Any) -> None:
     assert program.process.wait(WAIT_SECONDS) == 0
 
 
+def test_on_sigterm_a_connection_without_a_request_yet_is_still_answered(begin: Any) -> None:
+    program = begin()
+    httpx.get(f"{program.url}/ready", timeout=WAIT_SECONDS)
+    host, port = program.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=WAIT_SECONDS) as connection:
+        time.sleep(0.3)
+        program.process.terminate()
+        time.sleep(0.3)
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 200")
+    assert program.process.wait(WAIT_SECONDS) == 0
+
+
 def test_what_does_not_end_within_the_drain_is_cut_off(begin: Any) -> None:
     program = begin("--drain-seconds", "1")
     with httpx.Client(base_url=program.url, timeout=WAIT_SECONDS) as client:

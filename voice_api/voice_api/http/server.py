@@ -1,9 +1,11 @@
 """Runs the application under uvicorn: ready when it is true, drained on SIGTERM, gone on the second."""
 
+import asyncio
 import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,6 +19,8 @@ from voice_api.http.service import Service
 log = logging.getLogger("voice_api.server")
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 KEEP_ALIVE_SECONDS = 15
+FIRST_REQUEST_SECONDS = 1.0
+LOOK_SECONDS = 0.01
 
 
 class DrainingServer(uvicorn.Server):
@@ -33,6 +37,23 @@ class DrainingServer(uvicorn.Server):
         address = sockets[0].getsockname()[:2] if sockets else ("", 0)
         log.info("serving", extra={"host": address[0], "port": address[1], "pid": os.getpid()})
         notify(self._manager, "READY=1")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End as uvicorn does, but first let the requests come in of connections accepted just now.
+
+        uvicorn closes what has no request yet, and a request on its way there would be lost.
+        """
+        for server in self.servers:
+            server.close()
+        end = time.monotonic() + FIRST_REQUEST_SECONDS
+        await asyncio.sleep(LOOK_SECONDS)  # what the kernel accepted becomes a connection of uvicorn's
+        while self._request_expected and time.monotonic() < end:
+            await asyncio.sleep(LOOK_SECONDS)
+        await super().shutdown(sockets)
+
+    @property
+    def _request_expected(self) -> bool:
+        return any(getattr(each, "cycle", None) is None for each in self.server_state.connections)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
