@@ -25,6 +25,19 @@ STAND_IN = Path(__file__).with_name("stand_in_service.py")
 WAIT_SECONDS = 20
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=16k", "kvx-test", str(folder)]
+    mounted = subprocess.run(mounting, capture_output=True, text=True, timeout=20, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], timeout=20, check=True)
+
+
 def until(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
     """The first true value of the condition; fails when there is none in time."""
     end = time.monotonic() + seconds

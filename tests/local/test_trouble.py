@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -124,21 +123,14 @@ def test_no_request_fails_while_the_voice_api_is_replaced(own_program: Any) -> N
     assert len(met) > 20
 
 
-def test_a_full_disk_is_told_in_words(own_program: Any, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=16k", "kvx-test", str(disk)]
-    mounted = subprocess.run(mounting, capture_output=True, text=True, timeout=20, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+def test_a_full_disk_is_told_in_words(own_program: Any, small_disk: Path) -> None:
     try:
-        refused = own_program.run("deploy", "--folder", str(disk))
+        refused = own_program.run("deploy", "--folder", str(small_disk))
         assert refused.returncode == 1
         assert "the disk is full" in refused.stderr.decode()
         assert "Traceback" not in refused.stderr.decode()
     finally:
-        own_program.run("cleanup", "--yes", "--folder", str(disk))
-        subprocess.run(["umount", "-l", str(disk)], timeout=20, check=True)
+        own_program.run("cleanup", "--yes", "--folder", str(small_disk))
 
 
 def test_a_taken_port_is_told_with_its_owner(own_program: Any, taken_port: int) -> None:
