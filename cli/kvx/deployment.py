@@ -33,3 +33,8 @@ class Deployment:
     def service_settings(self) -> Path:
         """Settings of the voice API, as the service phase hands them over."""
         return self.folder / "voice-api.toml"
+
+    @property
+    def terraform_source(self) -> Path:
+        """Terraform's files as the repository holds them."""
+        return Path(__file__).parents[2] / "terraform"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kvx.journal import Journal, last_run, read
-from kvx.plan import RemoveFolder
+from kvx.steps.service import RemoveFolder
 
 
 def test_records_are_only_ever_appended(tmp_path: Path) -> None:

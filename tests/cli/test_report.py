@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from kvx.errors import ExitCode, KvxError
-from kvx.plan import RemoveFolder
 from kvx.report import Failed, Finished, JsonLines, Lines, Note, Progressed, Started
+from kvx.steps.service import RemoveFolder
 
 STEP = RemoveFolder(Path("/a/path/that/is/longer/than/eighty/columns/so/that/wrapping/it/would/break/it"))
 ERROR = KvxError("it is busy", "wait", ExitCode.MISSING)
@@ -66,7 +66,7 @@ def test_the_json_of_each_event_is_frozen() -> None:
 LIVE = """
 import sys, time
 from pathlib import Path
-from kvx.plan import StopService
+from kvx.steps.service import StopService
 from kvx.report import Finished, Live, Progressed, Started
 step = StopService(Path("/toy"))
 report = Live(sys.stderr)

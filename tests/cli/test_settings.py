@@ -1,7 +1,7 @@
 """Settings: flags over environment over file over default, each with its source; wrong ones refused."""
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from kvx.errors import ExitCode, KvxError
-from kvx.settings import Secret, Settings
+from kvx.secret import Secret
+from kvx.settings import PoolSettings, Settings
 from kvx.settings.keys import KEYS, Key
 from kvx.settings.load import Source, load
 from voice_api.settings import Settings as VoiceApiSettings
@@ -33,14 +34,35 @@ def values_of(key: Key) -> SearchStrategy[Any]:
         Path: TEXT.map(lambda name: Path("/models") / name),
         str: TEXT,
         Secret: TEXT,
+        tuple: st.lists(TEXT, min_size=1, max_size=3).map(tuple),
+        PoolSettings: st.lists(TEXT, min_size=1, max_size=3).map(
+            lambda names: tuple(PoolSettings(name, 3, labels=("tier=edge",)) for name in names)
+        ),
     }
     return by_kind[key.kind]
 
 
 def toml(name: str, value: object) -> str:
     table, _, item = name.rpartition(".")
+    if KEYS[name].kind is PoolSettings:
+        return "".join(f"[[{name}]]\n{_lines(pool)}\n" for pool in tables(value))
     head = f"[{table}]\n" if table else ""
     return f"{head}{item} = {json.dumps(str(value) if isinstance(value, Path) else value)}\n"
+
+
+def _lines(table: dict[str, object]) -> str:
+    return "\n".join(f"{name} = {json.dumps(value)}" for name, value in table.items())
+
+
+def tables(pools: Any) -> list[dict[str, object]]:
+    return [{key: value for key, value in asdict(pool).items() if value is not None} for pool in pools]
+
+
+def variable(name: str, value: object) -> str:
+    """A value as its environment variable holds it."""
+    if KEYS[name].kind is PoolSettings:
+        return json.dumps(tables(value))
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def value_in(settings: Settings, name: str) -> object:
@@ -70,7 +92,7 @@ def test_flags_win_over_environment_over_file_over_default(
     )
     in_file = by_file is not None and may_stand_in_file
     (tmp_path / "kvx.toml").write_text(toml(name, by_file) if in_file else "")
-    environ = {} if by_variable is None else {key.variable: str(by_variable)}
+    environ = {} if by_variable is None else {key.variable: variable(name, by_variable)}
     loaded = load({name: by_flag}, environ, tmp_path)
     winner, kind = next(
         (value, kind)

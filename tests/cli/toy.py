@@ -14,21 +14,10 @@ from pathlib import Path
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.execute import Call, execute, undo
-from kvx.plan import (
-    CheckModel,
-    Phase,
-    Plan,
-    RemoveFolder,
-    SpeakAndCompare,
-    StartService,
-    Step,
-    StopService,
-    WriteFile,
-    step_digest,
-    step_kind,
-)
+from kvx.plan import Phase, Plan, Step, step_digest, step_kind
 from kvx.report import Lines
 from kvx.settings import Settings
+from kvx.steps.service import CheckModel, RemoveFolder, SpeakAndCompare, StartService, StopService, WriteFile
 from kvx.world import Outcome, World, real_world
 
 

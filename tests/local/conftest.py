@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from kvx import drivers
-from kvx.plan import RemoveFolder, StartService, StopService, WriteFile
+from kvx.steps.service import RemoveFolder, StartService, StopService, WriteFile
 from kvx.supervisor import claim, records
 from kvx.supervisor.records import State
 from kvx.world import Outcome, World, real_world

@@ -9,7 +9,7 @@ import pytest
 
 from kvx import drivers
 from kvx.errors import KvxError
-from kvx.plan import RemoveFolder, WriteFile
+from kvx.steps.service import RemoveFolder, WriteFile
 from kvx.world import real_world
 
 WORLD = real_world()

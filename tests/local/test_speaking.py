@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kvx.drivers.speaking import difference
-from kvx.plan import SpeakAndCompare
+from kvx.steps.service import SpeakAndCompare
 
 STEP = SpeakAndCompare(Path("local"), "how many pods are not ready", "unready_pods", "en-us+paul")
 UNDERSTOOD = {"heard": "how many pods are not ready", "doubtful": False, "intent": "unready_pods"}

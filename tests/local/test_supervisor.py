@@ -18,7 +18,7 @@ import pytest
 
 from kvx import drivers
 from kvx.errors import ExitCode, KvxError
-from kvx.plan import StopService
+from kvx.steps.service import StopService
 from kvx.supervisor import records
 
 

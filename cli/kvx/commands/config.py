@@ -1,12 +1,14 @@
 """kvx config: every setting, its value, and where that came from."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
 from kvx.commands.flags import Folder, Json
-from kvx.settings import Secret, Settings
+from kvx.secret import Secret
+from kvx.settings import PoolSettings, Settings
 from kvx.settings.keys import KEYS
 from kvx.settings.load import Loaded, Source, load
 
@@ -49,6 +51,8 @@ def _data(loaded: Loaded) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [asdict(each) if isinstance(each, PoolSettings) else each for each in value]
     return str(value) if isinstance(value, Path | Secret) else value
 
 
@@ -61,6 +65,8 @@ def _lines(loaded: Loaded) -> list[str]:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(each.name if isinstance(each, PoolSettings) else each for each in value) or "-"
     return "-" if value is None else str(_plain(value))
 
 

@@ -13,7 +13,8 @@ from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.commands.typed import typed
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
-from kvx.plan import CheckModel, RemoveFolder, StartService, Step
+from kvx.plan import Step
+from kvx.steps.service import CheckModel, RemoveFolder, StartService
 from kvx.targets import plan_for
 
 SCHEMA = "kvx/doctor/v1"

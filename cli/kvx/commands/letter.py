@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 from textwrap import indent
 
-from kvx.plan import Phase, Plan, Step, WriteFile, command_line
+from kvx.plan import Phase, Plan, Step, command_line
+from kvx.steps.service import WriteFile
 
 
 def letter(plan: Plan) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.errors import ExitCode, KvxError
-from kvx.plan import SpeakAndCompare
+from kvx.steps.service import SpeakAndCompare
 from kvx.targets import plan_for
 
 SCHEMA = "kvx/verify/v1"

@@ -1,39 +1,20 @@
 """What acts: each kind of step is observed and performed by the driver of its kind."""
 
-from kvx.drivers import files, model, process, speaking
-from kvx.plan import CheckModel, RemoveFolder, SpeakAndCompare, StartService, Step, StopService, WriteFile
+from kvx.drivers import machine_steps, service_steps
+from kvx.plan import Step
+from kvx.steps.machines import MachineStep
 from kvx.world import Outcome, World
 
 
-def is_done(step: Step, _world: World) -> bool:
+def is_done(step: Step, world: World) -> bool:
     """Whether the world is already as the step would leave it; a step that only looks never is."""
-    match step:
-        case WriteFile():
-            return files.is_written(step)
-        case RemoveFolder():
-            return files.is_removed(step)
-        case CheckModel():
-            return model.is_checked(step)
-        case StartService():
-            return process.is_running(step)
-        case StopService():
-            return process.is_stopped(step)
-        case SpeakAndCompare():
-            return False
+    if isinstance(step, MachineStep):
+        return machine_steps.is_done(step, world)
+    return service_steps.is_done(step, world)
 
 
 def perform(step: Step, world: World) -> Outcome:
     """Bring about what the step says; raises KvxError when that fails."""
-    match step:
-        case WriteFile():
-            return files.write(step)
-        case RemoveFolder():
-            return files.remove(step)
-        case CheckModel():
-            return model.check(step, world)
-        case StartService():
-            return process.start(step, world)
-        case StopService():
-            return process.stop(step, world)
-        case SpeakAndCompare():
-            return speaking.speak_and_compare(step, world)
+    if isinstance(step, MachineStep):
+        return machine_steps.perform(step, world)
+    return service_steps.perform(step, world)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kvx.errors import KvxError, from_os_error
-from kvx.plan import RemoveFolder, WriteFile
+from kvx.steps.service import RemoveFolder, WriteFile
 from kvx.world import Outcome
 
 

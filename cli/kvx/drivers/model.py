@@ -6,7 +6,7 @@ from pathlib import Path
 from kvx.drivers.files import file_errors, replace_file
 from kvx.drivers.programs import Ended, run_program
 from kvx.errors import ExitCode, KvxError
-from kvx.plan import CheckModel
+from kvx.steps.service import CheckModel
 from kvx.world import Outcome, World
 
 

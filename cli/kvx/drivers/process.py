@@ -14,7 +14,8 @@ from kvx.drivers.model import record_file
 from kvx.drivers.voice_api import address_of, answers
 from kvx.drivers.waiting import wait_until
 from kvx.errors import ExitCode, KvxError
-from kvx.plan import StartService, StopService, step_digest
+from kvx.plan import step_digest
+from kvx.steps.service import StartService, StopService
 from kvx.supervisor import claim, records
 from kvx.supervisor.identity import Process
 from kvx.supervisor.records import State, Wanted

@@ -6,7 +6,7 @@ from typing import Any
 from kvx.drivers import voice_api
 from kvx.drivers.process import serving_state
 from kvx.errors import KvxError
-from kvx.plan import SpeakAndCompare
+from kvx.steps.service import SpeakAndCompare
 from kvx.world import Outcome, World
 
 

@@ -9,7 +9,7 @@ from kvx.drivers.refusals import refusal
 from kvx.drivers.voice_api import address_of, why_not_ready
 from kvx.drivers.waiting import wait_until
 from kvx.errors import KvxError
-from kvx.plan import StartService
+from kvx.steps.service import StartService
 from kvx.supervisor import claim, records
 from kvx.supervisor.records import State
 from kvx.world import World

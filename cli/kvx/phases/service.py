@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from kvx.deployment import Deployment
-from kvx.plan import CheckModel, Phase, RemoveFolder, StartService, StopService, WriteFile
+from kvx.plan import Phase
+from kvx.steps.service import CheckModel, RemoveFolder, StartService, StopService, WriteFile
 
 # Sockets are opened by the supervisor, so the voice API is not told where to listen.
 _LISTENING = frozenset({"host", "port", "metrics_host", "metrics_port"})

@@ -1,7 +1,8 @@
 """The phase that speaks to the voice API and looks whether it understood."""
 
 from kvx.deployment import Deployment
-from kvx.plan import Phase, SpeakAndCompare
+from kvx.plan import Phase
+from kvx.steps.service import SpeakAndCompare
 
 # A voice the embedded model was not trained on: voice_api/training/voices.toml, unseen_variants.
 UNSEEN_VOICE = "en-us+paul"

@@ -4,20 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-
-class Secret:
-    """A value that is never shown; `reveal` is the only way to it."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "(secret)"
-
-    def reveal(self) -> str:
-        return self._value
+from kvx.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +59,60 @@ class VoiceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """One node pool, `[[hetzner.pools]]`: nodes that are alike; None takes the value of `[hetzner]`."""
+
+    name: Annotated[str, Says("name of the pool")] = ""
+    count: Annotated[int, Says("nodes in the pool", 0, 99)] = 1
+    type: Annotated[str | None, Says("server type")] = None
+    location: Annotated[str | None, Says("location")] = None
+    fallbacks: Annotated[tuple[str, ...] | None, Says("places tried next, such as cax31@fsn1")] = None
+    labels: Annotated[tuple[str, ...], Says("labels of the Kubernetes nodes, such as tier=edge")] = ()
+    taints: Annotated[tuple[str, ...], Says("taints of the Kubernetes nodes")] = ()
+    volume_gb: Annotated[int, Says("size of a volume for each node, 0 for none", 0, 10_240)] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class HetznerSettings:
     """What the target hetzner needs to know."""
 
     token: Annotated[Secret | None, Says("token of the Hetzner project", variable="HCLOUD_TOKEN")] = None
+    endpoint: Annotated[
+        str | None, Says("another address of the Hetzner API", variable="HCLOUD_ENDPOINT")
+    ] = None
+    cluster: Annotated[str, Says("name of the cluster; every resource carries it")] = "kvx"
+    location: Annotated[str, Says("where machines stand")] = "nbg1"
+    type: Annotated[str, Says("server type of the nodes")] = "cax21"
+    control_planes: Annotated[int, Says("control planes, 1 or 3", 1, 3)] = 1
+    control_plane_type: Annotated[str, Says("server type of the control planes")] = "cax11"
+    workers: Annotated[int, Says("nodes of the pool workers, where no pools are named", 0, 99)] = 2
+    pools: Annotated[tuple[PoolSettings, ...], Says("node pools")] = ()
+    fallbacks: Annotated[tuple[str, ...] | None, Says("places tried next, such as cax31@fsn1")] = None
+    image: Annotated[str, Says("operating system of the machines")] = "debian-12"
+    load_balancer: Annotated[str | None, Says("type of a load balancer in front, such as lb11")] = None
+    private_only: Annotated[bool, Says("nodes without public addresses, behind a gateway")] = False
+    allowed_addresses: Annotated[
+        tuple[str, ...], Says("who may reach SSH and the API: networks, or caller for this machine's address")
+    ] = ("caller",)
+    open_to_the_world: Annotated[bool, Says("allow everybody among allowed_addresses")] = False
+    address_url: Annotated[str, Says("answers with the caller's address")] = "https://ip.hetzner.com"
+    ssh_public_key: Annotated[Path | None, Says("key for SSH; kvx makes one unless set")] = None
+    max_monthly: Annotated[float | None, Says("most the machines may cost a month, net", 0, 1_000_000)] = None
+    wait_for_capacity: Annotated[str, Says("how long to wait for stock, such as 30m")] = "0"
+    cpu_quota: Annotated[str, Says("processor quota of the namespace")] = "2000m"
+    memory_quota: Annotated[str, Says("memory quota of the namespace")] = "4Gi"
+    bucket: Annotated[str | None, Says("bucket for Terraform's state; a local file unless set")] = None
+    bucket_key: Annotated[str, Says("name of the state in the bucket")] = "kvx/terraform.tfstate"
+    bucket_region: Annotated[str, Says("region of the bucket")] = "nbg1"
+    bucket_endpoint: Annotated[str, Says("address of the object storage")] = (
+        "https://nbg1.your-objectstorage.com"
+    )
+    bucket_access_key: Annotated[
+        Secret | None, Says("access key of the bucket", variable="AWS_ACCESS_KEY_ID")
+    ] = None
+    bucket_secret_key: Annotated[
+        Secret | None, Says("secret key of the bucket", variable="AWS_SECRET_ACCESS_KEY")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from dataclasses import MISSING, dataclass, fields
 from math import isfinite
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from kvx.settings import HetznerSettings, Says, Secret, Settings, VoiceSettings
+from kvx.secret import Secret
+from kvx.settings import HetznerSettings, PoolSettings, Says, Settings, VoiceSettings
 
 TABLES: Mapping[str, type] = {"": Settings, "voice": VoiceSettings, "hetzner": HetznerSettings}
 SWITCH = {
@@ -20,7 +21,13 @@ SWITCH = {
     "off": False,
     "0": False,
 }
-KIND_WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+KIND_WORDS: Mapping[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    tuple: "a list of texts",
+    PoolSettings: "tables, [[hetzner.pools]]",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +76,17 @@ def _keys_of(table: str, owner: type) -> Iterator[Key]:
     for item in fields(owner):
         if item.default is not MISSING and get_origin(hints[item.name]) is Annotated:
             union, says = get_args(hints[item.name])
-            kinds = [kind for kind in get_args(union) if kind is not NoneType] or [union]
-            yield Key(f"{table}.{item.name}" if table else item.name, kinds[0], item.default, says)
+            yield Key(f"{table}.{item.name}" if table else item.name, _kind(union), item.default, says)
 
 
+def _kind(hint: Any) -> type:
+    """The type without None; `tuple` for texts, and for a tuple of tables the type of one."""
+    if get_origin(hint) is tuple:
+        return tuple if get_args(hint)[0] is str else get_args(hint)[0]
+    return next((_kind(kind) for kind in get_args(hint) if kind is not NoneType), hint)
+
+
+POOL_KEYS: Mapping[str, Key] = {key.name: key for key in _keys_of("", PoolSettings)}
 KEYS: Mapping[str, Key] = {key.name: key for table, owner in TABLES.items() for key in _keys_of(table, owner)}
 VARIABLES: Mapping[str, Key] = {key.variable: key for key in KEYS.values()}
 
@@ -93,20 +107,28 @@ def convert(key: Key, value: object, base: Path, *, textual: bool) -> object | N
 def _typed(kind: type, value: object, *, textual: bool) -> object | None:
     if textual and isinstance(value, str) and kind in KIND_WORDS:
         return _from_text(kind, value.strip())
+    if kind is tuple:
+        return _texts(value)
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if kind is Path:
         return Path(value) if isinstance(value, str | Path) else None
-    if kind is Secret:
-        return Secret(value) if isinstance(value, str) else None
-    if kind is str:
-        return str(value) if isinstance(value, str) else None
+    if kind in (Secret, str):
+        return kind(value) if isinstance(value, str) else None
     return value if type(value) is kind else None
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+        return tuple(value)
+    return None
 
 
 def _from_text(kind: type, text: str) -> object | None:
     if kind is bool:
         return SWITCH.get(text.lower())
+    if kind is tuple:
+        return tuple(each.strip() for each in text.split(",") if each.strip())
     try:
         return int(text) if kind is int else float(text)
     except ValueError:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kvx.errors import ExitCode, KvxError
-from kvx.settings import HetznerSettings, Secret, Settings, VoiceSettings
+from kvx.secret import Secret
+from kvx.settings import HetznerSettings, PoolSettings, Settings, VoiceSettings
 from kvx.settings.file import NAME, values_of
 from kvx.settings.keys import KEYS, TABLES, VARIABLES, Key, convert
+from kvx.settings.pools import pools_of
 
 # They begin with KVX_ and steer kvx, its tests and voice-api, but are no settings.
 NOT_SETTINGS = frozenset({"KVX_FOLDER", "KVX_DEBUG", "KVX_REQUIRE", "KVX_VOICE_SETTINGS", "KVX_CALLED_AS"})
@@ -121,6 +123,8 @@ def _from_flags(flags: Mapping[str, object], cwd: Path) -> Iterator[tuple[Key, o
 
 
 def _value(key: Key, value: object, source: Source, base: Path) -> object:
+    if key.kind is PoolSettings:
+        return pools_of(value, source.where)
     typed = convert(key, value, base, textual=source.kind != "file")
     if typed is None or not key.allows(typed):
         raise _wrong(source, f"{key.name} is {value!r}", f"set {key.name} to {key.expected}")

@@ -1,0 +1,1 @@
+"""What machines cost: prices and estimates; pure, in Decimal."""

@@ -1,0 +1,1 @@
+"""Decides about machines: which, where, whose, and what a refusal means; pure."""
