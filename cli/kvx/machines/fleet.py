@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kvx.secret import Secret
 
-CONTROL_PLANE = "control-plane"
+CONTROL_PLANE, GATEWAY = "control-plane", "gateway"
+GATEWAY_TYPE = "cax11"
 CLUSTER_LABEL, POOL_LABEL, NODE_LABEL = "kvx/cluster", "kvx/pool", "kvx/node"
 CALLER = "caller"
 """In `allowed_addresses`: the address that this machine is seen with from outside."""
@@ -73,11 +74,21 @@ class Fleet:
     handed_on: HandedOn = HandedOn()
 
     @property
+    def all_pools(self) -> tuple[Pool, ...]:
+        """The pools, and that of the gateway through which nodes without public address go."""
+        if not self.private_only:
+            return self.pools
+        wanted, *others = self.pools[0].places
+        gateway = Pool(GATEWAY, 1, (Place(GATEWAY_TYPE, wanted.location), *others))
+        return (*self.pools, gateway)
+
+    @property
     def nodes(self) -> tuple[Node, ...]:
+        """Every node, the gateway among them."""
         return tuple(self._nodes())
 
     def _nodes(self) -> Iterator[Node]:
-        for pool in self.pools:
+        for pool in self.all_pools:
             for number in range(1, pool.count + 1):
                 key = f"{pool.name}-{number}"
                 yield Node(key, f"{self.cluster}-{key}", pool)
