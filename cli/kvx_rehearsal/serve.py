@@ -1,0 +1,113 @@
+"""The HTTP side: starlette in front of Answering, uvicorn on a loopback port."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from kvx_rehearsal.answering import NO_SCENARIO, Answering, Request, Sent
+from kvx_rehearsal.bill import alive
+from kvx_rehearsal.scenario import ScenarioError
+
+EVERY_METHOD = ["GET", "POST", "PUT", "DELETE", "PATCH"]
+SECONDS_FOR_OPEN_CALLS = 1
+
+
+class CuttableProtocol(H11Protocol):
+    """Hands the connection to the call, so that a fault can cut it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
+
+
+def application(answering: Answering) -> Starlette:
+    async def api(http: HttpRequest) -> Response:
+        sent = answering.answer(await _request(http))
+        await asyncio.sleep(sent.wait_seconds)
+        return await _cut(http) if sent.cut else _response(sent)
+
+    async def requests(_: HttpRequest) -> Response:
+        return JSONResponse({"requests": answering.store.requests()})
+
+    async def resources(_: HttpRequest) -> Response:
+        return JSONResponse(alive(answering.store, answering.snapshot))
+
+    async def scenario(http: HttpRequest) -> Response:
+        return await _scenario(answering, http)
+
+    return Starlette(
+        routes=[
+            Route("/_rehearsal/requests", requests),
+            Route("/_rehearsal/resources", resources),
+            Route("/_rehearsal/scenario", scenario, methods=["GET", "POST"]),
+            Route("/v1/{path:path}", api, methods=EVERY_METHOD),
+        ]
+    )
+
+
+async def _request(http: HttpRequest) -> Request:
+    return Request(
+        method=http.method,
+        path=f"/{http.path_params['path']}",
+        query=list(http.query_params.multi_items()),
+        authorization=http.headers.get("authorization", ""),
+        content=await http.body(),
+    )
+
+
+def _response(sent: Sent) -> Response:
+    if sent.body is None:
+        return Response(status_code=sent.status, headers=sent.headers)
+    return JSONResponse(sent.body, sent.status, sent.headers)
+
+
+async def _cut(http: HttpRequest) -> Response:
+    """Ends the connection; what is returned goes nowhere."""
+    http.scope["state"]["transport"].abort()
+    await asyncio.sleep(0)
+    return Response()
+
+
+async def _scenario(answering: Answering, http: HttpRequest) -> Response:
+    if http.method == "POST":
+        try:
+            answering.use((await http.body()).decode() or NO_SCENARIO)
+        except (ScenarioError, UnicodeDecodeError) as error:
+            return JSONResponse({"error": {"code": "invalid_input", "message": str(error)}}, 422)
+    return Response(answering.store.remembered("scenario") or NO_SCENARIO, media_type="text/plain")
+
+
+class AnnouncingServer(uvicorn.Server):
+    """Says where it serves as soon as it does."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        port = sockets[0].getsockname()[1] if sockets else 0
+        line = {"address": f"http://127.0.0.1:{port}/v1", "pid": os.getpid()}
+        sys.stdout.write(f"{json.dumps(line)}\n")
+        sys.stdout.flush()
+
+
+def serve(answering: Answering, port: int) -> None:
+    """Until it is told to stop; OSError if the port is taken."""
+    settings: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "off", "ws": "none"}
+    config = uvicorn.Config(
+        application(answering),
+        http=CuttableProtocol,
+        timeout_graceful_shutdown=SECONDS_FOR_OPEN_CALLS,
+        **settings,
+    )
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        AnnouncingServer(config).run(sockets=[listener])
