@@ -37,7 +37,11 @@ _kubernetes = _fixtures("kubernetes")
 api_server = _kubernetes.api_server
 
 # Components that are more than a program on PATH; everything else is looked up there.
-COMPONENTS: dict[str, Callable[[str], str | None]] = {"root": _root, "kube-apiserver": _kubernetes.missing}
+COMPONENTS: dict[str, Callable[[str], str | None]] = {
+    "root": _root,
+    "kube-apiserver": _kubernetes.missing,
+    "hcloud-provider": _fixtures("hcloud-provider").missing,
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
