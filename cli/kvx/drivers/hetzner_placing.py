@@ -1,5 +1,6 @@
 """Looks before the first write whether the machines can be had, and writes down where they go."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -101,16 +102,13 @@ def perform(step: PlaceMachines, world: World) -> Outcome:
     if found.placement is None or found.estimate is None:
         raise AssertionError("a look without a missing check has a placement and an estimate")
     changed = _placed_before(step) != found.placement.nodes
-    keep(step.folder, step.account, step.fleet, step.limits, found, world)
+    keep(step.folder, digest_of(step.account, step.fleet, step.limits), found, world)
     return Outcome(changed, _lines(found.placement, found.estimate), _data(found.placement, found.estimate))
 
 
-def keep(
-    folder: Path, account: Account, fleet: Fleet, limits: Limits, found: PreFlight, world: World
-) -> None:
-    """Write placement.json; a deploy that had to go elsewhere half-way keeps that decision so."""
+def keep(folder: Path, digest: str, found: PreFlight, world: World) -> None:
+    """Write placement.json, `digest` by digest_of; also for a deploy that had to go elsewhere half-way."""
     if found.placement is not None and found.estimate is not None:
-        digest = digest_of(account, fleet, limits)
         write_decision(folder, digest, world.now(), found.placement, found.estimate)
 
 
@@ -158,9 +156,9 @@ def _from_snapshot(fleet: Fleet, world: World, *found: Check) -> _Known:
 
 
 def _on_placement(placement: Placement, price: Estimate, limits: Limits) -> tuple[Check, ...]:
-    count = len(placement.nodes)
-    where = ", ".join(f"{line.count} x {line.words}" for line in price.lines if "@" in line.words)
-    places = Check("places", "ok", f"{count} machines: {where}" if count != 1 else f"one machine: {where}")
+    counted = Counter(placed.place for placed in placement.nodes.values())
+    where = ", ".join(f"{count} x {place}" for place, count in counted.items())
+    places = Check("places", "ok", f"there is room for {where}")
     return (places, checks.price_check(price, limits.max_monthly))
 
 
