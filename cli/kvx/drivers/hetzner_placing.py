@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from kvx.cost.estimate import Estimate, estimate, in_cents
 from kvx.cost.prices import Prices, snapshot, snapshot_document
@@ -101,15 +102,14 @@ def perform(step: PlaceMachines, world: World) -> Outcome:
     if found.placement is None or found.estimate is None:
         raise AssertionError("a look without a missing check has a placement and an estimate")
     changed = _placed_before(step) != found.placement.nodes
-    keep(step, found, world)
+    keep(step.folder, digest_of(step.account, step.fleet, step.limits), found, world)
     return Outcome(changed, _lines(found.placement, found.estimate), _data(found.placement, found.estimate))
 
 
-def keep(step: PlaceMachines, found: PreFlight, world: World) -> None:
-    """Write placement.json; also for a deploy that had to go elsewhere half-way."""
+def keep(folder: Path, digest: str, found: PreFlight, world: World) -> None:
+    """Write placement.json, `digest` by digest_of; also for a deploy that had to go elsewhere half-way."""
     if found.placement is not None and found.estimate is not None:
-        digest = digest_of(step.account, step.fleet, step.limits)
-        write_decision(step.folder, digest, world.now(), found.placement, found.estimate)
+        write_decision(folder, digest, world.now(), found.placement, found.estimate)
 
 
 def _look_until_there_is_room(step: PlaceMachines, world: World) -> PreFlight:
