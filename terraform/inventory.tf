@@ -1,7 +1,17 @@
 # The nodes as Ansible and SSH want to know them; hosts are called as their Kubernetes nodes will be.
 
+# An imported server does not know its network; Hetzner does.
+data "hcloud_servers" "living" {
+  with_selector = "kvx/cluster=${var.cluster_name}"
+}
+
 locals {
-  private_addresses = { for key, server in hcloud_server.node : key => one(server.network[*].ip) }
+  living_addresses = {
+    for server in data.hcloud_servers.living.servers : server.name => one([
+      for place in server.network : place.ip if cidrsubnet("${place.ip}/${split("/", var.subnet_range)[1]}", 0, 0) == var.subnet_range
+    ])
+  }
+  private_addresses = { for key, server in hcloud_server.node : key => try(coalesce(one(server.network[*].ip), lookup(local.living_addresses, server.name, null)), null) }
   public_addresses  = { for key, address in hcloud_primary_ip.node : key => address.ip_address }
   jump_host         = var.private_only ? local.public_addresses["gateway-1"] : null
 

@@ -47,12 +47,18 @@ resource "hcloud_server" "node" {
     alias_ips = [] # left out, the provider detaches and attaches the network each time (its issue 650)
   }
 
+  # The provider's own deadline is 90 minutes.
+  timeouts {
+    create = "15m"
+  }
+
   # A server is never without a firewall, not even while it starts.
   depends_on = [hcloud_firewall.nodes]
 
   lifecycle {
-    ignore_changes       = [ssh_keys, user_data, image]
-    replace_triggered_by = [terraform_data.architecture[each.key]]
+    # The provider would take an imported server out of its network and delete its address, only to set what is set.
+    ignore_changes       = [ssh_keys, user_data, image, public_net, network]
+    replace_triggered_by = [terraform_data.kind[each.key], hcloud_network_subnet.nodes.id]
 
     precondition {
       condition     = length("${each.value.name}-ipv4") <= 63
@@ -73,11 +79,11 @@ resource "hcloud_server" "node" {
   }
 }
 
-# Hetzner changes a type in place, but never from ARM64 to x86 or back.
-resource "terraform_data" "architecture" {
-  for_each = local.architectures
+# Hetzner changes a type in place, but never from ARM64 to x86 or back; and an address is not taken from a node that lives.
+resource "terraform_data" "kind" {
+  for_each = local.nodes
 
-  input = each.value
+  input = { architecture = local.architectures[each.key], public = each.value.public }
 }
 
 # The key a server was made with stays its key, also where another machine has other files.

@@ -1,4 +1,4 @@
-# Ids that other resources take as numbers; all else a stand-in makes up.
+# Ids that other resources take as numbers; everything else is made up.
 
 mock_resource "hcloud_network" {
   defaults = { id = "1" }
