@@ -42,11 +42,16 @@ def application(answering: Answering) -> Starlette:
     async def resources(_: HttpRequest) -> Response:
         return JSONResponse(alive(answering.store, answering.snapshot))
 
+    async def address(http: HttpRequest) -> Response:
+        """Whoever asks, as ip.hetzner.com would answer."""
+        return Response(f"{http.client.host if http.client else '127.0.0.1'}\n", media_type="text/plain")
+
     async def scenario(http: HttpRequest) -> Response:
         return await _scenario(answering, http)
 
     return Starlette(
         routes=[
+            Route("/_rehearsal/address", address),
             Route("/_rehearsal/requests", requests),
             Route("/_rehearsal/resources", resources),
             Route("/_rehearsal/scenario", scenario, methods=["GET", "POST"]),

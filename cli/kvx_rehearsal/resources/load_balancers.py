@@ -123,11 +123,13 @@ def update(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
+    """Gone at once, with an action to tell (hcloud-python reads it, hcloud-go does not)."""
     balancer = call.find("load_balancer")
     refuse_if_protected(balancer)
-    actions.cancel(call, ("load_balancer", balancer["id"]))
-    call.store.remove("load_balancer", balancer["id"])
-    return Answer(status=204)
+    concerned = ("load_balancer", balancer["id"])
+    actions.cancel(call, concerned)
+    call.store.remove(*concerned)
+    return Answer({"action": actions.start(call, "delete_load_balancer", [concerned])})
 
 
 def attach_to_network(call: Call) -> Answer:
