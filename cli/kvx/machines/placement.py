@@ -82,7 +82,7 @@ def decide(
     nodes: dict[str, Placed] = {}
     notes: list[str] = []
     for pool in fleet.all_pools:
-        placed = {node.key: _place(node, table) for node in fleet.nodes if node.pool is pool}
+        placed = {node.key: _place(node, table) for node in fleet.nodes if node.pool.name == pool.name}
         nodes |= {key: Placed(place, catalogue.architecture_of(place)) for key, place in placed.items()}
         notes += _notes(pool, placed, table)
     return Placement(nodes, (*notes, *_notes_on_architecture(nodes)))
