@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "verify": ("verify", "verify", "Speak a sentence to it and compare what it heard."),
     "say": ("say", "say", "Give it a command as text."),
     "listen": ("listen", "listen", "Give it a command as sound."),
+    "adopt": ("adopt", "adopt", "Take over machines that are missing from Terraform's state."),
+    "drift": ("drift", "drift", "Tell whether the machines are still as planned."),
     "cleanup": ("cleanup", "cleanup", "Take the deployment away again."),
     "doctor": ("doctor", "doctor", "Check what a deploy needs of this machine."),
     "config": ("config", "app", "Show the settings, and where each came from."),
@@ -24,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "ansible": ("phase", "ansible", "Configure the machines alone."),
     "images": ("phase", "images", "Build the images alone."),
     "kubernetes": ("phase", "kubernetes", "Apply the manifests alone."),
+    "rehearse": ("rehearse", "app", "Rehearse on a simulated Hetzner: no account, no bill."),
     "version": ("version", "version", "Print the versions in use."),
 }
 

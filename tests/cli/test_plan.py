@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from kvx.commands.deploy import beginning_at, refuse_later_phases
+from kvx.commands.cut import beginning_at, ending_with, refuse_later_phases
 from kvx.commands.letter import letter
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
@@ -86,9 +86,29 @@ def test_the_last_phase_of_every_target_speaks_to_it(tmp_path: Path) -> None:
 def test_what_a_later_version_brings_is_refused_from_the_plan(tmp_path: Path) -> None:
     assert [phase.name for phase in plan(tmp_path, "hetzner").missing] == list(LATER)
     refuse_later_phases(plan(tmp_path))
-    with pytest.raises(KvxError, match="not in this version") as raised:
+    with pytest.raises(KvxError, match="is not in this version") as raised:
+        refuse_later_phases(plan(tmp_path, "cluster"))
+    assert raised.value.exit_code is ExitCode.MISSING
+
+
+def test_a_target_that_is_there_in_part_is_refused_with_the_part_there_is(tmp_path: Path) -> None:
+    with pytest.raises(KvxError, match="it lacks configure, images, manifests") as raised:
         refuse_later_phases(plan(tmp_path, "hetzner"))
     assert raised.value.exit_code is ExitCode.MISSING
+    assert raised.value.fix == "kvx deploy --target hetzner --to provision"
+    refuse_later_phases(ending_with(plan(tmp_path, "hetzner"), "provision"))
+
+
+def test_a_plan_can_end_with_any_of_its_phases(tmp_path: Path) -> None:
+    whole = plan(tmp_path)
+    assert ending_with(whole, None) == ending_with(whole, "verify") == whole
+    assert ending_with(whole, "service").phases == whole.phases[:1]
+
+
+def test_an_end_before_the_beginning_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KvxError, match="has no phase 'service', only verify") as raised:
+        ending_with(beginning_at(plan(tmp_path), "verify"), "service")
+    assert raised.value.exit_code is ExitCode.USAGE
 
 
 def test_a_plan_can_begin_at_any_of_its_phases(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ def test_pools_of_their_own_take_the_place_of_the_workers() -> None:
         ({"control_planes": 2}, "hetzner.control_planes is 2"),
         ({"pools": (PoolSettings("a"), PoolSettings("a"))}, "no pool can be named a: another one is"),
         ({"pools": (PoolSettings("control-plane"),)}, "no pool can be named control-plane"),
+        ({"pools": (PoolSettings("gateway"),)}, "no pool can be named gateway"),
         ({"pools": (PoolSettings("Web"),)}, "the name of a pool is 'Web'"),
         ({"pools": (PoolSettings("a", labels=("tier",)),)}, "has the label 'tier'"),
         ({"pools": (PoolSettings("a", labels=("tier=-",)),)}, "has the label 'tier=-'"),

@@ -2,8 +2,13 @@
 
 import json
 import sys
+from typing import Annotated
 
+import typer
+
+from kvx.commands.cleanup_machines import Doomed, agree_to_destroy, doomed_by, lines_of
 from kvx.commands.flags import Folder, Json, Target, WaitForLock, Yes, deployment_from
+from kvx.commands.letter import as_data
 from kvx.commands.screen import asked, report_for
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
@@ -13,30 +18,59 @@ from kvx.targets import plan_for
 SCHEMA = "kvx/cleanup/v1"
 
 
+YesDestroy = Annotated[
+    str | None,
+    typer.Option("--yes-destroy", metavar="CLUSTER", help="Delete the machines of this cluster, unasked."),
+]
+
+
 def cleanup(
     target: Target = None,
     folder: Folder = None,
     wait_for_lock: WaitForLock = 0,
     *,
     yes: Yes = False,
+    yes_destroy: YesDestroy = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, do nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Take the deployment away again.
 
-    Its process, its port and every file under .kvx/; it asks first.
+    Its process, its port and every file under .kvx/; of the target hetzner every machine, and all else
+    that carries the cluster's label. It asks first: for machines, their cluster's name is wanted.
     """
     deployment = deployment_from(folder, target)
     plan = plan_for(deployment)
-    if not yes:
+    doomed = doomed_by(plan)
+    if dry_run:
+        _print_plan(plan, doomed, as_json=as_json)
+        return
+    if doomed is not None and doomed.resources:
+        print("\n".join(lines_of(doomed)), file=sys.stderr)
+        agree_to_destroy(doomed, name=yes_destroy, yes=yes)
+    elif not yes and yes_destroy is None:
         _ask(plan, deployment)
-    removed = _undo(plan, deployment, wait_for_lock, SCHEMA if as_json else None)
+    removed, said = _undo(plan, deployment, wait_for_lock, SCHEMA if as_json else None)
     if as_json:
-        end = {"target": plan.target, "removed": removed, "exit_code": 0}
+        end = {"target": plan.target, "removed": removed, "data": said, "exit_code": 0}
         print(json.dumps({"schema": SCHEMA, "event": "result", **end}))
     elif removed:
         print(f"The target {plan.target} is taken away; nothing is left of it.")
     else:
         print(f"There is nothing to take away: the target {plan.target} is not deployed here.")
+
+
+def _print_plan(plan: Plan, doomed: Doomed | None, *, as_json: bool) -> None:
+    if as_json:
+        steps = [as_data(step) for step in plan.undo]
+        machines = {} if doomed is None else {"machines": doomed.data}
+        print(
+            json.dumps({"schema": SCHEMA, "event": "plan", "target": plan.target, "steps": steps, **machines})
+        )
+        return
+    words = [f"  {step.words}" for step in plan.undo]
+    head = f"kvx cleanup takes the target {plan.target} away. Nothing has been done yet."
+    print("\n".join((head, *words, *(("", *lines_of(doomed)) if doomed else ()))))
 
 
 def _ask(plan: Plan, deployment: Deployment) -> None:
@@ -52,8 +86,10 @@ def _ask(plan: Plan, deployment: Deployment) -> None:
         raise KvxError("nothing was removed", "kvx cleanup, and answer yes")
 
 
-def _undo(plan: Plan, deployment: Deployment, wait_for_lock_seconds: float, schema: str | None) -> bool:
-    """Whether there was something to remove."""
+def _undo(
+    plan: Plan, deployment: Deployment, wait_for_lock_seconds: float, schema: str | None
+) -> tuple[bool, dict[str, object]]:
+    """Whether there was something to remove, and what the steps found out."""
     from kvx import drivers
     from kvx.execute import Call, undo
     from kvx.world import real_world
@@ -64,4 +100,4 @@ def _undo(plan: Plan, deployment: Deployment, wait_for_lock_seconds: float, sche
         result = undo(plan, deployment, drivers, report, real_world(), call=call)
     finally:
         report.close()
-    return bool(result.done)
+    return bool(result.done), result.data

@@ -4,16 +4,18 @@ import json
 import platform
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import typer
 
+from kvx.commands import doctor_machines
+from kvx.commands.check import Check
 from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.commands.typed import typed
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.plan import Step
+from kvx.steps.machines import PlaceMachines, WriteWorkspace
 from kvx.steps.service import CheckModel, RemoveFolder, StartService
 from kvx.targets import plan_for
 
@@ -25,16 +27,6 @@ FAST_FEATURES = {
     "arm64": ("asimddp", "i8mm"),
     "x86_64": ("avx2", "avx512_vnni"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at; `missing` stops a deploy, `slow` does not."""
-
-    name: str
-    state: Literal["ok", "slow", "missing"]
-    words: str
-    fix: str = ""
 
 
 def doctor(target: Target = None, folder: Folder = None, *, as_json: Json = False) -> None:
@@ -57,7 +49,16 @@ def doctor(target: Target = None, folder: Folder = None, *, as_json: Json = Fals
     if missing:
         message = f"{len(missing)} of {len(checks)} checks failed: {', '.join(each.name for each in missing)}"
         raise KvxError(message, missing[0].fix, ExitCode.MISSING)
-    print(typed(f"Everything that the target {deployment.target} needs is here. Next: kvx deploy"))
+    print(typed(f"Everything that the target {deployment.target} needs is here. Next: {_next(deployment)}"))
+
+
+def _next(deployment: Deployment) -> str:
+    """The deploy of as much as this version brings."""
+    plan, flag = (
+        plan_for(deployment),
+        "" if deployment.target == "local" else f" --target {deployment.target}",
+    )
+    return f"kvx deploy{flag}" + (f" --to {plan.phases[0].name}" if plan.missing else "")
 
 
 def _lines(checks: Sequence[Check]) -> Iterator[str]:
@@ -79,8 +80,11 @@ def _checks(deployment: Deployment) -> Iterator[Check]:
         yield Check("plan", "missing", error.message, error.fix)
         return
     for phase in plan.missing:
-        fix = "kvx doctor --target local"
-        yield Check(phase.name, "missing", f"not in this version; a later one brings {phase.arrives}", fix)
+        words = f"not in this version; a later one brings {phase.arrives}"
+        if plan.phases[0].arrives is None:
+            yield Check(phase.name, "later", words)
+        else:
+            yield Check(phase.name, "missing", words, "kvx doctor --target local")
     # Two steps may need the same thing: it is told once.
     yield from dict.fromkeys(need for step in (*plan.steps, *plan.undo) for need in _needs(step))
 
@@ -94,6 +98,10 @@ def _needs(step: Step) -> Iterator[Check]:
         case StartService():
             yield _program(step.argv[0])
             yield _port(step)
+        case PlaceMachines():
+            yield from doctor_machines.of_placing(step)
+        case WriteWorkspace():
+            yield from doctor_machines.of_workspace(step)
         case RemoveFolder():
             yield from _folder(step)
 

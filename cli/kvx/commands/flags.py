@@ -25,6 +25,13 @@ Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs
 WaitForLock = Annotated[
     float, typer.Option("--wait-for-lock", metavar="SECONDS", min=0, help="Wait for another kvx to end.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")]
+MaxMonthly = Annotated[
+    float | None, typer.Option(metavar="EUR", min=0, help="Most that the machines may cost a month, net.")
+]
+WaitForCapacity = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Wait for machines in stock, such as 30m.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 
 

@@ -8,14 +8,15 @@ from kvx.plan import Phase, Plan, Step, command_line
 from kvx.steps.service import WriteFile
 
 
-def letter(plan: Plan) -> str:
-    """What `kvx deploy --dry-run` prints."""
+def letter(plan: Plan, about_machines: Sequence[str] = ()) -> str:
+    """What `kvx deploy --dry-run` prints; paragraphs about machines stand before the phases."""
     count = len(plan.phases)
     phases = "one phase" if count == 1 else f"{count} phases"
     head = f"kvx deploys the target {plan.target} in {phases}. Nothing has been done yet."
-    paragraphs = [head, *_phases(plan.phases)]
+    paragraphs = [head, *about_machines, *_phases(plan.phases)]
     if plan.undo:
-        paragraphs.append("To take it away again, kvx cleanup will:\n" + _steps(plan.undo, 1))
+        target = "" if plan.target == "local" else f" --target {plan.target}"
+        paragraphs.append(f"To take it away again, kvx cleanup{target} will:\n" + _steps(plan.undo, 1))
     return "\n\n".join(paragraphs)
 
 

@@ -2,16 +2,60 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
-from kvx.commands.deploy import run
-from kvx.commands.flags import Folder, Json, Target, WaitForLock, deployment_from
+from kvx.commands.agree import agree
+from kvx.commands.carry_out import print_plan, run
+from kvx.commands.flags import (
+    DryRun,
+    Folder,
+    Json,
+    MaxMonthly,
+    Target,
+    WaitForCapacity,
+    WaitForLock,
+    Yes,
+    deployment_from,
+    deployment_of,
+)
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.plan import Plan
+from kvx.settings.load import load
 from kvx.targets import plan_for, target_names
 
 # The word that people know for it, and the phase.
 PHASES = {"terraform": "provision", "ansible": "configure", "images": "images", "kubernetes": "manifests"}
+
+
+def terraform(
+    *,
+    target: Target = None,
+    dry_run: DryRun = False,
+    max_monthly: MaxMonthly = None,
+    wait_for_capacity: WaitForCapacity = None,
+    folder: Folder = None,
+    wait_for_lock: WaitForLock = 0,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Make the machines alone.
+
+    The provision phase of the target hetzner: it says what the machines cost, and asks before it makes them.
+    """
+    limits = {"hetzner.max_monthly": max_monthly, "hetzner.wait_for_capacity": wait_for_capacity}
+    deployment = deployment_of(load({"folder": folder, "target": target, **limits}))
+    plan, deployment = _alone("terraform", deployment, chosen=target is not None)
+    if dry_run:
+        print_plan(plan, "kvx/terraform/v1" if as_json else None)
+    else:
+        agree(plan, yes=yes)
+        run(plan, deployment, "kvx terraform", wait_for_lock, "kvx/terraform/v1" if as_json else None)
+
+
+def alone(command: str, folder: Path | None) -> tuple[Plan, Deployment]:
+    """The phase behind `kvx COMMAND` as a plan, of the first target that has it; with its deployment."""
+    return _alone(command, deployment_from(folder), chosen=False)
 
 
 def _phase_command(command: str, summary: str) -> Callable[..., None]:
@@ -20,27 +64,29 @@ def _phase_command(command: str, summary: str) -> Callable[..., None]:
     def only_this_phase(
         target: Target = None, folder: Folder = None, wait_for_lock: WaitForLock = 0, *, as_json: Json = False
     ) -> None:
-        deployment = _with_phase(PHASES[command], deployment_from(folder, target), chosen=target is not None)
-        plan = _only(PHASES[command], plan_for(deployment))
-        _refuse_later(command, plan)
+        plan, deployment = _alone(command, deployment_from(folder, target), chosen=target is not None)
         run(plan, deployment, f"kvx {command}", wait_for_lock, f"kvx/{command}/v1" if as_json else None)
 
     only_this_phase.__doc__ = summary
     return only_this_phase
 
 
-def _with_phase(phase: str, deployment: Deployment, *, chosen: bool) -> Deployment:
-    """The deployment meant: the chosen target, else the first one that has the phase."""
-    others = [replace(deployment, target=name) for name in target_names() if not chosen]
-    for candidate in (deployment, *others):
-        if any(each.name == phase for each in plan_for(candidate).phases):
-            return candidate
-    message = f"the target {deployment.target} has no phase {phase}"
+def _alone(command: str, deployment: Deployment, *, chosen: bool) -> tuple[Plan, Deployment]:
+    """The phase as a plan, with its deployment: the chosen target's, else the first one's that has it."""
+    name = PHASES[command]
+    for candidate in (deployment, *(replace(deployment, target=each) for each in _others(chosen=chosen))):
+        whole = plan_for(candidate)
+        phases = tuple(phase for phase in whole.phases if phase.name == name)
+        if phases:
+            plan = replace(whole, phases=phases)
+            _refuse_later(command, plan)
+            return plan, candidate
+    message = f"the target {deployment.target} has no phase {name}"
     raise KvxError(message, f"kvx deploy --target {deployment.target}", ExitCode.MISSING)
 
 
-def _only(phase: str, plan: Plan) -> Plan:
-    return replace(plan, phases=tuple(each for each in plan.phases if each.name == phase))
+def _others(*, chosen: bool) -> tuple[str, ...]:
+    return () if chosen else target_names()
 
 
 def _refuse_later(command: str, plan: Plan) -> None:
@@ -49,7 +95,6 @@ def _refuse_later(command: str, plan: Plan) -> None:
         raise KvxError(message, "kvx deploy --target local", ExitCode.MISSING)
 
 
-terraform = _phase_command("terraform", "Make the machines alone.")
 ansible = _phase_command("ansible", "Configure the machines alone.")
 images = _phase_command("images", "Build the images alone.")
 kubernetes = _phase_command("kubernetes", "Apply the manifests alone.")

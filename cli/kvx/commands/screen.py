@@ -17,11 +17,16 @@ def report_for(schema: str | None) -> Report:
 
 def asked(question: str) -> bool:
     """The answer of the person at the terminal; anything but yes is a no."""
+    return typed_in(f"{question} [y/N]").lower() in {"y", "yes"}
+
+
+def typed_in(question: str) -> str:
+    """What the person at the terminal types, without the space around it."""
     answer = ""
     try:
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        print(f"{question} ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
     finally:
         if not answer:  # Ctrl-C or Ctrl-D: what is said next begins on its own line
             print(file=sys.stderr)
-    return answer.strip().lower() in {"y", "yes"}
+    return answer.strip()

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
-from kvx.machines.fleet import CONTROL_PLANE, Account, Fleet, HandedOn, Place, Pool
+from kvx.machines.fleet import CONTROL_PLANE, GATEWAY, Account, Fleet, HandedOn, Place, Pool
 from kvx.phases.addresses import allowed_addresses
 from kvx.phases.node_words import checked_labels, checked_taints
 from kvx.settings import HetznerSettings, PoolSettings
@@ -98,7 +98,7 @@ def _control_planes(wanted: HetznerSettings) -> Pool:
 
 
 def _pools(wanted: HetznerSettings) -> Iterator[Pool]:
-    taken = {CONTROL_PLANE: "the control planes have it"}
+    taken = {CONTROL_PLANE: "the control planes have it", GATEWAY: "the way out of private nodes has it"}
     for wish in wanted.pools or (PoolSettings("workers", wanted.workers),):
         _check_name("the name of a pool", wish.name)
         if wish.name in taken:

@@ -13,6 +13,8 @@ from kvx.steps.machines import (
 )
 from kvx.steps.service import RemoveFolder
 
+LOOK_SECONDS = 120
+
 
 def provision(deployment: Deployment) -> Phase:
     """Look, write the workspace, adopt what is ours, apply, hand over; undo: destroy, remove the folder."""
@@ -23,7 +25,7 @@ def provision(deployment: Deployment) -> Phase:
         name="provision",
         summary="make the machines at Hetzner, with network and firewall",
         steps=(
-            PlaceMachines(folder, account, fleet, limits),
+            PlaceMachines(folder, account, fleet, limits, LOOK_SECONDS + limits.wait_for_capacity_seconds),
             WriteWorkspace(folder, source, account, fleet, backend),
             AdoptMachines(folder, account, fleet, backend),
             ApplyMachines(folder, account, fleet, limits, backend),

@@ -1,0 +1,94 @@
+"""Carries a plan out and tells of it, or prints it and does nothing."""
+
+import json
+from collections.abc import Mapping
+
+from kvx.commands.letter import as_data, letter
+from kvx.commands.typed import typed
+from kvx.deployment import Deployment
+from kvx.plan import Plan
+from kvx.steps.machines import HandOver
+
+
+def print_plan(plan: Plan, schema: str | None) -> None:
+    """The plan as a letter, or as one object under `schema`; what it needs of Hetzner is looked up."""
+    from kvx.commands.machines import machines_of
+
+    machines = machines_of(plan)
+    if schema is None:
+        print(letter(plan, () if machines is None else machines.paragraphs))
+    else:
+        told = {} if machines is None else {"machines": machines.data}
+        print(json.dumps({"schema": schema, **plan_data(plan), **told}))
+
+
+def run(
+    plan: Plan, deployment: Deployment, command: str, wait_for_lock_seconds: float, schema: str | None
+) -> None:
+    """Carry the plan out and tell of it: JSON lines under `schema`, words for people without one."""
+    from kvx import drivers
+    from kvx.commands.screen import report_for
+    from kvx.execute import Call, execute
+    from kvx.world import real_world
+
+    report = report_for(schema)
+    try:
+        call = Call(command, wait_for_lock_seconds)
+        result = execute(plan, deployment, drivers, report, real_world(), call=call)
+    finally:
+        report.close()
+    if schema:
+        end = {"run": result.run, "changed": result.changed, "data": result.data, "exit_code": 0}
+        print(json.dumps({"schema": schema, "event": "result", **end}))
+    else:
+        print("\n".join(last_lines(result.changed, result.data, with_machines=_ends_with_machines(plan))))
+
+
+def last_lines(changed: bool, data: Mapping[str, object], *, with_machines: bool) -> tuple[str, ...]:
+    """What a run ends with: what was heard, meant and answered, or the machines; then the next command."""
+    words = LAST_WORDS_ON_MACHINES if with_machines else LAST_WORDS
+    known = [(name, data[key]) for key, name in words.items() if data.get(key) is not None]
+    head = () if changed else ("Nothing had to be changed.",)
+    following = NEXT_WITH_MACHINES if with_machines else NEXT
+    return (*head, *(f"{name:<9} {_shown(value)}" for name, value in known), *map(typed, following))
+
+
+def _ends_with_machines(plan: Plan) -> bool:
+    return bool(plan.steps) and isinstance(plan.steps[-1], HandOver)
+
+
+def _shown(value: object) -> str:
+    """Of the machines their number and architectures."""
+    if isinstance(value, dict):
+        return f"{value['nodes']}, {' and '.join(value['architectures'])}"
+    return str(value)
+
+
+LAST_WORDS = {
+    "heard": "heard",
+    "intent": "intent",
+    "reply": "answer",
+    "notice": "note",
+    "address": "address",
+}
+LAST_WORDS_ON_MACHINES = {"machines": "machines", "monthly_net": "EUR/month"}
+NEXT = ('next      kvx say "how many pods are not ready"',)
+NEXT_WITH_MACHINES = (
+    "next      kvx drift, to see whether they are still as planned",
+    "          kvx cleanup --target hetzner, to delete them; until then they are billed",
+)
+
+
+def plan_data(plan: Plan) -> dict[str, object]:
+    """The plan as one object, without its schema."""
+    phases = [
+        {
+            "phase": phase.name,
+            "summary": phase.summary,
+            "arrives": phase.arrives,
+            "steps": [as_data(step) for step in phase.steps],
+            "undo": [as_data(step) for step in phase.undo],
+        }
+        for phase in plan.phases
+    ]
+    return {"event": "plan", "target": plan.target, "phases": phases}

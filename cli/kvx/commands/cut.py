@@ -1,0 +1,42 @@
+"""Parts of a plan: from one phase on, up to one, and what this version can do of it."""
+
+import difflib
+from dataclasses import replace
+
+from kvx.errors import ExitCode, KvxError
+from kvx.plan import Plan
+
+
+def beginning_at(plan: Plan, phase: str | None) -> Plan:
+    """The plan from one phase on; raises a KvxError with exit code 2 where it has no such phase."""
+    if phase is None:
+        return plan
+    return replace(plan, phases=plan.phases[_position(plan, phase, "--from") :])
+
+
+def ending_with(plan: Plan, phase: str | None) -> Plan:
+    """The plan up to one phase, with it; raises a KvxError with exit code 2 where it has no such phase."""
+    if phase is None:
+        return plan
+    return replace(plan, phases=plan.phases[: _position(plan, phase, "--to") + 1])
+
+
+def refuse_later_phases(plan: Plan) -> None:
+    """Raises a KvxError with exit code 3 where the plan needs what this version does not bring."""
+    if plan.missing:
+        names = ", ".join(phase.name for phase in plan.missing)
+        here = plan.phases[0]
+        if here.arrives is None:
+            message = f"this version of kvx brings the target {plan.target} in part: it lacks {names}"
+            raise KvxError(message, f"kvx deploy --target {plan.target} --to {here.name}", ExitCode.MISSING)
+        message = f"the target {plan.target} is not in this version of kvx: it lacks the phases {names}"
+        raise KvxError(message, "kvx deploy --target local", ExitCode.MISSING)
+
+
+def _position(plan: Plan, phase: str, flag: str) -> int:
+    names = [each.name for each in plan.phases]
+    if phase not in names:
+        near = difflib.get_close_matches(phase, names, 1) or names
+        message = f"the target {plan.target} has no phase {phase!r}, only {', '.join(names)}"
+        raise KvxError(message, f"kvx deploy --target {plan.target} {flag} {near[0]}", ExitCode.USAGE)
+    return names.index(phase)

@@ -1,0 +1,62 @@
+"""kvx drift: whether the machines are still as planned; for people, and for cron."""
+
+import json
+import sys
+
+import typer
+
+from kvx.commands.flags import Folder, Json
+from kvx.commands.machines import place_machines
+from kvx.commands.phase import alone
+from kvx.commands.typed import typed
+from kvx.errors import ExitCode
+from kvx.steps.machines import AdoptMachines, ApplyMachines
+
+SCHEMA = "kvx/drift/v1"
+
+
+def drift(folder: Folder = None, *, as_json: Json = False) -> None:
+    """Tell whether the machines are still as planned. Exit code 0: they are; 4: something differs.
+
+    Terraform compares, the machines are only read; kvx deploy brings back what was planned.
+    """
+    plan, _ = alone("terraform", folder)
+    from kvx.drivers import account_record, drifting
+    from kvx.world import real_world
+
+    world, place = real_world(), place_machines(plan)
+    account_record.check(place.folder, place.account)
+    found = []
+    for step in plan.steps:
+        match step:
+            case ApplyMachines():
+                found += [(each.thing, each.words) for each in drifting.differences(step, world)]
+            case AdoptMachines():
+                unknown = drifting.unknown_to_the_state(step, world)
+                found += [(each.address, "is ours, and missing from the state") for each in unknown.imports]
+                found += [
+                    (f"server {each.server.node}", f"is {each.server.status}") for each in unknown.unfinished
+                ]
+                found += [
+                    (f"{each.kind.replace('_', ' ')} {each.name}", "is ours, and nothing wants it")
+                    for each in unknown.surplus
+                ]
+    _tell(sorted(dict.fromkeys(found)), as_json=as_json)
+
+
+def _tell(found: list[tuple[str, str]], *, as_json: bool) -> None:
+    code = ExitCode.INCOMPLETE if found else ExitCode.DONE
+    if as_json:
+        rows = [{"what": what, "words": words} for what, words in found]
+        print(
+            json.dumps({"schema": SCHEMA, "drift": bool(found), "differences": rows, "exit_code": int(code)})
+        )
+    elif found:
+        print("\n".join(f"{what} {words}" for what, words in found))
+        count = "One thing differs" if len(found) == 1 else f"{len(found)} things differ"
+        fix = typed("kvx deploy --target hetzner --to provision")
+        print(f"{count} from the plan.\nfix: {fix}", file=sys.stderr)
+    else:
+        print("The machines are as planned.")
+    if found:
+        raise typer.Exit(int(code))
