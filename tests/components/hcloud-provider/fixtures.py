@@ -1,4 +1,4 @@
-"""The real hcloud provider for Terraform, made by `build` beside this file, and how Terraform is told of it."""
+"""The real hcloud provider, made by `build` beside this file, and how Terraform is told of it."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def configuration() -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment for a Terraform that uses the mirror, without anybody's account, and `more`."""
+    """For a Terraform that uses the mirror and nobody's account: this process's environment, and `more`."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("TF_", "HCLOUD_"))}
     return {
         **kept,
