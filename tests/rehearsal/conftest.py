@@ -41,11 +41,14 @@ class Project:
     answering: Answering
     clock: Clock
 
-    def send(self, method: str, path: str, body: object = None, token: str = TOKEN) -> Sent:
+    def request(self, method: str, path: str, content: bytes = b"", token: str = TOKEN) -> Request:
         where, _, query = path.partition("?")
-        pairs = [tuple(pair.split("=", 1)) for pair in query.split("&") if pair]
+        pairs = [pair.partition("=") for pair in query.split("&") if pair]
+        return Request(method, where, [(name, value) for name, _, value in pairs], f"Bearer {token}", content)
+
+    def send(self, method: str, path: str, body: object = None, token: str = TOKEN) -> Sent:
         content = b"" if body is None else json.dumps(body).encode()
-        return self.answering.answer(Request(method, where, pairs, f"Bearer {token}", content))  # type: ignore[arg-type]
+        return self.answering.answer(self.request(method, path, content, token))
 
     def done(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """The body of an answer that must be a good one."""
