@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 
 import typer
 
@@ -10,6 +11,7 @@ from kvx.commands.machines import place_machines
 from kvx.commands.phase import alone
 from kvx.commands.typed import typed
 from kvx.errors import ExitCode
+from kvx.machines.adoption import Adoption
 from kvx.steps.machines import AdoptMachines, ApplyMachines
 
 SCHEMA = "kvx/drift/v1"
@@ -24,24 +26,23 @@ def drift(folder: Folder = None, *, as_json: Json = False) -> None:
     from kvx.drivers import account_record, drifting
     from kvx.world import real_world
 
-    world, place = real_world(), place_machines(plan)
+    place, world = place_machines(plan), real_world()
     account_record.check(place.folder, place.account)
-    found = []
-    for step in plan.steps:
-        match step:
-            case ApplyMachines():
-                found += [(each.thing, each.words) for each in drifting.differences(step, world)]
-            case AdoptMachines():
-                unknown = drifting.unknown_to_the_state(step, world)
-                found += [(each.address, "is ours, and missing from the state") for each in unknown.imports]
-                found += [
-                    (f"server {each.server.node}", f"is {each.server.status}") for each in unknown.unfinished
-                ]
-                found += [
-                    (f"{each.kind.replace('_', ' ')} {each.name}", "is ours, and nothing wants it")
-                    for each in unknown.surplus
-                ]
-    _tell(sorted(dict.fromkeys(found)), as_json=as_json)
+    apply = next(step for step in plan.steps if isinstance(step, ApplyMachines))
+    adopting = next(step for step in plan.steps if isinstance(step, AdoptMachines))
+    planned = [(each.thing, each.words) for each in drifting.differences(apply, world)]
+    unknown = drifting.unknown_to_the_state(adopting, world)
+    _tell(list(dict.fromkeys((*planned, *_beside_the_plan(unknown)))), as_json=as_json)
+
+
+def _beside_the_plan(found: Adoption) -> Iterator[tuple[str, str]]:
+    """What Terraform does not see: it knows only its state, and no machine's power switch."""
+    for missing in found.imports:
+        yield missing.address, "is ours, and missing from the state"
+    for unfinished in found.unfinished:
+        yield f"server {unfinished.server.node}", f"is {unfinished.server.status}"
+    for surplus in found.surplus:
+        yield f"{surplus.kind.replace('_', ' ')} {surplus.name}", "is ours, and nothing wants it"
 
 
 def _tell(found: list[tuple[str, str]], *, as_json: bool) -> None:

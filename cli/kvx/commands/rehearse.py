@@ -27,7 +27,7 @@ AS_TYPED = {
 WITHOUT_MACHINES = ("--dry-run", "--help", "-h")
 Scenario = Annotated[
     Path | None,
-    typer.Option("--scenario", metavar="FILE", help="Faults, as JSON: out of stock, slow, cut off."),
+    typer.Option("--scenario", metavar="FILE", help="What goes wrong, as TOML: no stock, slow, cut off."),
 ]
 
 app = typer.Typer(help="Rehearse on a simulated Hetzner: no account, no bill.", rich_markup_mode=None)

@@ -52,7 +52,7 @@ def running(folder: Path) -> Simulation | None:
 
 
 def started(folder: Path, scenario: Path | None, world: World) -> Simulation:
-    """The simulation of this folder, started where none is alive; `scenario` replaces its faults."""
+    """The simulation of this folder, started where none is alive; without a scenario nothing goes wrong."""
     if find_spec(PROGRAM) is None:
         message = "the simulated Hetzner is not installed with this kvx"
         raise KvxError(message, "take kvx from its repository: ./deploy.sh rehearse deploy", ExitCode.MISSING)
@@ -60,8 +60,7 @@ def started(folder: Path, scenario: Path | None, world: World) -> Simulation:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _alone(folder):
             simulation = running(folder) or _start(folder, world)
-    if scenario is not None:
-        _tell(simulation, scenario)
+    _tell(simulation, scenario)
     return simulation
 
 
@@ -143,17 +142,21 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _tell(simulation: Simulation, scenario: Path) -> None:
-    try:
-        content = scenario.read_bytes()
-    except OSError as error:
-        message = f"the scenario {scenario} cannot be read: {error.strerror}"
-        raise KvxError(message, f"ls -l {scenario}", ExitCode.USAGE) from None
-    answer = _sent(simulation, "POST", "scenario", content)
+def _tell(simulation: Simulation, scenario: Path | None) -> None:
+    answer = _sent(simulation, "POST", "scenario", b"" if scenario is None else _content(scenario))
     if answer.is_error:
         said = _json(answer).get("error", {}).get("message", answer.text)
         message = f"the simulated Hetzner does not take the scenario {scenario}: {said}"
-        raise KvxError(message, "docs/rehearsal.md shows what a scenario may hold", ExitCode.USAGE)
+        fix = f"{sys.executable} -m pydoc {PROGRAM} shows what a scenario may hold"
+        raise KvxError(message, fix, ExitCode.USAGE)
+
+
+def _content(scenario: Path) -> bytes:
+    try:
+        return scenario.read_bytes()
+    except OSError as error:
+        message = f"the scenario {scenario} cannot be read: {error.strerror}"
+        raise KvxError(message, f"ls -l {scenario}", ExitCode.USAGE) from None
 
 
 def _sent(simulation: Simulation, method: str, what: str, content: bytes | None = None) -> httpx.Response:

@@ -27,6 +27,7 @@ MOST_LETTERS = 63  # of a host name
 ADDRESS_ENDING = "-ipv4"  # what the longest name of a node's resources ends with
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
+_CENT = Decimal("0.01")
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _PLACE = re.compile(r"(?P<type>[a-z0-9]+)@(?P<location>[a-z0-9-]+)")
 _DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>s|m|h|)")
@@ -71,7 +72,7 @@ def is_rehearsal(wanted: HetznerSettings) -> bool:
 
 def limits_of(wanted: HetznerSettings) -> Limits:
     """What the user allows."""
-    most = None if wanted.max_monthly is None else Decimal(str(wanted.max_monthly))
+    most = None if wanted.max_monthly is None else Decimal(str(wanted.max_monthly)).quantize(_CENT)
     return Limits(most, _seconds(wanted.wait_for_capacity))
 
 
