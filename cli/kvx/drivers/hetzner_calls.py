@@ -57,12 +57,12 @@ class Calls:
 
     def read_all(self, path: str, key: str, doing: str, **params: Any) -> Iterator[Json]:
         """Every entry of every page."""
-        page: int | None = 1
+        page = 1
         while page:
             answer = self.read(path, doing, **params, page=page, per_page=ON_A_PAGE)
             yield from answer.get(key) or ()
             following = ((answer.get("meta") or {}).get("pagination") or {}).get("next_page")
-            page = following if isinstance(following, int) and following > page else None
+            page = following if isinstance(following, int) and following > page else 0
 
     def change(self, method: str, path: str, doing: str, body: Json | None = None) -> Json:
         """A request that changes something, and its actions brought to their end."""
@@ -75,8 +75,10 @@ class Calls:
         end = self._world.monotonic() + CALL_SECONDS
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                answer: Json = self._client.request(method, path, **content)
+                return self._read(self._client.request(method, path, **content), doing)
             except APIException as error:
+                if self._status < requests.codes.bad_request:
+                    raise self._nonsense(doing) from None
                 failure: KvxError = RefusalError(self._refusal(error), doing)
             except _CUT as error:
                 failure = self._silence(error, doing)
@@ -84,13 +86,16 @@ class Calls:
                 raise self._silence(error, doing) from None
             except KeyError:
                 raise self._nonsense(doing) from None
-            else:
-                return answer
             left = end - self._world.monotonic()
             if attempt == ATTEMPTS or left <= 0 or not _may_be_repeated(failure):
                 raise failure from None
             self._pause(attempt, left)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _read(self, answer: object, doing: str) -> Json:
+        if not isinstance(answer, Mapping):
+            raise self._nonsense(doing)
+        return answer
 
     def _refusal(self, error: APIException) -> Refusal:
         details = error.details if isinstance(error.details, Mapping) else None

@@ -31,7 +31,7 @@ class Decision:
         return {
             "schema": SCHEMA,
             "digest": self.digest,
-            "decided": round(self.decided),
+            "decided": int(self.decided),
             **self.placement.to_json(),
             "monthly_net": self.monthly_net,
             "currency": self.currency,
