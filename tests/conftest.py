@@ -41,6 +41,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "root": _root,
     "kube-apiserver": _kubernetes.missing,
     "hcloud-provider": _fixtures("hcloud-provider").missing,
+    "checkov": _fixtures("checkov").missing,
 }
 
 
