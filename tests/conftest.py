@@ -35,6 +35,8 @@ def _fixtures(component: str) -> ModuleType:
 
 _kubernetes = _fixtures("kubernetes")
 api_server = _kubernetes.api_server
+_object_storage = _fixtures("object-storage")
+object_storage = _object_storage.object_storage
 
 # Components that are more than a program on PATH; everything else is looked up there.
 COMPONENTS: dict[str, Callable[[str], str | None]] = {
@@ -42,6 +44,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "kube-apiserver": _kubernetes.missing,
     "hcloud-provider": _fixtures("hcloud-provider").missing,
     "checkov": _fixtures("checkov").missing,
+    "object-storage": _object_storage.missing,
 }
 
 

@@ -1,4 +1,4 @@
-"""checkov in an environment of its own, made by `install` beside this file."""
+"""checkov in an environment of its own, made by `environment` above this file."""
 
 import json
 import os
@@ -7,19 +7,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-INSTALL = Path(__file__).with_name("install")
+INSTALL = (Path(__file__).parents[1] / "environment", "checkov")
 SCAN_SECONDS = 120
 
 
 def missing(name: str = "checkov") -> str | None:
     """Why checkov cannot be run, None if it can. For COMPONENTS of tests/conftest.py."""
-    return None if python().is_file() else f"{name} is not installed; run {INSTALL}"
+    return None if python().is_file() else f"{name} is not installed; run {' '.join(map(str, INSTALL))}"
 
 
 @cache
 def python() -> Path:
     """The Python that has checkov."""
-    told = subprocess.run([INSTALL, "--where"], check=True, capture_output=True, text=True)
+    told = subprocess.run([*INSTALL, "--where"], check=True, capture_output=True, text=True)
     return Path(told.stdout.strip()) / "bin" / "python"
 
 
