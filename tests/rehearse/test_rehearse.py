@@ -34,8 +34,8 @@ def test_a_cluster_is_made_left_alone_watched_mended_and_taken_away(kvx: Any, tm
     assert made.stdout.splitlines() == [
         "machines  3, arm64",
         "EUR/month 38.82",
-        "next      kvx rehearse drift, to see whether they are still as planned",
-        "          kvx rehearse cleanup --target hetzner, to delete them; until then they are billed",
+        "next      kvx rehearse drift shows whether they are still as planned",
+        "          kvx rehearse cleanup --target hetzner deletes them, and ends the bill",
     ]
     assert kvx.names("server") == NODES
     folder = tmp_path / ".kvx-rehearsal/.kvx/hetzner"

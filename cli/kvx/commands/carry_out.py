@@ -74,8 +74,8 @@ LAST_WORDS = {
 LAST_WORDS_ON_MACHINES = {"machines": "machines", "monthly_net": "EUR/month"}
 NEXT = ('next      kvx say "how many pods are not ready"',)
 NEXT_WITH_MACHINES = (
-    "next      kvx drift, to see whether they are still as planned",
-    "          kvx cleanup --target hetzner, to delete them; until then they are billed",
+    "next      kvx drift shows whether they are still as planned",
+    "          kvx cleanup --target hetzner deletes them, and ends the bill",
 )
 
 

@@ -121,7 +121,7 @@ def _rehearse(arguments: list[str], folder: Path | None, scenario: Path | None) 
     world = real_world()
     rehearsing.take_settings(settings.folder, own)
     simulation = rehearsal.started(own, scenario, world)
-    _talk(f"A rehearsal: Hetzner is simulated at {simulation.address}, and nothing costs money.")
+    _talk(f"A rehearsal on a simulated Hetzner at {simulation.address}: no bill.")
     code = rehearsing.rehearse(arguments, own, simulation, _variables(folder))
     if code == 0 and arguments[0] == "cleanup" and not rehearsal.resources(simulation).get("resources"):
         rehearsal.stop(own, world)
