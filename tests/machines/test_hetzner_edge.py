@@ -103,6 +103,7 @@ def test_the_token_is_in_no_word_of_a_failure_and_in_no_representation(recorder)
     assert token not in shown
     assert "127.0.0.1:9 does not answer" in shown
     assert refusal.value.__cause__ is None
+    assert sum(recorder.slept) < 5
 
 
 @pytest.mark.parametrize("code", ["conflict", "locked", "timeout", "server_error", "bad_gateway"])

@@ -117,9 +117,17 @@ def test_a_price_over_the_limit_is_exit_code_3(hetzner, recorder, fleet) -> None
     assert not found.has_no_room
 
 
+def test_a_load_balancer_that_nobody_sells_is_wrong_usage(hetzner, recorder, fleet) -> None:
+    balanced = replace(fleet, load_balancer=Place("lb11", "nbg1"))
+    assert look(hetzner.account(), balanced, Limits(), recorder.world).refusal is None
+    unheard_of = replace(fleet, load_balancer=Place("lb99", "nbg1"))
+    found = look(hetzner.account(), unheard_of, Limits(), recorder.world)
+    assert refused(found).exit_code is ExitCode.USAGE
+    assert "lb31@nbg1" in refused(found).fix
+
+
 def test_a_limit_cannot_be_held_when_a_price_is_unknown(hetzner, recorder, fleet) -> None:
     unpriced = replace(fleet, load_balancer=Place("lb99", "nbg1"))
-    assert look(hetzner.account(), unpriced, Limits(), recorder.world).refusal is None
     found = look(hetzner.account(), unpriced, Limits(Decimal(500)), recorder.world)
     assert refused(found).exit_code is ExitCode.INCOMPLETE
 

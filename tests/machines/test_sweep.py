@@ -222,6 +222,17 @@ def test_what_never_can_go_stops_the_sweep_at_once(cluster, recorder) -> None:
         sweep(cluster.account(), "kvx", recorder.world)
 
 
+def test_what_is_not_ours_in_our_network_stops_the_cleanup_before_anything_goes(cluster, recorder) -> None:
+    network = ids(cluster)["networks", "kvx"]
+    cluster.server("somebody", networks=[network])
+    before = ids(cluster)
+    for clean_up in (remove_controllers_things, sweep):
+        with pytest.raises(KvxError, match="server somebody") as refusal:
+            clean_up(cluster.account(), "kvx", recorder.world)
+        assert refusal.value.exit_code is ExitCode.MISSING
+    assert ids(cluster) == before
+
+
 def test_an_empty_project_is_swept_without_a_write(hetzner, recorder) -> None:
     assert sweep(hetzner.account(), "kvx", recorder.world).removed == ()
     assert {each["method"] for each in hetzner.requests()} == {"GET"}

@@ -59,6 +59,14 @@ class Prices:
     def load_balancer(self, place: Place) -> Rate:
         return self.rates.get(("load_balancer_types", place.type, place.location), UNKNOWN)
 
+    @property
+    def load_balancer_places(self) -> tuple[Place, ...]:
+        """Every type of load balancer in every location where it has a price."""
+        rates = self.rates.items()
+        return tuple(
+            Place(name, location) for (kind, name, location), _ in rates if kind == "load_balancer_types"
+        )
+
     def primary_ip(self, version: str, location: str) -> Rate:
         return self.rates.get(("primary_ips", version, location), UNKNOWN)
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ HETZNER = "https://api.hetzner.cloud/v1"
 TOKEN_LENGTH = 64
 ON_A_PAGE = 50  # the most Hetzner gives
 CALL_SECONDS = 60.0
-ATTEMPTS = 6
+ATTEMPTS, FIRST_ATTEMPTS = 6, 3  # the fewer until anything has answered: perhaps there is no network
 _TIMEOUT_SECONDS = (5.0, 30.0)  # to connect, to answer
 _LONGEST_PAUSE_SECONDS = 20.0
 _CUT = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -48,6 +49,7 @@ class Calls:
         self._client = _client(_token(account), self.address)
         self._client._client._session.hooks["response"].append(self._remember)  # the client shows no headers
         self._status = 0
+        self._attempts = FIRST_ATTEMPTS
         self._resets_at = 0.0
         self.budget_left: int | None = None
         """Requests left in this hour as of the last answer (RateLimit-Remaining); None if never told."""
@@ -74,20 +76,21 @@ class Calls:
     def _ask(self, method: str, path: str, doing: str, **content: Any) -> Json:
         end = self._world.monotonic() + CALL_SECONDS
         for attempt in range(1, ATTEMPTS + 1):
+            self._status = 0
             try:
                 return self._read(self._client.request(method, path, **content), doing)
             except APIException as error:
-                if self._status < requests.codes.bad_request:
+                if self._status < HTTPStatus.BAD_REQUEST:
                     raise self._nonsense(doing) from None
                 failure: KvxError = RefusalError(self._refusal(error), doing)
             except _CUT as error:
                 failure = self._silence(error, doing)
             except requests.RequestException as error:
                 raise self._silence(error, doing) from None
-            except KeyError:
+            except (KeyError, TypeError):
                 raise self._nonsense(doing) from None
             left = end - self._world.monotonic()
-            if attempt == ATTEMPTS or left <= 0 or not _may_be_repeated(failure):
+            if attempt >= self._attempts or left <= 0 or not _may_be_repeated(failure):
                 raise failure from None
             self._pause(attempt, left)
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -106,7 +109,7 @@ class Calls:
         """Until the limit on requests is lifted, else twice as long each time; never past the deadline."""
         jitter = random.uniform(0.5, 1)  # noqa: S311  no secret
         pause = min(2**attempt, _LONGEST_PAUSE_SECONDS) * jitter / 2
-        if self._status == requests.codes.too_many_requests:
+        if self._status == HTTPStatus.TOO_MANY_REQUESTS:
             pause = max(self._resets_at - self._world.now(), 1) + jitter
             self._world.progress("Hetzner asks to wait: too many requests in this hour")
         wait_until(lambda: False, min(pause, left), self._world)
@@ -125,7 +128,7 @@ class Calls:
             running = _running(answer.get("actions") or (), doing)
 
     def _remember(self, response: requests.Response, *_: object, **__: object) -> None:
-        self._status = response.status_code
+        self._status, self._attempts = response.status_code, ATTEMPTS
         remaining, reset = (response.headers.get(f"RateLimit-{name}", "") for name in ("Remaining", "Reset"))
         self.budget_left = int(remaining) if remaining.isdigit() else self.budget_left
         self._resets_at = float(reset) if reset.isdigit() else self._resets_at

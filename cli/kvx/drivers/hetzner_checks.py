@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from kvx.cost.estimate import Estimate, in_cents
+from kvx.cost.prices import Prices
 from kvx.drivers.hetzner import Hetzner
 from kvx.errors import ExitCode, KvxError
 from kvx.machines.adoption import check_strangers
@@ -101,6 +102,16 @@ def rate_check(fleet: Fleet, live: Live, budget_left: int | None) -> Check:
         return Check("requests", "ok", words)
     fix = f"wait {needed - budget_left} s, and see what else uses the project's tokens"
     return Check("requests", "note", f"{words}: it will go slowly", fix)
+
+
+def balancer_check(fleet: Fleet, prices: Prices) -> Check | None:
+    """Hetzner's list of prices names every type of load balancer, and where it is sold."""
+    wanted, sold = fleet.load_balancer, prices.load_balancer_places
+    if wanted is None or not sold or wanted in sold:
+        return None
+    near = ", ".join(str(place) for place in sold if place.location == wanted.location)
+    words = f"Hetzner sells no load balancer {wanted}"
+    return Check("balancer", "missing", words, f"choose one of {near or 'another location'}", ExitCode.USAGE)
 
 
 def price_check(price: Estimate, max_monthly: Decimal | None) -> Check:

@@ -163,9 +163,12 @@ def _on_placement(placement: Placement, price: Estimate, limits: Limits) -> tupl
 
 
 def _on_project(fleet: Fleet, known: _Known, placement: Placement | None) -> tuple[Check, ...]:
-    image = (checks.image_check(fleet, placement),) if placement is not None else ()
+    first = (
+        checks.image_check(fleet, placement) if placement is not None else None,
+        checks.balancer_check(fleet, known.prices),
+    )
     return (
-        *image,
+        *(check for check in first if check is not None),
         checks.names_check(fleet, known.live),
         checks.limits_check(fleet, known.live),
         checks.quota_check(fleet, known.live),

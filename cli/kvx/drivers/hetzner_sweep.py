@@ -11,6 +11,7 @@ from kvx.errors import ExitCode, KvxError
 from kvx.machines.belonging import Belonging, belonging
 from kvx.machines.catalogue import Live, Resource
 from kvx.machines.fleet import CONTROL_PLANE, POOL_LABEL, Account
+from kvx.machines.refusals import CONSOLE
 from kvx.world import World
 
 SWEEP_SECONDS = 600.0
@@ -61,6 +62,14 @@ def check_protection(resources: Sequence[Resource], *, lift_protection: bool) ->
         raise KvxError(f"protected against deletion: {', '.join(protected)}", fix, ExitCode.MISSING)
 
 
+def check_the_way(belongs: Belonging) -> None:
+    """Raises a KvxError (exit code 3) that names what is not ours and holds our network."""
+    if belongs.in_the_way:
+        names = ", ".join(f"{words(each)} (id {each.id})" for each in belongs.in_the_way)
+        message = f"in our network, and not ours, so that the network cannot go: {names}"
+        raise KvxError(message, f"take it out of the network at {CONSOLE}, or delete it", ExitCode.MISSING)
+
+
 def remove_controllers_things(
     account: Account, cluster: str, world: World, *, lift_protection: bool = False
 ) -> tuple[Resource, ...]:
@@ -71,7 +80,9 @@ def remove_controllers_things(
     """
     hetzner = Hetzner(account, world)
     live = hetzner.live(cluster)
-    made = belonging(live).made_by_controllers
+    belongs = belonging(live)
+    made = belongs.made_by_controllers
+    check_the_way(belongs)
     check_protection((*made, *live.ours), lift_protection=lift_protection)
     if not made:
         return ()
@@ -86,6 +97,7 @@ def sweep(account: Account, cluster: str, world: World, *, lift_protection: bool
     """Delete all that is left and ours, then look again; raises a KvxError when something billed stays."""
     hetzner = Hetzner(account, world)
     first = belonging(hetzner.live(cluster))
+    check_the_way(first)
     check_protection(first.all_ours, lift_protection=lift_protection)
     _delete_all(hetzner, lambda: belonging(hetzner.live(cluster)).all_ours, world)
     return Swept(in_order(first.all_ours), first.in_doubt, first.strangers)

@@ -16,13 +16,15 @@ class Belonging:
     """What cleanup may touch (`ours`, `made_by_controllers`) and what it only names.
 
     `in_doubt`: made by controllers of some cluster, and nothing shows of which. `strangers`: called as
-    ours are, without our label.
+    ours are, without our label. `in_the_way`: somebody else's, and tied to our network, which cannot go
+    while it is there.
     """
 
     ours: tuple[Resource, ...]
     made_by_controllers: tuple[Resource, ...]
     in_doubt: tuple[Resource, ...]
     strangers: tuple[Resource, ...]
+    in_the_way: tuple[Resource, ...]
 
     @property
     def all_ours(self) -> tuple[Resource, ...]:
@@ -34,7 +36,10 @@ def belonging(live: Live) -> Belonging:
     made = tuple(_made_by_controllers(live))
     doubtful = tuple(_in_doubt(live, made))
     strangers = tuple(each for each in _strangers(live) if each not in (*made, *doubtful))
-    return Belonging(live.ours, made, doubtful, strangers)
+    networks = {("network", each.id) for each in live.our("network")}
+    tied = (each for each in live.resources if each.attached_to & networks)
+    in_the_way = tuple(each for each in tied if each not in (*made, *live.ours))
+    return Belonging(live.ours, made, doubtful, strangers, in_the_way)
 
 
 def _made_by_controllers(live: Live) -> Iterator[Resource]:
