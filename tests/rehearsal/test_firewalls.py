@@ -72,6 +72,9 @@ def test_a_server_without_a_public_net_has_no_firewall(project: "Project") -> No
     server = project.server(public_net=private, start_after_create=False)
     named = {"type": "server", "server": {"id": server["id"]}}
     assert project.code("POST", "/firewalls", {"name": "f", "apply_to": [named]}) == "private_net_only_server"
+    project.make("firewalls", apply_to=[BY_LABEL])
+    labelled = project.done("PUT", f"/servers/{server['id']}", {"labels": {"kvx/cluster": "demo"}})
+    assert labelled["server"]["public_net"]["firewalls"] == []
 
 
 def test_a_server_has_at_most_five_firewalls(project: "Project") -> None:

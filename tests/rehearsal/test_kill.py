@@ -5,8 +5,9 @@ import random
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import httpx
 if TYPE_CHECKING:
     from conftest import Program
 
-WRITES, KILLS = 100, 5
+WRITES, KILLS, WRITERS = 100, 10, 4
 
 
 def order(number: int) -> dict[str, Any]:
@@ -30,31 +31,32 @@ def order(number: int) -> dict[str, Any]:
 
 
 def test_nothing_is_half_written_by_a_kill_amid_a_hundred_writes(program: "Program") -> None:
-    answered: set[str] = set()
     chance = random.Random(5)
+    answered: set[str] = set()
     for burst in range(KILLS):
         numbers = range(burst * WRITES // KILLS, (burst + 1) * WRITES // KILLS)
-        killer = threading.Timer(chance.uniform(0.01, 0.12), program.kill)
-        killer.start()
-        answered |= write_until_killed(program, list(numbers))
-        killer.join()
+        answered |= written_until_killed(program, numbers, chance)
         program.start()
     assert_everything_is_whole(program, answered)
 
 
-def write_until_killed(program: "Program", numbers: list[int]) -> set[str]:
-    """Names of the servers whose creation was answered."""
-    answered = set()
-    with program.http() as http:
-        for number in numbers:
-            try:
-                made = http.post("/servers", json=order(number))
-            except httpx.TransportError:
-                continue
-            assert made.status_code == 201
-            answered.add(made.json()["server"]["name"])
-            time.sleep(0.004)
-    return answered
+def written_until_killed(program: "Program", numbers: range, chance: random.Random) -> set[str]:
+    """Names of the servers whose creation was answered; others were under way when the program was killed."""
+    with program.http() as http, ThreadPoolExecutor(WRITERS) as writers:
+        orders = [writers.submit(written, http, number) for number in numbers]
+        list(islice(as_completed(orders), chance.randint(1, len(numbers) // 2)))
+        time.sleep(chance.uniform(0, 0.02))  # a write takes some 5 ms: any part of it is struck
+        program.kill()
+        return {name for each in orders if (name := each.result()) is not None}
+
+
+def written(http: httpx.Client, number: int) -> str | None:
+    try:
+        made = http.post("/servers", json=order(number))
+    except httpx.TransportError:
+        return None
+    assert made.status_code == 201
+    return str(made.json()["server"]["name"])
 
 
 def assert_everything_is_whole(program: "Program", answered: set[str]) -> None:

@@ -58,6 +58,7 @@ def test_a_server_that_shall_not_start_is_off(project: "Project") -> None:
         ({"server_type": "cax99"}, "server_type"),
         ({"location": "moon1"}, "location"),
         ({"user_data": "x" * (32 * 1024 + 1)}, "user_data"),
+        ({"user_data": "ä" * (16 * 1024 + 1)}, "user_data"),
         ({"labels": {"a": "b c"}}, "labels"),
         ({"image": 114690387}, "image"),
         ({"public_net": {"enable_ipv4": False, "enable_ipv6": False}}, "public_net"),
