@@ -44,7 +44,6 @@ resource "hcloud_server" "node" {
   network {
     subnet_id = hcloud_network_subnet.nodes.id
     ip        = each.value.pool == "gateway" ? local.gateway_address : null
-    alias_ips = [] # left out, the provider detaches and attaches the network each time (its issue 650)
   }
 
   # The provider's own deadline is 90 minutes.

@@ -47,12 +47,27 @@ run "a_load_balancer_keeps_the_nodes_closed" {
   command = plan
 
   variables {
-    load_balancer = { location = "nbg1" }
+    load_balancer     = { location = "nbg1" }
+    open_to_the_world = true
   }
 
   assert {
     condition     = toset([for rule in hcloud_firewall.nodes.rule : coalesce(rule.port, rule.protocol)]) == toset(["icmp", "22", "6443"])
     error_message = "The load balancer comes by the private network; nothing has to be open for it."
+  }
+}
+
+run "a_gateway_offers_no_web" {
+  command = plan
+
+  variables {
+    private_only  = true
+    web_addresses = ["198.51.100.0/24"]
+  }
+
+  assert {
+    condition     = toset([for rule in hcloud_firewall.nodes.rule : coalesce(rule.port, rule.protocol)]) == toset(["icmp", "22"])
+    error_message = "Nothing on the gateway answers there."
   }
 }
 

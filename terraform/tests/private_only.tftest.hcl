@@ -94,4 +94,8 @@ run "the_gateway_goes_where_it_was_placed" {
     condition     = hcloud_server.node["gateway-1"].server_type == "cpx12" && hcloud_primary_ip.node["gateway-1"].location == "fsn1"
     error_message = "The pre-flight's decision does not win."
   }
+  assert {
+    condition     = join(" ", output.provision.architectures) == "arm64"
+    error_message = "No image runs on the gateway, so none is to be built for it."
+  }
 }

@@ -189,3 +189,20 @@ def test_a_cluster_whose_types_and_image_are_no_longer_sold_can_still_be_planned
     assert "Hetzner has no image debian-9 for arm" in words
     workspace.done("destroy", "-input=false", "-auto-approve")
     assert hetzner.resources() == []
+
+
+@pytest.mark.parametrize("change", [{"private_only": True}, {"subnet_range": "10.0.64.0/20"}])
+def test_what_no_living_node_can_follow_replaces_the_nodes_and_comes_to_rest(
+    workspace: "Workspace", hetzner: "Hetzner", change: dict[str, Any]
+) -> None:
+    workspace.wish(load_balancer=FRONT, pools=pools(workers=1))
+    workspace.apply()
+    workspace.wish(load_balancer=FRONT, pools=pools(workers=1), **change)
+    plan = workspace.plan()
+    assert plan['hcloud_server.node["control-plane-1"]'] == ["delete", "create"]
+    assert plan['hcloud_server.node["workers-1"]'] == ["delete", "create"]
+    assert 'hcloud_volume.node["workers-1"]' not in plan
+    workspace.apply()
+    assert workspace.plan() == {}
+    workspace.done("destroy", "-input=false", "-auto-approve")
+    assert hetzner.resources() == []
