@@ -110,6 +110,7 @@ class Cluster:
     simulation: Simulation
     fleet: Fleet = field(default_factory=fleet)
     said: list[str] = field(default_factory=list)
+    apply_seconds: float = 2400
     account: Account = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,7 +131,7 @@ class Cluster:
             PlaceMachines(folder, account, wanted, Limits()),
             WriteWorkspace(folder, ROOT / "terraform", account, wanted, backend),
             AdoptMachines(folder, account, wanted, backend),
-            ApplyMachines(folder, account, wanted, Limits(), backend, deadline_seconds=120),
+            ApplyMachines(folder, account, wanted, Limits(), backend, self.apply_seconds),
             HandOver(folder, account, backend),
         )
 
@@ -216,6 +217,20 @@ def simulation(tmp_path: Path) -> Iterator[Simulation]:
 def cluster(tmp_path: Path, simulation: Simulation) -> Iterator[Cluster]:
     yield Cluster(tmp_path / "hetzner", simulation)
     end_everything_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_cluster() -> Callable[..., Iterator[Cluster]]:
+    """For a cluster that several tests share."""
+
+    def made(folder: Path, **wanted: Any) -> Iterator[Cluster]:
+        here = Simulation(folder)
+        here.start()
+        yield Cluster(folder / "hetzner", here, fleet(**wanted))
+        here.stop()
+        end_everything_in(folder)
+
+    return made
 
 
 class Program:

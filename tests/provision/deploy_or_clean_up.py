@@ -1,4 +1,4 @@
-"""The provision phase alone, as a program of its own, so that it can be killed: deploy or cleanup in a folder.
+"""The provision phase alone, as a program of its own, so that it can be killed: deploy or cleanup.
 
 Started as `python deploy_or_clean_up.py deploy|cleanup FOLDER WORKERS`; the token and the endpoint come from
 HCLOUD_TOKEN and HCLOUD_ENDPOINT. Every step goes through kvx's own loop, with its journal and its lock.

@@ -1,4 +1,4 @@
-"""A cluster's life, from the first machine to the last, against the simulated Hetzner with the real provider."""
+"""A cluster's life from the first machine to the last: the simulated Hetzner, the real provider."""
 
 import os
 from typing import Any

@@ -24,6 +24,12 @@ def prepare(folder: Path) -> None:
         ballast.chmod(0o600)
 
 
+def is_full(folder: Path) -> KvxError:
+    """What is told when Terraform was ended because the disk filled up."""
+    message = f"the disk of {folder} became full while Terraform worked; the state is whole"
+    return KvxError(message, f"free some space (see df -h {folder}), then run the same command again")
+
+
 def free_bytes(folder: Path) -> int:
     """What this user may still write there."""
     disk = os.statvfs(folder)

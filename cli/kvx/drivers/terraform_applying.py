@@ -94,9 +94,14 @@ class _Applying:
         try:
             with state_guard.writing(self.terraform):
                 self.changed = True
-                return self.terraform.apply(self._left, lambda: state_disk.is_filling_up(folder, self._world))
+                ended = self.terraform.apply(
+                    self._left, lambda: state_disk.is_filling_up(folder, self._world)
+                )
         finally:
             forget_plan(self.terraform)
+        if ended.stopped and ended.code:
+            raise state_disk.is_full(folder)
+        return ended
 
     def _wait_before_again(self, trouble: Trouble) -> None:
         self._repeats += 1

@@ -97,9 +97,17 @@ class _Running:
                 self._watch()
                 self._world.sleep(_SLICE_SECONDS)
             self._hear(log.read() + "\n")
-        if self._world.stop_requested() and self.asked:
+        if self.asked and self._child.returncode:
+            self._tell_why_it_was_asked()
+
+    def _tell_why_it_was_asked(self) -> None:
+        fix = "the same command goes on from here"
+        if self._world.stop_requested():
             words = f"stopped terraform {self._command.verb} on request; it has written what it did"
-            raise KvxError(words, "the same command goes on from here", ExitCode.INTERRUPTED)
+            raise KvxError(words, fix, ExitCode.INTERRUPTED)
+        if not self._enough():
+            words = f"terraform {self._command.verb} had not ended after {self._seconds:g} s and was stopped"
+            raise KvxError(words, f"less {self._command.log}; {fix}", ExitCode.INCOMPLETE)
 
     def _watch(self) -> None:
         now = self._world.monotonic()
