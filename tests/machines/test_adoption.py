@@ -9,7 +9,7 @@ from kvx.errors import KvxError
 from kvx.machines.adoption import adoptions
 from kvx.machines.catalogue import Live, Resource
 from kvx.machines.fleet import Fleet, Place
-from kvx.machines.names import check_limits, wanted_names
+from kvx.machines.names import calls_needed, check_limits, wanted_names
 
 OURS = {"kvx/cluster": "kvx"}
 
@@ -181,3 +181,11 @@ def test_a_network_holds_a_hundred_servers_autoscaled_ones_too(fleet: Fleet) -> 
     autoscaled = Resource("server", 2, "auto-1", {}, attached_to=frozenset({("network", 1)}))
     with pytest.raises(KvxError, match="101 servers"):
         check_limits(full, Live("kvx", (network, autoscaled)))
+
+
+def test_the_requests_of_a_deploy_are_rather_over_than_under_estimated(
+    fleet: Fleet, large: Fleet, live: Live
+) -> None:
+    """Against what was measured, see calls_needed."""
+    assert 110 <= calls_needed(fleet, Live("kvx")) <= 220
+    assert 49 <= calls_needed(large, live) <= 110

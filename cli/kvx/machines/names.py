@@ -54,7 +54,11 @@ def _in_our_network(live: Live) -> Iterator[str]:
 
 
 def calls_needed(fleet: Fleet, live: Live) -> int:
-    """About how many requests an apply makes: measured with the provider 1.68.0 on the simulation."""
+    """About how many requests a deploy makes, rather too many than too few.
+
+    Measured with the provider 1.68.0 on the simulation, a server taking 20 s: 110 for 11 new resources,
+    134 for 9 new beside 11, 201 for 15 new beside 20, and 49 where 20 stay as they are.
+    """
     living = len(live.ours)
     wanted = sum(len(names) for names in wanted_names(fleet).values())
-    return 30 + 4 * living + 15 * max(0, wanted - living)
+    return 40 + 3 * living + 10 * max(0, wanted - living)
