@@ -18,7 +18,8 @@ Beside the API, for tests and people:
     GET  /_rehearsal/scenario     what is in force
     POST /_rehearsal/scenario     replaces it (and starts its counts anew)
 
-A scenario is a JSON or TOML file, or the body of that POST. Everything in it is optional:
+A scenario is a JSON or TOML file, or the body of that POST. It is kept with the state, and stays in force
+through a restart until another one (`{}` for none) replaces it. Everything in it is optional:
 
     token_is_readonly = true            every token may only read
 

@@ -94,6 +94,15 @@ def test_the_log_of_calls_outlives_a_kill(program: "Program") -> None:
     assert [request["path"] for request in program.requests()] == ["/servers"]
 
 
+def test_a_scenario_stays_in_force_through_a_kill(program: "Program") -> None:
+    program.use({"token_is_readonly": True})
+    program.kill()
+    program.start()
+    assert json.loads(httpx.get(program.beside("scenario")).text) == {"token_is_readonly": True}
+    with program.http() as http:
+        assert http.post("/servers", json=order(1)).status_code == 403
+
+
 def test_a_state_file_has_one_simulation(program: "Program") -> None:
     second = [sys.executable, "-m", "kvx_rehearsal", "--state", str(program.state)]
     run = subprocess.run(second, capture_output=True, text=True, timeout=30, check=False)
