@@ -24,8 +24,8 @@ LARGEST_MEGABYTES = 10
 MOST_WORD_ERRORS = 0.06
 MOST_WORD_ERRORS_WHERE_SURE = 0.02
 FIRST_COMMANDS = 18
-MOST_FIRST_COMMANDS_WRONG = 2
-"""The base that was held out says "how" without its first sound, which no training voice does."""
+MOST_FIRST_COMMANDS_WRONG = 1
+HOLD_EMBER_BY_CHANCE = {"member", "members", "membership", "remember", "dismember"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,9 @@ def test_unseen_names_are_in_no_training_text() -> None:
     language = tomllib.loads((TRAINING / "phrases.toml").read_text())
     unseen = {word for name in language.pop("unseen_names") for word in name.split()}
     known = {word for words in language.values() for text in words for word in text.split()}
-    assert not unseen & (known | set((TRAINING / "words.txt").read_text().split()))
+    known |= set((TRAINING / "words.txt").read_text().split())
+    formed = {word for word in known if any(name in word for name in unseen)}
+    assert formed <= HOLD_EMBER_BY_CHANCE
 
 
 def test_the_whole_folder_is_small(folder: Path) -> None:

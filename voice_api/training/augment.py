@@ -44,7 +44,7 @@ def disturbed(sound: Sound, others: list[Sound], shelf: NoiseShelf, chance: Gene
         spectrum = spectrum * np.fft.rfft(_room(chance), len(sound))
     heard = np.fft.irfft(spectrum, len(sound)).astype(np.float32)
     heard /= np.abs(heard).max() + 1e-6
-    if chance.random() < 0.75:
+    if chance.random() < 0.85:
         heard = heard + _noise_for(heard, others, shelf, chance)
     if chance.random() < 0.06:
         heard = np.clip(heard, -1.0, 1.0) if chance.random() < 0.5 else np.clip(heard, -0.3, 0.3)
@@ -59,7 +59,7 @@ def levelled(sound: Sound, chance: Generator) -> Sound:
 
 
 def _noise_for(sound: Sound, others: list[Sound], shelf: NoiseShelf, chance: Generator) -> Sound:
-    """Noise at 4 to 28 dB below the mean power of the loud parts."""
+    """Noise at 4 to 28 dB below the mean power of the loud parts, half of it within 14 dB."""
     length, kind = len(sound), chance.random()
     if kind < 0.75:
         noise, quietest = shelf.noise(length), 4.0
@@ -71,7 +71,7 @@ def _noise_for(sound: Sound, others: list[Sound], shelf: NoiseShelf, chance: Gen
         noise, quietest = clicks(length, chance), 8.0
     loud = np.square(sound, where=np.abs(sound) > 0.05, out=np.zeros_like(sound)).sum()
     loud /= max(1, int((np.abs(sound) > 0.05).sum()))
-    decibels = chance.uniform(quietest, 28.0)
+    decibels = chance.uniform(quietest, 14.0 if chance.random() < 0.55 else 28.0)
     return noise * np.float32(np.sqrt(loud / (np.square(noise).mean() + 1e-9)) * 10 ** (-decibels / 20))
 
 

@@ -1,7 +1,9 @@
 """Speech by espeak-ng, in process, with the time of every phoneme."""
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import espeakng_loader
 import numpy as np
@@ -9,7 +11,8 @@ from numpy.typing import NDArray
 
 OUTPUT_SYNCHRONOUS = 2
 PHONEME_EVENTS = 1
-CHARACTERS_UTF8 = 1
+BETWEEN_PHONEMES = ord("|") << 8
+CHARACTERS_UTF8, PHONEMES_IN_BRACKETS = 1, 0x100
 EVENT_END, EVENT_PHONEME = 0, 7
 RATE, VOLUME, PITCH, RANGE = 1, 2, 3, 4
 
@@ -54,29 +57,53 @@ _Callback = ctypes.CFUNCTYPE(
 class Espeak:
     """The library has one state for the whole process: one instance, one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, data: Path | None = None) -> None:
+        """data: another folder than the package's own, to hold more voices."""
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
         self.sample_rate = self._library.espeak_Initialize(
-            OUTPUT_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), PHONEME_EVENTS
+            OUTPUT_SYNCHRONOUS, 0, str(data or espeakng_loader.get_data_path()).encode(), PHONEME_EVENTS
         )
+        self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._pieces: list[NDArray[np.int16]] = []
         self._phonemes: list[Timed] = []
         self._callback = _Callback(self._collect)
         self._library.espeak_SetSynthCallback(self._callback)
 
-    def speak(self, text: str, voice: str, rate: int, pitch: int, pitch_range: int) -> Spoken:
-        """voice: base and variant, "gmw/en-US+f2"; rate in words a minute; pitch, range 0 to 99."""
+    def speak(
+        self,
+        text: str,
+        voice: str,
+        rate: int,
+        pitch: int,
+        pitch_range: int,
+        *,
+        accent: Callable[[str], str] | None = None,
+    ) -> Spoken:
+        """voice: base and variant, "gmw/en-US+f2"; rate in words a minute; pitch, range 0 to 99.
+
+        accent: what makes of the sentence's phonemes those to be said.
+        """
         self._pieces, self._phonemes = [], []
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise ValueError(f"espeak-ng knows no voice {voice}")
         for parameter, value in ((RATE, rate), (PITCH, pitch), (RANGE, pitch_range)):
             self._library.espeak_SetParameter(parameter, value, 0)
-        encoded = text.encode() + b"\0"
-        self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, CHARACTERS_UTF8, None, None)
+        said = f"[[{accent(self._phonemes_of(text))}]]" if accent else text
+        encoded = said.encode() + b"\0"
+        flags = CHARACTERS_UTF8 | (PHONEMES_IN_BRACKETS if accent else 0)
+        self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, flags, None, None)
         self._library.espeak_Synchronize()
         if not self._pieces:
             raise RuntimeError(f"espeak-ng said nothing to {text!r} by {voice}: are its data still there?")
         return Spoken(np.concatenate(self._pieces), self.sample_rate, tuple(self._phonemes))
+
+    def _phonemes_of(self, text: str) -> str:
+        """Words of phonemes with "|" between them, by the rules of the voice that is set."""
+        left, clauses = ctypes.c_char_p(text.encode()), []
+        while left.value:
+            found = self._library.espeak_TextToPhonemes(ctypes.byref(left), CHARACTERS_UTF8, BETWEEN_PHONEMES)
+            clauses.append(found.decode())
+        return " ".join(clauses)
 
     def _collect(self, samples: object, count: int, events: object) -> int:
         if samples and count > 0:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from half import HalfLinear
 from tokens import VOCABULARY
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,8 +16,8 @@ class Sizes:
 
     width: int = 160
     heads: int = 5
-    encoder_layers: int = 4
-    decoder_layers: int = 2
+    encoder_layers: int = 5
+    decoder_layers: int = 3
     bins: int = 80
     source_positions: int = 250
     target_positions: int = 96
@@ -26,10 +27,10 @@ class Attention(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.heads = sizes.heads
-        self.q_proj = nn.Linear(sizes.width, sizes.width)
-        self.k_proj = nn.Linear(sizes.width, sizes.width, bias=False)
-        self.v_proj = nn.Linear(sizes.width, sizes.width)
-        self.out_proj = nn.Linear(sizes.width, sizes.width)
+        self.q_proj = HalfLinear(sizes.width, sizes.width)
+        self.k_proj = HalfLinear(sizes.width, sizes.width, bias=False)
+        self.v_proj = HalfLinear(sizes.width, sizes.width)
+        self.out_proj = HalfLinear(sizes.width, sizes.width)
 
     def forward(self, states: Tensor, source: Tensor, causal: bool = False) -> Tensor:
         projected = self.q_proj(states), self.k_proj(source), self.v_proj(source)
@@ -51,8 +52,8 @@ class Layer(nn.Module):
         if crossed:
             self.encoder_attn = Attention(sizes)
             self.encoder_attn_layer_norm = nn.LayerNorm(sizes.width)
-        self.fc1 = nn.Linear(sizes.width, 4 * sizes.width)
-        self.fc2 = nn.Linear(4 * sizes.width, sizes.width)
+        self.fc1 = HalfLinear(sizes.width, 4 * sizes.width)
+        self.fc2 = HalfLinear(4 * sizes.width, sizes.width)
         self.final_layer_norm = nn.LayerNorm(sizes.width)
 
     def forward(self, states: Tensor, encoded: Tensor | None = None) -> Tensor:
@@ -105,7 +106,7 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = Encoder(sizes)
         self.decoder = Decoder(sizes)
-        self.frame_head = nn.Linear(sizes.width, phonemes)
+        self.frame_head = HalfLinear(sizes.width, phonemes)
 
     def forward(self, features: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """features [batch, bins, frames], tokens [batch, length]: logits of tokens, logits of frames."""

@@ -56,11 +56,14 @@ def coloured_noise(length: int, chance: Generator) -> Sound:
 
 
 def babble(length: int, others: list[Sound], chance: Generator, voices: int) -> Sound:
-    """Several people at once, from random places in other utterances, half of them backwards; peak 1."""
+    """Several people at once, from random places in other utterances, some slower or backwards; peak 1."""
     mixed = np.zeros(length, np.float32)
     for _ in range(voices):
         other = others[int(chance.integers(len(others)))]
-        other = other[::-1] if chance.random() < 0.5 else other
+        other = other[::-1] if chance.random() < 0.2 else other
+        if chance.random() < 0.5:
+            pace = chance.uniform(0.75, 1.3)
+            other = np.interp(np.arange(0, len(other) - 1, pace), np.arange(len(other)), other)
         start = int(chance.integers(len(other)))
         mixed += np.resize(np.roll(other, start), length) * chance.uniform(0.5, 1.0)
     return mixed / (np.abs(mixed).max() + 1e-6)
@@ -93,10 +96,10 @@ def clicks(length: int, chance: Generator) -> Sound:
 def speechless(length: int, others: list[Sound], shelf: NoiseShelf, chance: Generator) -> Sound:
     """A sound without a word to write down."""
     kind = chance.random()
-    if kind < 0.3:
+    if kind < 0.25:
         sound = shelf.noise(length)
-    elif kind < 0.55:
-        sound = babble(length, others, chance, int(chance.integers(4, 12)))
+    elif kind < 0.6:
+        sound = babble(length, others, chance, int(chance.integers(5, 14)))
     elif kind < 0.75:
         sound = shelf.tune(length)
     elif kind < 0.9:

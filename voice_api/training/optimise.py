@@ -72,10 +72,11 @@ class Optimiser:
 def orthogonal(matrix: Tensor) -> Tensor:
     """Nearly the closest orthogonal matrix: five steps of the quintic iteration that Muon is known for."""
     turned = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    found = turned / (turned.norm() + 1e-7)
+    found = (turned / (turned.norm() + 1e-7)).bfloat16()
     for _ in range(5):
         square = found @ found.T
         found = 3.4445 * found + (-4.7750 * square + 2.0315 * square @ square) @ found
+    found = found.float()
     return found.T if matrix.shape[0] > matrix.shape[1] else found
 
 

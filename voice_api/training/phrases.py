@@ -47,13 +47,13 @@ def words() -> list[str]:
 def training_phrase(chance: random.Random) -> Phrase:
     """Nearly half of the phrases are no commands, so that the model learns to hear and not to guess."""
     kind = chance.random()
-    if kind < 0.55:
-        return phrase(command(chance, _training_name), chance)
-    if kind < 0.60:
+    if kind < 0.52:
+        return phrase(command(chance, _training_name, needs_name=chance.random() < 0.55), chance)
+    if kind < 0.57:
         return phrase(_numbers(chance), chance)
-    if kind < 0.65:
+    if kind < 0.62:
         return phrase(_shuffled(command(chance, _training_name), chance), chance)
-    if kind < 0.71:
+    if kind < 0.64:
         return phrase(" ".join(_pseudo_word(chance) for _ in range(chance.randint(1, 3))), chance)
     return phrase(_word_mix(chance), chance)
 
@@ -136,17 +136,18 @@ def _unseen_name(chance: random.Random) -> str:
 
 
 def _training_name(chance: random.Random) -> str:
-    if chance.random() < 0.3:
+    if chance.random() < 0.25:
         return _known_name(chance)
-    parts = [_any_word(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))]
+    parts = [_any_word(chance) for _ in range(chance.choice((1, 1, 1, 2, 2, 3)))]
     return " ".join(parts)
 
 
 def _any_word(chance: random.Random) -> str:
+    """Mostly of words.txt, in which the nearer to the beginning a word is, the likelier it is drawn."""
     kind = chance.random()
-    if kind < 0.8:
-        return chance.choice(words())
-    return _pseudo_word(chance) if kind < 0.9 else chance.choice(_known_name(chance).split())
+    if kind < 0.88:
+        return words()[int(len(words()) * chance.random() ** 1.6)]
+    return _pseudo_word(chance) if kind < 0.92 else chance.choice(_known_name(chance).split())
 
 
 def _word_mix(chance: random.Random) -> str:

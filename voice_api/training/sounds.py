@@ -2,13 +2,17 @@
 
 import pickle
 import random
+import tempfile
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
+import espeakng_loader
 import numpy as np
 import torch
+from accents import invented_accent
 from augment import Placed, disturbed, warped
 from espeak import Espeak, Spoken
 from features import SETTINGS, LogMel
@@ -17,11 +21,17 @@ from noise import RATE, NoiseShelf, Sound, speechless
 from phrases import training_phrase
 from tokens import END, NO_SPEECH, NO_TIMESTAMPS, START, load_tokenizer
 from torch import Tensor
+from variants import InventedVariants
+from vocoder import revoiced
 
 HERE = Path(__file__).parent
 IGNORED = -100
-POOL, BATCH_SECONDS, LONGEST_SECONDS = 224, 60.0, 9.9
-FLITE_SHARE, SPEECHLESS_SHARE = 0.4, 0.05
+POOL, BATCH_SECONDS, LONGEST_SECONDS = 256, 70.0, 9.9
+FLITE_SHARE, SPEECHLESS_SHARE = 0.3, 0.06
+INVENTED_VOICE_SHARE, INVENTED_ACCENT_SHARE = 0.5, 0.12
+REVOICED_SHARE = {"flite": 0.45, "espeak": 0.1}
+INVENTED_VOICES, NEW_VOICES = 120, 12
+RENEWAL_STEPS, CROWD = 8, 40
 FRAME_SECONDS = 2 * SETTINGS.hop_length / RATE
 
 
@@ -61,7 +71,11 @@ class Studio:
 
     def __init__(self, seed: int) -> None:
         self._chance, self._numbers = random.Random(seed), np.random.default_rng(seed)
-        self._espeak, self._voices = Espeak(), split_lists()["espeak"]
+        self._folder = tempfile.TemporaryDirectory(prefix="kvx-voices-")
+        data = Path(self._folder.name) / "espeak-ng-data"
+        original = Path(espeakng_loader.get_data_path())
+        self._invented = InventedVariants(original, data, INVENTED_VOICES, self._chance)
+        self._espeak, self._voices = Espeak(data), split_lists()["espeak"]
         self._flite = FliteShelf(self._chance)
         self._tokenizer, self._dropping = load_tokenizer(), load_tokenizer(dropout=0.1)
         self._mel, self._classes = LogMel(), phoneme_classes()
@@ -69,25 +83,28 @@ class Studio:
         self._others: list[Sound] = []
 
     def batches(self) -> Iterator[Batch]:
-        while True:
-            clips = sorted(self._pool(), key=lambda clip: len(clip.sound))
-            groups = list(_groups(clips))
-            self._chance.shuffle(groups)
-            yield from (self._batch(group) for group in groups)
+        """What is taken from the pool is made anew at once, so that no process waits for another."""
+        pool: list[Clip] = []
+        for number in count():
+            if number % RENEWAL_STEPS == 0:
+                self._noises.renew()
+                self._invented.renew(NEW_VOICES)
+            pool += self._clips(POOL - len(pool))
+            pool.sort(key=lambda clip: len(clip.sound))
+            taken = _neighbours(pool, self._chance.randrange(len(pool)))
+            yield self._batch(pool[taken])
+            del pool[taken]
 
-    def _pool(self) -> list[Clip]:
-        self._noises.renew()
-        spoken = [self._spoken() for _ in range(POOL)]
-        self._others = [placed.sound for _, placed in spoken[:40]]
-        clips = [
-            Clip(self._disturbed(placed.sound), text, placed.marks)
-            for text, placed in spoken
-            if len(placed.sound) < LONGEST_SECONDS * RATE
-        ]
-        for _ in range(int(POOL * SPEECHLESS_SHARE)):
-            length = int(self._numbers.uniform(0.6, 5.0) * RATE)
-            clips.append(Clip(speechless(length, self._others, self._noises, self._numbers), "", ()))
-        return clips
+    def _clips(self, wanted: int) -> list[Clip]:
+        spoken = [self._spoken() for _ in range(wanted)]
+        self._others = [*self._others, *(placed.sound for _, placed in spoken)][-CROWD:]
+        return [self._clip(text, placed) for text, placed in spoken]
+
+    def _clip(self, text: str, placed: Placed) -> Clip:
+        if len(placed.sound) < LONGEST_SECONDS * RATE and self._chance.random() > SPEECHLESS_SHARE:
+            return Clip(self._disturbed(placed.sound), text, placed.marks)
+        length = int(self._numbers.uniform(0.6, 5.0) * RATE)
+        return Clip(speechless(length, self._others, self._noises, self._numbers), "", ())
 
     def _disturbed(self, sound: Sound) -> Sound:
         return disturbed(sound, self._others, self._noises, self._numbers)
@@ -95,15 +112,25 @@ class Studio:
     def _spoken(self) -> tuple[str, Placed]:
         if self._flite.ready and self._chance.random() < FLITE_SHARE:
             text, spoken = self._flite.take()
-            return text, warped(spoken, self._numbers)
+            return text, self._placed(spoken, REVOICED_SHARE["flite"])
         phrase = training_phrase(self._chance)
-        return phrase.written, warped(self._by_espeak(phrase.spoken), self._numbers)
+        return phrase.written, self._placed(self._by_espeak(phrase.spoken), REVOICED_SHARE["espeak"])
+
+    def _placed(self, spoken: Spoken, revoiced_share: float) -> Placed:
+        placed = warped(spoken, self._numbers)
+        if self._chance.random() < revoiced_share:
+            return replace(placed, sound=revoiced(placed.sound, self._numbers))
+        return placed
 
     def _by_espeak(self, text: str) -> Spoken:
-        base, variant = (self._chance.choice(self._voices[key]) for key in ("bases", "variants"))
-        pitch, spread = self._chance.randint(10, 90), self._chance.randint(10, 90)
-        rate = self._chance.randint(110, 240)
-        return self._espeak.speak(text, f"{base}+{variant}" if variant else base, rate, pitch, spread)
+        chance = self._chance
+        base, variant = chance.choice(self._voices["bases"]), chance.choice(self._voices["variants"])
+        if chance.random() < INVENTED_VOICE_SHARE:
+            variant = self._invented.any()
+        accent = invented_accent(chance).of if chance.random() < INVENTED_ACCENT_SHARE else None
+        pitch, spread, rate = chance.randint(10, 90), chance.randint(10, 90), chance.randint(85, 230)
+        voice = f"{base}+{variant}" if variant else base
+        return self._espeak.speak(text, voice, rate, pitch, spread, accent=accent)
 
     def _batch(self, clips: list[Clip]) -> Batch:
         hop = 2 * SETTINGS.hop_length
@@ -176,13 +203,13 @@ class FliteShelf:
         return text, spoken
 
 
-def _groups(clips: list[Clip]) -> Iterator[list[Clip]]:
-    """Neighbours in length, as many as fill BATCH_SECONDS with the longest one's length."""
-    group: list[Clip] = []
-    for clip in clips:
-        if group and (len(group) + 1) * len(clip.sound) / RATE > BATCH_SECONDS:
-            yield group
-            group = []
-        group.append(clip)
-    if len(group) > 4:
-        yield group
+def _neighbours(clips: list[Clip], middle: int) -> slice:
+    """Clips of like length around `middle`, as many as fill BATCH_SECONDS with the longest one's length."""
+    first, last = middle, middle + 1
+    while last - first < len(clips):
+        longer = last < len(clips) and (first == 0 or last - middle <= middle - first)
+        wider = slice(first, last + 1) if longer else slice(first - 1, last)
+        if (last + 1 - first) * len(clips[wider.stop - 1].sound) / RATE > BATCH_SECONDS:
+            break
+        first, last = wider.start, wider.stop
+    return slice(first, last)

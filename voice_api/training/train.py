@@ -60,6 +60,7 @@ class Trainer:
         self.average = copy.deepcopy(self.network.state_dict())
         if run.source.exists():
             self._resume()
+        self.begun = self.steps
         self.studio = Studio(seed=1_000 * self.steps + rank + 17 * int(run.decay))
 
     def train(self) -> None:
@@ -70,7 +71,7 @@ class Trainer:
                 break
             words, frames = losses(self.network, batch)
             (words + FRAME_WEIGHT * frames).backward()
-            warmth = left if self.run.decay else min(1.0, (self.steps + 1) / WARM_UP_STEPS)
+            warmth = left if self.run.decay else min(1.0, (self.steps - self.begun + 1) / WARM_UP_STEPS)
             self.optimiser.step(self.run.scale * warmth)
             self.steps += 1
             self.clips += len(batch.tokens) * self.run.processes
@@ -127,7 +128,8 @@ class Trainer:
         found = torch.load(self.run.source, weights_only=True)
         self.network.load_state_dict(found["network"])
         self.average = found["average"]
-        self.optimiser.restore(found["optimiser"])
+        if found["optimiser"]:
+            self.optimiser.restore(found["optimiser"])
         self.steps, self.seconds, self.clips = found["steps"], found["seconds"], found["clips"]
 
 
