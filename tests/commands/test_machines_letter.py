@@ -154,6 +154,7 @@ def test_a_rehearsal_that_does_not_run_has_no_status(kvx: Kvx) -> None:
     assert kvx("rehearse", "stop").stdout == "There is no simulated Hetzner to end.\n"
 
 
-def test_the_help_of_a_rehearsed_command_is_that_of_the_command(kvx: Kvx) -> None:
-    assert "--max-monthly" in kvx("terraform", "--help").stdout
+def test_the_help_of_a_rehearsal_starts_none(kvx: Kvx, tmp_path: Path) -> None:
     assert all(name in kvx("rehearse", "--help").stdout for name in ("deploy", "cleanup", "status", "stop"))
+    assert "--scenario" in kvx("rehearse", "deploy", "--help").stdout
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """kvx adopt: takes over machines that carry the cluster's label and are missing from Terraform's state."""
 
 import json
+import sys
 from collections.abc import Iterator
 
 from kvx.commands.agree import agree
@@ -33,7 +34,16 @@ def adopt(
         _print(plan, as_json=as_json)
         return
     agree(plan, yes=yes)
+    _begin_anew_where_the_state_is_damaged(plan)
     run(plan, deployment, "kvx adopt", wait_for_lock, SCHEMA if as_json else None)
+
+
+def _begin_anew_where_the_state_is_damaged(plan: Plan) -> None:
+    from kvx.drivers.terraform_adopting import set_damaged_state_aside
+    from kvx.world import real_world
+
+    step = next(step for step in plan.steps if isinstance(step, AdoptMachines))
+    set_damaged_state_aside(step, real_world(lambda words: print(words, file=sys.stderr)))
 
 
 def _print(plan: Plan, *, as_json: bool) -> None:

@@ -79,14 +79,14 @@ def _checks(deployment: Deployment) -> Iterator[Check]:
             raise
         yield Check("plan", "missing", error.message, error.fix)
         return
+    # Two steps may need the same thing: it is told once.
+    yield from dict.fromkeys(need for step in (*plan.steps, *plan.undo) for need in _needs(step))
     for phase in plan.missing:
         words = f"not in this version; a later one brings {phase.arrives}"
         if plan.phases[0].arrives is None:
             yield Check(phase.name, "later", words)
         else:
             yield Check(phase.name, "missing", words, "kvx doctor --target local")
-    # Two steps may need the same thing: it is told once.
-    yield from dict.fromkeys(need for step in (*plan.steps, *plan.undo) for need in _needs(step))
 
 
 def _needs(step: Step) -> Iterator[Check]:

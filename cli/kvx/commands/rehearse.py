@@ -19,23 +19,20 @@ if TYPE_CHECKING:
     from kvx.drivers.rehearsal import Simulation
 
 SCHEMA = "kvx/rehearse/v1"
-AS_TYPED = {
-    "allow_extra_args": True,
-    "ignore_unknown_options": True,
-    "help_option_names": [],  # --help is answered by the command that is rehearsed
-}
-WITHOUT_MACHINES = ("--dry-run", "--help", "-h")
+AS_TYPED = {"allow_extra_args": True, "ignore_unknown_options": True}
 Scenario = Annotated[
     Path | None,
     typer.Option("--scenario", metavar="FILE", help="What goes wrong, as TOML: no stock, slow, cut off."),
 ]
 
-app = typer.Typer(help="Rehearse on a simulated Hetzner: no account, no bill.", rich_markup_mode=None)
+app = typer.Typer(
+    help="Rehearse on a simulated Hetzner: no account, no bill.", add_completion=False, rich_markup_mode=None
+)
 
 
 @app.callback()
 def rehearse() -> None:
-    """Rehearse the target hetzner against a Hetzner that runs on this machine: no account, no bill.
+    """Rehearse the target hetzner on a Hetzner that runs on this machine: no account, no bill.
 
     What is made stays until it is cleaned up, under .kvx-rehearsal/; real machines are never touched.
     """
@@ -43,8 +40,11 @@ def rehearse() -> None:
 
 @app.command(context_settings=AS_TYPED)
 def deploy(context: typer.Context, scenario: Scenario = None, folder: Folder = None) -> None:
-    """Make the machines of kvx.toml; takes the flags of kvx deploy, questions are answered with yes."""
-    end = [] if _given(context.args, "--to", *WITHOUT_MACHINES[1:]) else ["--to", "provision"]
+    """Make the machines of kvx.toml.
+
+    Takes the flags of kvx deploy; its questions are answered with yes.
+    """
+    end = [] if _given(context.args, "--to") else ["--to", "provision"]
     if end:
         _talk("This version rehearses the phase provision; later ones rehearse the rest too.")
     _rehearse(["deploy", *context.args, *_unless(context.args, "--yes"), *end], folder, scenario)
@@ -52,33 +52,36 @@ def deploy(context: typer.Context, scenario: Scenario = None, folder: Folder = N
 
 @app.command(context_settings=AS_TYPED)
 def terraform(context: typer.Context, scenario: Scenario = None, folder: Folder = None) -> None:
-    """The provision phase alone, as kvx terraform."""
+    """Make them by kvx terraform, with its flags."""
     _rehearse(["terraform", *context.args, *_unless(context.args, "--yes")], folder, scenario)
 
 
 @app.command(context_settings=AS_TYPED)
 def adopt(context: typer.Context, scenario: Scenario = None, folder: Folder = None) -> None:
-    """Take over what is labelled and missing from the state, as kvx adopt."""
+    """Take over what the state does not know."""
     _rehearse(["adopt", *context.args, *_unless(context.args, "--yes")], folder, scenario)
 
 
 @app.command(context_settings=AS_TYPED)
 def drift(context: typer.Context, scenario: Scenario = None, folder: Folder = None) -> None:
-    """Compare the machines with the plan, as kvx drift."""
+    """Compare the machines with the plan."""
     _rehearse(["drift", *context.args], folder, scenario)
 
 
 @app.command(context_settings=AS_TYPED)
 def doctor(context: typer.Context, scenario: Scenario = None, folder: Folder = None) -> None:
-    """Check what a deploy needs, as kvx doctor."""
+    """Check what a deploy needs."""
     _rehearse(["doctor", *context.args], folder, scenario)
 
 
 @app.command(context_settings=AS_TYPED)
 def cleanup(context: typer.Context, scenario: Scenario = None, folder: Folder = None) -> None:
-    """Delete the machines again, as kvx cleanup; with the last of them the simulation ends too."""
+    """Delete the machines again.
+
+    As kvx cleanup, with its flags; with the last of the machines the simulation ends too.
+    """
     name = load({"folder": folder}).settings.hetzner.cluster
-    asked = _given(context.args, "--yes-destroy", *WITHOUT_MACHINES)
+    asked = _given(context.args, "--yes-destroy", "--dry-run")
     _rehearse(["cleanup", *context.args, *([] if asked else ["--yes-destroy", name])], folder, scenario)
 
 
@@ -100,7 +103,10 @@ def status(folder: Folder = None, *, as_json: Json = False) -> None:
 
 @app.command()
 def stop(folder: Folder = None, *, as_json: Json = False) -> None:
-    """End the simulation; what stands in it is kept, and the next rehearsal goes on with it."""
+    """End the simulation, and keep what stands in it.
+
+    The next rehearsal goes on with it.
+    """
     from kvx.drivers import rehearsal
     from kvx.world import real_world
 
@@ -126,10 +132,9 @@ def _rehearse(arguments: list[str], folder: Path | None, scenario: Path | None) 
     if code == 0 and arguments[0] == "cleanup" and not rehearsal.resources(simulation).get("resources"):
         rehearsal.stop(own, world)
         _talk("The simulated Hetzner is ended too.")
-    elif code == 0 and arguments[0] in {"deploy", "terraform"} and not _given(arguments, *WITHOUT_MACHINES):
+    elif code == 0 and arguments[0] in {"deploy", "terraform"} and not _given(arguments, "--dry-run"):
         _talk(typed("kvx rehearse status shows what stands; kvx rehearse stop ends the simulation."))
-    if code:
-        raise typer.Exit(code)
+    sys.exit(code)  # what it had to say, it has said
 
 
 def _variables(folder: Path | None) -> dict[str, str]:
@@ -173,7 +178,7 @@ def _given(arguments: list[str], *flags: str) -> bool:
 
 
 def _unless(arguments: list[str], flag: str) -> list[str]:
-    return [] if _given(arguments, flag, "-y", "--help", "-h") else [flag]
+    return [] if _given(arguments, flag, "-y") else [flag]
 
 
 def _talk(words: str) -> None:

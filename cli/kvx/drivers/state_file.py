@@ -9,7 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A whole state. `resources`: address to id, of what is managed; `outputs`: name to value."""
+    """A whole state. `resources`: address to id, of what is managed; `outputs`: name to value.
+
+    `sha256` is of what the state means: a state from a bucket is written anew each time it is asked for,
+    with the results of its checks in any order.
+    """
 
     serial: int
     lineage: str
@@ -44,11 +48,16 @@ def _state(values: Any, content: bytes) -> State:
     return State(
         serial=int(values["serial"]),
         lineage=str(values["lineage"]),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=_digest(values),
         resources=dict(_resources(values.get("resources") or [])),
         outputs={name: output["value"] for name, output in (values.get("outputs") or {}).items()},
         content=content,
     )
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    meant = {name: value for name, value in values.items() if name != "check_results"}
+    return hashlib.sha256(json.dumps(meant, sort_keys=True).encode()).hexdigest()
 
 
 def _resources(resources: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
