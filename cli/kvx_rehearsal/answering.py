@@ -77,7 +77,7 @@ class Answering:
             _refuse_unknown_token(request.token)
             enough, headers = rate.take(self.store, self.scenario, now)
             if not enough:
-                raise rate.used_up(self.scenario)
+                raise rate.used_up(self.scenario, request.token)
             self._refuse_to_write(request)
             body = _body(request)
             faults = due(self.scenario, self.store, request.method, request.path, body)

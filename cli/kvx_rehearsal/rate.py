@@ -23,6 +23,9 @@ def take(store: Store, scenario: Scenario, now: float) -> tuple[bool, dict[str, 
     }
 
 
-def used_up(scenario: Scenario) -> Refusal:
-    message = f"limit of {math.floor(scenario.calls)} requests per hour reached"
+def used_up(scenario: Scenario, token: str) -> Refusal:
+    """Half of the token stands in the words, as users have posted them (frappe/press issue 5857)."""
+    message = (
+        f"Limit of '{math.floor(scenario.calls)}' requests per hour for token '{token[:32]}...' reached."
+    )
     return Refusal("rate_limit_exceeded", message)

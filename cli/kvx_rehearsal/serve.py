@@ -3,8 +3,11 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -93,7 +96,15 @@ async def _scenario(answering: Answering, http: HttpRequest) -> Response:
 
 
 class AnnouncingServer(uvicorn.Server):
-    """Says where it serves as soon as it does."""
+    """Says where it serves as soon as it does, and ends without a signal of its own."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn does, which afterwards would send itself the signal again."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

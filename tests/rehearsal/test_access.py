@@ -48,7 +48,11 @@ def test_calls_are_counted_down_and_come_back_one_a_second(project: "Project") -
 def test_too_many_calls_are_refused_until_some_come_back(project: "Project") -> None:
     project.answering.use('{"rate_limit": {"remaining": 2}}')
     assert [project.send("GET", "/servers").status for _ in range(4)] == [200, 200, 429, 429]
-    assert project.code("GET", "/servers") == "rate_limit_exceeded"
+    refused = project.send("GET", "/servers")
+    assert refused.body is not None
+    assert refused.body["error"]["code"] == "rate_limit_exceeded"
+    assert f"for token '{'t' * 32}...' reached" in refused.body["error"]["message"]
+    assert "t" * 32 not in str(project.answering.store.requests())
     assert project.send("GET", "/servers").headers["RateLimit-Remaining"] == "0"
     project.later(1)
     assert [project.send("GET", "/servers").status for _ in range(2)] == [200, 429]

@@ -1,9 +1,14 @@
 """The package as a whole: it stands alone, and it answers quickly."""
 
 import ast
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 import kvx_rehearsal
 
@@ -46,3 +51,24 @@ def test_a_call_takes_a_few_milliseconds(program: "Program") -> None:
             took.append(time.perf_counter() - began)
             assert made.status_code == 201
     assert min(took) < QUICK_SECONDS
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_quietly_when_it_is_told_to(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "kvx_rehearsal", "--state", str(tmp_path / "state")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        _, talk = process.communicate(timeout=30)
+    assert (process.returncode, talk) == (0, "")
+
+
+def test_a_taken_port_is_said(program: "Program", tmp_path: Path) -> None:
+    port = program.address.removesuffix("/v1").rpartition(":")[2]
+    command = [sys.executable, "-m", "kvx_rehearsal", "--state", str(tmp_path / "other"), "--port", port]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert run.returncode == 1
+    assert "Address already in use" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -134,7 +134,7 @@ def test_the_eleventh_server_of_a_placement_group_is_a_service_error(project: "P
     sent = project.send("POST", "/servers", {**SERVER, "placement_group": group})
     assert sent.body is not None
     error = sent.body["error"]
-    message = "placement group contains already 10 servers"
+    message = f"placement group {group} contains already 10 servers"
     assert (error["code"], error["message"]) == ("service_error", message)
 
 

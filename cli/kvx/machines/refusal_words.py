@@ -2,10 +2,10 @@
 
 import re
 
-# Beginnings of sentences, in small letters, and the code they would deserve. Sources: kube-hetzner #1161 (a
+# Beginnings of sentences, in small letters, and the code they would deserve. Sources: kube-hetzner #1157 (a
 # full group comes as service_error), community-content #933, hetzner-k3s #704 and #204, provider #531.
 WORDS: tuple[tuple[str, str], ...] = (
-    ("placement group contains already 10 servers", "placement_group_full"),
+    ("contains already 10 servers", "placement_group_full"),
     ("server limit exceeded", "resource_limit_exceeded"),
     ("limit exceeded", "resource_limit_exceeded"),
     ("error during placement", "placement_error"),

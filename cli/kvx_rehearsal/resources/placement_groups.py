@@ -64,4 +64,5 @@ def delete(call: Call) -> Answer:
 def refuse_if_full(store: Store, group: Document) -> None:
     """Arrives as service_error: only the words tell (kube-hetzner issue 1157)."""
     if len(members(store, group["id"])) >= MOST_SERVERS:
-        raise Refusal("service_error", f"placement group contains already {MOST_SERVERS} servers")
+        message = f"placement group {group['id']} contains already {MOST_SERVERS} servers"
+        raise Refusal("service_error", message)
