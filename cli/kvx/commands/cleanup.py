@@ -48,7 +48,7 @@ def cleanup(
     if doomed is not None and doomed.resources:
         print("\n".join(lines_of(doomed)), file=sys.stderr)
         agree_to_destroy(doomed, name=yes_destroy, yes=yes)
-    elif not yes and yes_destroy is None:
+    elif not yes and yes_destroy is None and (doomed is None or deployment.folder.exists()):
         _ask(plan, deployment)
     removed, said = _undo(plan, deployment, wait_for_lock, SCHEMA if as_json else None)
     if as_json:
@@ -79,11 +79,15 @@ def _ask(plan: Plan, deployment: Deployment) -> None:
         return
     if not sys.stdin.isatty():
         message = "kvx cleanup asks before it removes anything, and there is no terminal to ask on"
-        raise KvxError(message, "kvx cleanup --yes", ExitCode.MISSING)
+        raise KvxError(message, f"kvx cleanup{_flag(plan)} --yes", ExitCode.MISSING)
     for step in plan.undo:
         print(f"  {step.words}", file=sys.stderr)
     if not asked(f"Take the target {plan.target} away from {deployment.settings.folder}?"):
-        raise KvxError("nothing was removed", "kvx cleanup, and answer yes")
+        raise KvxError("nothing was removed", f"kvx cleanup{_flag(plan)}, and answer yes")
+
+
+def _flag(plan: Plan) -> str:
+    return "" if plan.target == "local" else f" --target {plan.target}"
 
 
 def _undo(

@@ -87,7 +87,7 @@ def _row(resource: Resource) -> str:
     protected = "protected" if resource.protected else ""
     detail = " ".join(filter(None, (resource.type or _size(resource), resource.location, protected)))
     price = "-" if resource.monthly_net == 0 else cents(resource.monthly_net)
-    return f"  {_kind(resource):<16}{resource.name:<30}{detail:<22}{price:>9}"
+    return f"  {_kind(resource):<16}{resource.name:<30}{detail:<22}{price:>10}"
 
 
 def _size(resource: Resource) -> str:

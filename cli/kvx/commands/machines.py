@@ -33,6 +33,8 @@ class Machines:
     @property
     def price_words(self) -> str:
         estimate = self.found.estimate
+        if self.found.has_no_room:
+            return "There is no room for these machines now, and what they cost depends on where there is"
         if estimate is None or estimate.monthly_net is None:
             return "What these machines cost is not known"
         return f"These machines cost {cents(estimate.monthly_net)} {estimate.currency} a month net"

@@ -45,7 +45,12 @@ def differences(step: ApplyMachines, world: World) -> tuple[Difference, ...]:
             message = "another terraform is at work on these machines, so nothing can be told now"
             raise KvxError(message, "wait until it has ended: kvx drift", ExitCode.MISSING)
         whole_state(terraform)
-        return tuple(_changes(_planned(terraform)))
+        return differences_of(_planned(terraform))
+
+
+def differences_of(plan: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """The changes in a plan, as Terraform shows it in JSON."""
+    return tuple(_changes(plan))
 
 
 def unknown_to_the_state(step: AdoptMachines, world: World) -> Adoption:
