@@ -6,11 +6,12 @@ from pathlib import Path
 
 from kvx.drivers.files import file_errors, replace_file
 from kvx.drivers.hetzner import Hetzner, words
-from kvx.drivers.state_guard import whole_state
+from kvx.drivers.state_guard import forget, whole_state
 from kvx.drivers.terraform import Terraform
 from kvx.drivers.terraform_plan import forget_plan, is_initialised, ready
 from kvx.drivers.waiting import wait_until
 from kvx.drivers.workspace import IMPORTS
+from kvx.errors import ExitCode, KvxError
 from kvx.machines.adoption import Adoption, Import, Unfinished, adoptions
 from kvx.machines.catalogue import Live, Resource
 from kvx.machines.fleet import Fleet
@@ -64,6 +65,22 @@ def adopt(terraform: Terraform, fleet: Fleet) -> tuple[str, ...]:
     for line in lines:
         world.progress(line)
     return tuple(lines)
+
+
+def set_damaged_state_aside(step: AdoptMachines, world: World) -> None:
+    """Where a person asks for it: a state that the guard refuses is kept as a copy, and made anew."""
+    terraform = _terraform(step, world)
+    if not terraform.workspace.is_dir():
+        return
+    with terraform.alone():
+        try:
+            whole_state(terraform)
+        except KvxError as error:
+            if error.exit_code is not ExitCode.INCOMPLETE:
+                raise
+            aside = forget(terraform)
+            kept = f"; what was there is kept as {aside}" if aside else ""
+            world.progress(f"{error.message}: it is made anew from the machines that live{kept}")
 
 
 def forget_imports(terraform: Terraform) -> None:

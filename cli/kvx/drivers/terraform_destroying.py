@@ -17,8 +17,11 @@ _LEFT_FOR_SWEEPING_SECONDS = 120.0
 def is_done(step: DestroyMachines, world: World) -> bool:
     """Whether nothing of the cluster is at Hetzner, and no state says otherwise."""
     terraform = _terraform(step, world)
-    if state_guard.is_known(terraform.folder):
-        return False
+    if not step.folder.is_dir():
+        return not sweeping.leftovers(step.account, step.fleet.cluster, world)
+    with terraform.alone(wait=False) as free:
+        if not free or state_guard.is_known(terraform.folder):
+            return False
     return not sweeping.leftovers(step.account, step.fleet.cluster, world)
 
 

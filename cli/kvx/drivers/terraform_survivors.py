@@ -5,20 +5,20 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 
 from kvx.drivers.files import replace_file
+from kvx.drivers.waiting import wait_until
 from kvx.errors import ExitCode, KvxError
 from kvx.supervisor.identity import Process, process
 from kvx.world import World
 
 WAIT_SECONDS = 60.0
 ORPHAN_SECONDS = 1.0
-_SLICE_SECONDS = 0.05
 _ALONE_SECONDS = 90.0
 
 
@@ -51,9 +51,9 @@ def settle(path: Path, workspace: Path, world: World) -> None:
         return
     if before.alive:
         world.progress(f"waiting for the terraform of an earlier run, process {before.pid}")
-        _wait(lambda: not before.alive, WAIT_SECONDS, world)
+        wait_until(lambda: not before.alive, WAIT_SECONDS, world)
     if _orphans(before.pid, workspace):  # a provider without its terraform waits for ever
-        _wait(lambda: not _orphans(before.pid, workspace), ORPHAN_SECONDS, world)
+        wait_until(lambda: not _orphans(before.pid, workspace), ORPHAN_SECONDS, world)
     _end(before, workspace)
     path.unlink(missing_ok=True)
 
@@ -65,7 +65,7 @@ def alone(path: Path, world: World, *, wait: bool = True) -> Iterator[bool]:
     try:
         held = _taken(descriptor)
         if not held and wait:
-            held = _wait(lambda: _taken(descriptor), _ALONE_SECONDS, world)
+            held = wait_until(lambda: _taken(descriptor), _ALONE_SECONDS, world)
         if wait and not held:
             message = f"another kvx has been working in {path.parent} for {_ALONE_SECONDS:g} s"
             raise KvxError(message, "wait for it, or end it, then run the command again", ExitCode.MISSING)
@@ -101,12 +101,3 @@ def _orphans(group: int, workspace: Path) -> list[psutil.Process]:
             if os.getpgid(each.pid) == group and Path(each.cwd()) == workspace.resolve():
                 found.append(each)
     return found
-
-
-def _wait(condition: Callable[[], bool], seconds: float, world: World) -> bool:
-    end = world.monotonic() + seconds
-    while not condition():
-        if world.monotonic() >= end or world.stop_requested():
-            return False
-        world.sleep(_SLICE_SECONDS)
-    return True

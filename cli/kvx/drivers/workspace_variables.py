@@ -16,6 +16,16 @@ from kvx.steps.machines import Backend
 _ADDRESS_SECONDS = 5.0
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 OPERATOR = "operator"
+# reference/hetzner.md 5.7: what an object storage needs that is not Amazon's, and the lock in the bucket.
+_OBJECT_STORAGE = (
+    "use_lockfile",
+    "use_path_style",
+    "skip_credentials_validation",
+    "skip_region_validation",
+    "skip_requesting_account_id",
+    "skip_metadata_api_check",
+    "skip_s3_checksum",
+)
 
 
 def variables(
@@ -59,20 +69,15 @@ def backend_file(backend: Backend) -> str:
     """backend.tf; keys of the bucket reach Terraform through its environment only."""
     if backend.bucket is None:
         return 'terraform {\n  backend "local" {}\n}\n'
-    lines = [
-        f"bucket = {_text(backend.bucket)}",
-        f"key = {_text(backend.key)}",
-        f"region = {_text(backend.region)}",
-        f"endpoints = {{ s3 = {_text(backend.endpoint)} }}",
-        "use_lockfile = true",
-        "use_path_style = true",
-        "skip_credentials_validation = true",
-        "skip_region_validation = true",
-        "skip_requesting_account_id = true",
-        "skip_metadata_api_check = true",
-        "skip_s3_checksum = true",
-    ]
-    return 'terraform {\n  backend "s3" {\n' + "".join(f"    {line}\n" for line in lines) + "  }\n}\n"
+    lines = {
+        "bucket": _text(backend.bucket),
+        "key": _text(backend.key),
+        "region": _text(backend.region),
+        "endpoints": f"{{ s3 = {_text(backend.endpoint)} }}",
+    } | dict.fromkeys(_OBJECT_STORAGE, "true")
+    width = max(map(len, lines))
+    body = "".join(f"    {name:<{width}} = {value}\n" for name, value in lines.items())
+    return f'terraform {{\n  backend "s3" {{\n{body}  }}\n}}\n'
 
 
 def allowed_addresses(fleet: Fleet, account: Account) -> tuple[str, ...]:
