@@ -25,7 +25,8 @@ SECONDS = {
     "create_load_balancer": 0.6,
     "change_protection": 0.1,
 }
-# Public documentation, "Errors": locked means that an action already runs on the resource.
+# Public documentation, "Errors": locked means that an action already runs on the resource; which ones do:
+# csi-driver issue 418.
 LOCKING = {
     "create_server",
     "start_server",

@@ -59,7 +59,7 @@ class Call:
     def admit(self, kind: str, name: str, words: str) -> None:
         """uniqueness_error for a name in use, resource_limit_exceeded for one too many."""
         if self.store.named(kind, name) is not None:
-            raise not_unique(kind, "name")
+            raise not_unique(kind)
         limit = self.limits.get(f"{kind}s")
         if limit is not None and self.store.count(kind) >= limit:
             raise over_limit(words, f"{kind}s")
@@ -127,7 +127,8 @@ def wanted_choice(
     return value
 
 
-def refuse_if_protected(document: Document, operation: str = "delete") -> None:
-    """Public documentation, "Errors": protected."""
+def refuse_if_protected(kind: str, document: Document, operation: str = "delete") -> None:
+    """Public documentation, "Errors": protected; words as in provider pull request 1480."""
     if document["protection"][operation]:
-        raise Refusal("protected", f"{operation} is protected")
+        act = {"delete": "deletion", "rebuild": "rebuild"}[operation]
+        raise Refusal("protected", f"{kind.replace('_', ' ')} {act} is protected")

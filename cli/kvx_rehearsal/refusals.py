@@ -62,11 +62,14 @@ def not_found(what: str, wanted: object) -> Refusal:
     return Refusal("not_found", f"{what} with ID '{wanted}' not found")
 
 
-def not_unique(kind: str, field: str) -> Refusal:
-    """Message as users have posted it for servers; details as the documentation of uniqueness_error."""
-    words = kind.replace("_", " ")
-    details = {"fields": [{"name": field, "messages": [f"{field} is already used"]}]}
-    return Refusal("uniqueness_error", f"{words} {field} is already used", details)
+def not_unique(kind: str, field: str = "name") -> Refusal:
+    """In the words users have posted (kube-hetzner issue 686, frappe/press issue 5857, provider issue 12)."""
+    message = {
+        ("server", "name"): "server name is already used",
+        ("ssh_key", "name"): "SSH key name is already used",
+        ("ssh_key", "public_key"): "SSH key with the same fingerprint already exists",
+    }.get((kind, field), f"{field} is already used")
+    return Refusal("uniqueness_error", message, {"fields": [{"name": field, "messages": [message]}]})
 
 
 def over_limit(words: str, limit: str) -> Refusal:

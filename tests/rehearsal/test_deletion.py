@@ -115,7 +115,11 @@ def test_a_server_can_be_deleted_while_its_action_never_ends(project: "Project")
 def test_what_is_protected_stays(project: "Project", plural: str, wish: dict[str, object]) -> None:
     path = f"/{plural}/{project.make(plural, **wish)['id']}"
     project.done("POST", f"{path}/actions/change_protection", {"delete": True})
-    assert project.code("DELETE", path) == "protected"
+    sent = project.send("DELETE", path)
+    assert sent.status == 423
+    assert sent.body is not None
+    message = f"{plural[:-1].replace('_', ' ')} deletion is protected"
+    assert (sent.body["error"]["code"], sent.body["error"]["message"]) == ("protected", message)
     project.done("POST", f"{path}/actions/change_protection", {"delete": False})
     project.send("DELETE", path)
     assert project.code("GET", path) == "not_found"

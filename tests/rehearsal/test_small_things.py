@@ -55,6 +55,9 @@ def test_a_primary_ip_is_for_a_place_or_for_a_server_that_is_off(project: "Proje
     assert made["action"]["command"] == "assign_primary_ip"
     assert made["primary_ip"]["assignee_id"] == server["id"]
     assert project.code("POST", "/primary_ips", {**body, "name": "q"}) == "server_has_ipv4"
+    assign = f"/primary_ips/{made['primary_ip']['id']}/actions/assign"
+    wish = {"assignee_id": project.server()["id"], "assignee_type": "server"}
+    assert project.code("POST", assign, wish) == "primary_ip_already_assigned"
 
 
 def test_primary_ips_differ(project: "Project") -> None:
@@ -77,6 +80,7 @@ def test_a_key_is_unique_by_name_and_by_itself(project: "Project") -> None:
     sent = project.send("POST", "/ssh_keys", {"name": "b", "public_key": f"{KEY} of another comment"})
     assert sent.body is not None
     assert sent.body["error"]["code"] == "uniqueness_error"
+    assert sent.body["error"]["message"] == "SSH key with the same fingerprint already exists"
     assert sent.body["error"]["details"]["fields"][0]["name"] == "public_key"
 
 

@@ -125,7 +125,7 @@ def update(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """Gone at once, with an action to tell (hcloud-python reads it, hcloud-go does not)."""
     balancer = call.find("load_balancer")
-    refuse_if_protected(balancer)
+    refuse_if_protected("load_balancer", balancer)
     concerned = ("load_balancer", balancer["id"])
     actions.cancel(call, concerned)
     call.store.remove(*concerned)

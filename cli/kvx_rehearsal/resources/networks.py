@@ -83,7 +83,7 @@ def update(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """Servers and load balancers in it are detached (public documentation, "Delete a Network")."""
     network = call.find("network")
-    refuse_if_protected(network)
+    refuse_if_protected("network", network)
     for kind in ("server", "load_balancer"):
         for number in attached(call.store, kind, network["id"]):
             _detach(call, kind, number, network["id"])

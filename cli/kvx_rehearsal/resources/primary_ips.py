@@ -100,7 +100,7 @@ def update(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """An assigned one is taken from its server, which has to be off."""
     ip = call.find("primary_ip")
-    refuse_if_protected(ip)
+    refuse_if_protected("primary_ip", ip)
     holder = holder_of(call.store, ip)
     if holder is not None:
         _take_from(call, ip, holder)
@@ -116,6 +116,8 @@ def assign(call: Call) -> Answer:
 
 
 def _assigned(call: Call, ip: Document, server: Document) -> Document:
+    if holder_of(call.store, ip) is not None:
+        raise Refusal("primary_ip_already_assigned", "primary IP is already assigned to a server")
     refuse_if_unfit(call.store, ip, ip["type"], server["location"])
     if server["status"] != "off":
         raise Refusal("server_not_stopped", "server must be stopped")

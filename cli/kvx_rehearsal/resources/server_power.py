@@ -41,7 +41,7 @@ def reset(call: Call) -> Answer:
 def rebuild(call: Call) -> Answer:
     """Another image of the same architecture; it runs afterwards."""
     server = _unlocked(call)
-    refuse_if_protected(server, "rebuild")
+    refuse_if_protected("server", server, "rebuild")
     architecture = call.catalogue.server_type(server["type"])["architecture"]
     server["image"] = call.catalogue.image(call.body.get("image"), architecture)["id"]
     answer = _power(call, server, "rebuild_server", "rebuilding", "running")

@@ -98,7 +98,7 @@ def delete(call: Call) -> Answer:
     Also while an action runs on it, which ends as canceled: else one without end could never be cleaned up.
     """
     server = call.find("server")
-    refuse_if_protected(server)
+    refuse_if_protected("server", server)
     concerned = ("server", server["id"])
     actions.cancel(call, concerned)
     for volume in call.store.all("volume"):

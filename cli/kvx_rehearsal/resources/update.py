@@ -16,7 +16,7 @@ def updated(call: Call, kind: str) -> Document:
         name = wanted_text(call.body, "name")
         namesake = call.store.named(kind, name)
         if namesake is not None and namesake["id"] != document["id"]:
-            raise not_unique(kind, "name")
+            raise not_unique(kind)
         document["name"] = name
     if call.body.get("labels") is not None:
         document["labels"] = labels.checked(call.body["labels"])

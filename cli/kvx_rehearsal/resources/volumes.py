@@ -117,7 +117,7 @@ def update(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """The refusal's code and words are those that csi-driver issue 12 shows."""
     volume = call.find("volume")
-    refuse_if_protected(volume)
+    refuse_if_protected("volume", volume)
     if volume["server"] is not None:
         raise Refusal("service_error", f"volume with ID '{volume['id']}' is still attached to a server")
     call.store.remove("volume", volume["id"])
