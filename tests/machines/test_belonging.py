@@ -81,10 +81,16 @@ def test_what_hangs_on_nothing_is_only_named() -> None:
     assert not found["made_by_controllers"]
 
 
-def test_a_name_without_our_label_is_a_stranger() -> None:
-    found = kinds(Resource("server", 13, "kvx-old", {"kvx/cluster": "kvx2"}))
+def test_a_name_like_ours_without_a_label_is_a_stranger() -> None:
+    found = kinds(Resource("server", 13, "kvx-old", {"team": "web"}))
     assert found["strangers"] == {"kvx-old"}
     assert "kvx-old" not in found["ours"]
+
+
+def test_another_cluster_whose_name_begins_like_ours_is_nobodys_business() -> None:
+    found = kinds(Resource("server", 13, "kvx-demo-workers-1", {"kvx/cluster": "kvx-demo"}))
+    assert not found["strangers"]
+    assert "kvx-demo-workers-1" not in found["ours"]
 
 
 labels = st.dictionaries(

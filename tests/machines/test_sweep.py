@@ -141,7 +141,7 @@ def test_a_sweep_leaves_nothing_of_ours_and_everything_of_others(cluster, record
     assert len(swept.removed) == 11
     assert leftovers(cluster.account(), "kvx", recorder.world) == ()
     assert {each.name for each in swept.in_doubt} == {"pvc-theirs"}
-    assert {each.name for each in swept.strangers} == {"kvx-demo", "kvx-old"}
+    assert {each.name for each in swept.strangers} == {"kvx-old"}
     assert any("deleting server kvx-workers-1 (10.49 EUR/month)" in words for words in recorder.told)
 
 

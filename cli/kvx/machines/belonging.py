@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kvx.machines.catalogue import Live, Resource
+from kvx.machines.fleet import CLUSTER_LABEL
 
 # Sources: hcloud-cloud-controller-manager (internal/annotation), csi-driver (volumes/), cluster-autoscaler.
 CONTROLLER_LABEL = "hcloud-ccm/service-uid"
@@ -16,8 +17,8 @@ class Belonging:
     """What cleanup may touch (`ours`, `made_by_controllers`) and what it only names.
 
     `in_doubt`: made by controllers of some cluster, and nothing shows of which. `strangers`: called as
-    ours are, without our label. `in_the_way`: somebody else's, and tied to our network, which cannot go
-    while it is there.
+    ours are, and labelled as no cluster's. `in_the_way`: somebody else's, and tied to our network, which
+    cannot go while it is there.
     """
 
     ours: tuple[Resource, ...]
@@ -77,5 +78,5 @@ def _is_of_the_driver(volume: Resource) -> bool:
 def _strangers(live: Live) -> Iterator[Resource]:
     for each in live.resources:
         named = each.name == live.cluster or each.name.startswith(f"{live.cluster}-")
-        if named and not each.is_of(live.cluster):
+        if named and CLUSTER_LABEL not in each.labels:
             yield each
