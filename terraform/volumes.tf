@@ -5,7 +5,7 @@ resource "hcloud_volume" "node" {
 
   name     = each.value.name
   size     = each.value.volume_gb
-  location = each.value.location
+  location = hcloud_server.node[each.key].location # only where its server was to be had
   format   = "ext4"
   labels   = local.node_labels[each.key]
 }
