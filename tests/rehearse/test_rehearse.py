@@ -96,6 +96,15 @@ def test_without_its_folder_a_cluster_is_adopted_or_taken_away_by_its_labels(
     )
     assert kvx("rehearse", "drift").returncode == 0
 
+    (tmp_path / ".kvx-rehearsal/.kvx/hetzner/terraform/terraform.tfstate").write_text("")
+    refused = kvx("rehearse", "deploy")
+    assert refused.returncode == 4
+    assert "or kvx rehearse adopt" in refused.stderr.splitlines()[-1]
+    assert 'import   hcloud_server.node["workers-2"]' in kvx("rehearse", "adopt", "--dry-run").stdout
+    assert kvx("rehearse", "adopt").returncode == 0
+    mended = [each["id"] for each in kvx.asked("resources")["resources"] if each["kind"] == "server"]
+    assert sorted(mended) == sorted(before)
+
     shutil.rmtree(tmp_path / ".kvx-rehearsal/.kvx")
     shown = kvx("rehearse", "cleanup", "--dry-run")
     assert shown.returncode == 0

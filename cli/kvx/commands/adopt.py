@@ -53,7 +53,7 @@ def _print(plan: Plan, *, as_json: bool) -> None:
     place = place_machines(plan)
     account_record.check(place.folder, place.account)
     step = next(step for step in plan.steps if isinstance(step, AdoptMachines))
-    found = drifting.unknown_to_the_state(step, real_world())
+    found = drifting.unknown_to_the_state(step, real_world(), damaged_is_none=True)
     if as_json:
         print(json.dumps({"schema": SCHEMA, "event": "plan", **_data(found)}))
     else:

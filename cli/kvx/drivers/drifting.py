@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvx.drivers.hetzner import Hetzner
+from kvx.drivers.state_file import State
 from kvx.drivers.state_guard import whole_state
 from kvx.drivers.terraform import Terraform
 from kvx.drivers.terraform_failures import troubles_of
@@ -53,15 +54,27 @@ def differences_of(plan: Mapping[str, Any]) -> tuple[Difference, ...]:
     return tuple(_changes(plan))
 
 
-def unknown_to_the_state(step: AdoptMachines, world: World) -> Adoption:
-    """What carries our label and is missing from the state; KvxError (3) where the state cannot be had."""
+def unknown_to_the_state(step: AdoptMachines, world: World, *, damaged_is_none: bool = False) -> Adoption:
+    """What carries our label and is missing from the state; KvxError (3) where the state cannot be had.
+
+    A damaged state is refused (4), or taken for none, as `kvx adopt` does after it has set it aside.
+    """
     terraform = Terraform(step.folder / "terraform", step.account, step.backend, world)
     if step.backend.bucket is not None and not is_initialised(terraform.workspace):
         message = f"the state in the bucket {step.backend.bucket} was never read from here"
         raise KvxError(message, "kvx adopt, which makes Terraform ready first", ExitCode.MISSING)
-    state = whole_state(terraform) if terraform.workspace.is_dir() else None
+    state = _state(terraform, damaged_is_none=damaged_is_none) if terraform.workspace.is_dir() else None
     live = Hetzner(step.account, world).live(step.fleet.cluster)
     return adoptions(live, state.resources if state else {}, step.fleet)
+
+
+def _state(terraform: Terraform, *, damaged_is_none: bool) -> State | None:
+    try:
+        return whole_state(terraform)
+    except KvxError as error:
+        if damaged_is_none and error.exit_code is ExitCode.INCOMPLETE:
+            return None
+        raise
 
 
 def _planned(terraform: Terraform) -> Mapping[str, Any]:
