@@ -37,14 +37,14 @@ def test_without_a_word_it_is_one_control_plane_and_two_workers() -> None:
 
 def test_pools_of_their_own_take_the_place_of_the_workers() -> None:
     pools = (
-        PoolSettings("web", 3, labels=("tier=front", "example.com/a="), taints=("edge=yes:NoSchedule",)),
+        PoolSettings("web", 3, labels=("tier=front", "x.node.kubernetes.io/a="), taints=("edge=yes:NoSchedule",)),
         PoolSettings("sound", 1, type="cax31", location="hel1", fallbacks=("cpx32@hel1",), volume_gb=25),
     )
     fleet = fleet_of(wish(pools=pools, fallbacks=("cax31@fsn1", "cax21@nbg1"), load_balancer="lb11"))
     assert [pool.name for pool in fleet.pools] == ["control-plane", "web", "sound"]
     web, sound = fleet.pools[1:]
     assert web.places == (Place("cax21", "nbg1"), Place("cax31", "fsn1"))
-    assert web.labels == (("example.com/a", ""), ("tier", "front"))
+    assert web.labels == (("tier", "front"), ("x.node.kubernetes.io/a", ""))
     assert web.taints == ("edge=yes:NoSchedule",)
     assert sound.places == (Place("cax31", "hel1"), Place("cpx32", "hel1"))
     assert fleet.load_balancer == Place("lb11", "nbg1")
@@ -65,6 +65,7 @@ def test_pools_of_their_own_take_the_place_of_the_workers() -> None:
         ({"pools": (PoolSettings("a", labels=("tier",)),)}, "has the label 'tier'"),
         ({"pools": (PoolSettings("a", labels=("tier=-",)),)}, "has the label 'tier=-'"),
         ({"pools": (PoolSettings("a", labels=("tier=x", "tier=y")),)}, "has the label tier twice"),
+        ({"pools": (PoolSettings("a", labels=("a.k8s.io/b=c",)),)}, "a.k8s.io/b, and no node starts with it"),
         ({"pools": (PoolSettings("a", taints=("edge",)),)}, "has the taint 'edge'"),
         ({"pools": (PoolSettings("a", taints=("edge=yes:Never",)),)}, "has the taint 'edge=yes:Never'"),
         ({"pools": (PoolSettings("a", volume_gb=5),)}, "wants volumes of 5 GB"),

@@ -127,6 +127,20 @@ def test_a_server_that_cannot_be_finished_is_replaced(
     assert 'hcloud_server.node["workers-1"]' not in {each.address for each in found.imports}
 
 
+@pytest.mark.parametrize("lost", ["network", "primary_ip"])
+def test_a_server_without_network_or_address_is_made_anew_unless_the_state_knows_it(
+    lost: str, live: Live, large: Fleet
+) -> None:
+    server = one(live, "server", "kvx-workers-1")
+    less = frozenset(each for each in server.attached_to if each[0] != lost)
+    assert less != server.attached_to
+    lacking = but(live, "server", "kvx-workers-1", attached_to=less)
+    found = adoptions(lacking, {}, large)
+    assert [(each.server.name, each.remedy) for each in found.unfinished] == [("kvx-workers-1", "replace")]
+    known = {'hcloud_server.node["workers-1"]': str(server.id)}
+    assert not adoptions(lacking, known, large).unfinished
+
+
 def test_a_server_that_is_being_deleted_is_nothing(live: Live, large: Fleet) -> None:
     found = adoptions(but(live, "server", "kvx-workers-1", status="deleting"), {}, large)
     assert 'hcloud_server.node["workers-1"]' not in {each.address for each in found.imports}

@@ -1,7 +1,7 @@
 """Decides what Terraform is to import: what carries our label and is missing from its state."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,13 +67,15 @@ def adoptions(live: Live, state: Mapping[str, str], fleet: Fleet) -> Adoption:
     Raises a KvxError (exit code 1) when a name we need is somebody else's.
     """
     check_strangers(live, fleet)
-    missing = tuple(each for each in _addressed(live, fleet) if each.address not in state)
+    unfinished = tuple(_unfinished(live, state, fleet))
+    half_made = {each.server.id for each in unfinished if each.remedy == "replace"}
+    missing = tuple(each for each in _addressed(live, half_made, fleet) if each.address not in state)
     known = {(_kind(address), identifier) for address, identifier in state.items()}
     kept = {(each.kind, str(each.id)) for each in _wanted(live, fleet)}
     surplus = tuple(
         each for each in live.ours if (each.kind, str(each.id)) not in known | kept and each.kind != "image"
     )
-    return Adoption(missing, tuple(_unfinished(live, fleet)), surplus)
+    return Adoption(missing, unfinished, surplus)
 
 
 def check_strangers(live: Live, fleet: Fleet) -> None:
@@ -106,7 +108,7 @@ def _wanted(live: Live, fleet: Fleet) -> Iterator[Resource]:
     yield from (each for each in live.ours if each.name in wanted.get(each.kind, frozenset()))
 
 
-def _addressed(live: Live, fleet: Fleet) -> Iterator[Import]:
+def _addressed(live: Live, half_made: Set[int], fleet: Fleet) -> Iterator[Import]:
     """Each living part of the fleet with its address; the format of ids is the provider's (1.68.0)."""
     keys = {node.name: node.key for node in fleet.nodes}
     for each in _wanted(live, fleet):
@@ -117,7 +119,7 @@ def _addressed(live: Live, fleet: Fleet) -> Iterator[Import]:
                 yield from _volume(each, keys[each.name], live)
             case "load_balancer":
                 yield from _load_balancer(each, live)
-            case "server" if each.status == "deleting" or _remedy(each, live) == "replace":
+            case "server" if each.status == "deleting" or each.id in half_made:
                 continue
             case _:
                 name = each.name.removeprefix(f"{fleet.cluster}-").removesuffix("-ipv4")
@@ -153,18 +155,25 @@ def _load_balancer(balancer: Resource, live: Live) -> Iterator[Import]:
             yield Import(f"hcloud_load_balancer_service.{name}[0]", f"{balancer.id}__{port}")
 
 
-def _unfinished(live: Live, fleet: Fleet) -> Iterator[Unfinished]:
+def _unfinished(live: Live, state: Mapping[str, str], fleet: Fleet) -> Iterator[Unfinished]:
     names = wanted_names(fleet)["server"]
+    known = {identifier for address, identifier in state.items() if _kind(address) == "server"}
     for server in live.our("server"):
-        remedy = _remedy(server, live)
-        if server.name in names and server.status != "deleting" and remedy is not None:
-            yield Unfinished(server, remedy)
+        if server.name in names and server.status != "deleting":
+            made = str(server.id) in known
+            remedy = _REMEDIES.get(server.status) if made or _is_whole(server, live, fleet) else "replace"
+            if remedy is not None and not (made and remedy == "replace"):
+                yield Unfinished(server, remedy)
 
 
-def _remedy(server: Resource, live: Live) -> Literal["power-on", "wait", "replace"] | None:
-    """A server outside the network with no address of its own cannot be reached by anything."""
-    attached = {kind for kind, _ in server.attached_to}
-    reachable = attached & {"network", "primary_ip"}
-    if not reachable and server.status in {"running", "off"} and any(live.our("network")):
-        return "replace"
-    return _REMEDIES.get(server.status)
+def _is_whole(server: Resource, live: Live, fleet: Fleet) -> bool:
+    """Whether it has its network and its address: an import takes both as they are, nothing adds them later.
+
+    Only asked of a server the state does not know: it was broken off before anything was put on it.
+    """
+    if server.status not in {"running", "off"}:
+        return True
+    wanted = {"network"} if any(live.our("network")) else set()
+    if f"{server.name}-ipv4" in wanted_names(fleet)["primary_ip"]:
+        wanted.add("primary_ip")
+    return wanted <= {kind for kind, _ in server.attached_to}

@@ -21,6 +21,10 @@ def checked_labels(wish: PoolSettings) -> tuple[tuple[str, str], ...]:
         if not equals or not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
             message = f"the pool {wish.name} has the label {label!r}, which no Kubernetes node can have"
             raise KvxError(message, "write it as KEY=VALUE, such as tier=edge", ExitCode.USAGE)
+        if _is_kubelets(key):
+            message = f"the pool {wish.name} has the label {key}, and no node starts with it"
+            fix = "take another prefix; of Kubernetes' own a node may only have node.kubernetes.io/"
+            raise KvxError(message, fix, ExitCode.USAGE)
         if key in labels:
             message = f"the pool {wish.name} has the label {key} twice"
             raise KvxError(message, f"leave one of them: {key}={labels[key]} or {label}", ExitCode.USAGE)
@@ -38,3 +42,13 @@ def checked_taints(wish: PoolSettings) -> tuple[str, ...]:
             fix = f"write it as KEY=VALUE:EFFECT; the effect is one of {', '.join(_EFFECTS)}"
             raise KvxError(message, fix, ExitCode.USAGE)
     return wish.taints
+
+
+def _is_kubelets(key: str) -> bool:
+    """Kubelet refuses to start with a label of Kubernetes' own that is not meant for nodes."""
+    prefix = key.rpartition("/")[0]
+    allowed = ("node.kubernetes.io", "kubelet.kubernetes.io")
+    ours = any(prefix == each or prefix.endswith(f".{each}") for each in allowed)
+    return not ours and any(
+        prefix == each or prefix.endswith(f".{each}") for each in ("kubernetes.io", "k8s.io")
+    )
