@@ -111,6 +111,7 @@ class Cluster:
     fleet: Fleet = field(default_factory=fleet)
     said: list[str] = field(default_factory=list)
     apply_seconds: float = 2400
+    backend: Backend = field(default_factory=Backend)
     account: Account = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,7 +127,7 @@ class Cluster:
         return self.workspace / "terraform.tfstate"
 
     def steps(self) -> tuple[MachineStep, ...]:
-        folder, account, wanted, backend = self.folder, self.account, self.fleet, Backend()
+        folder, account, wanted, backend = self.folder, self.account, self.fleet, self.backend
         return (
             PlaceMachines(folder, account, wanted, Limits()),
             WriteWorkspace(folder, ROOT / "terraform", account, wanted, backend),
@@ -146,7 +147,7 @@ class Cluster:
 
     def clean_up(self) -> Outcome:
         step = DestroyMachines(
-            self.folder, ROOT / "terraform", self.account, self.fleet, Backend(), deadline_seconds=240
+            self.folder, ROOT / "terraform", self.account, self.fleet, self.backend, deadline_seconds=240
         )
         assert not drivers.is_done(step, self.world)
         outcome = drivers.perform(step, self.world)

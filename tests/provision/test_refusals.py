@@ -119,6 +119,17 @@ def test_what_may_pass_is_tried_four_times(shared: Any, codes: tuple[str, ...]) 
     assert orders(requests)[-1]["correlation_id"] in error.message
 
 
+def test_a_load_balancer_without_stock_is_asked_for_once(cluster: Any) -> None:
+    """It has no other place that could be tried, and the machines stay as they are."""
+    cluster.wants(pools=ALONE, load_balancer=Place("lb11", "nbg1"))
+    fault = {"kind": "refuse", "method": "POST", "path": "/load_balancers", "code": "resource_unavailable"}
+    error, requests = refused(cluster, faults=[fault | {"times": "always", "message": "none left"}])
+    assert error.exit_code is ExitCode.NO_CAPACITY
+    asked = [each for each in requests if each["method"] == "POST" and "/load_balancers" in each["path"]]
+    assert len(asked) == 1
+    assert len(cluster.simulation.resources("server")) == 1
+
+
 def test_a_full_placement_group_is_not_taken_for_a_failing_service(shared: Any) -> None:
     words = "placement group contains already 10 servers"
     error, requests = refused(shared, **always("service_error", message=words))

@@ -97,7 +97,7 @@ def test_the_last_summary_counts() -> None:
         (diagnostic('Get "https://api.hetzner.cloud/v1/servers": EOF'), "lost", 1),
         (diagnostic("Saved plan is stale", "it changed"), "stale", ExitCode.INCOMPLETE),
         (diagnostic("Failed to write state", "write terraform.tfstate: no space left on device."), "disk", 1),
-        (diagnostic("Error acquiring the state lock", "Lock Info:\n  ID:        abc\n"), "permanent", 3),
+        (diagnostic("Error acquiring the state lock", "Lock Info:\n  ID:        abc\n"), "locked", 3),
         (diagnostic("Invalid value for variable", "subnet_range is not a range"), "permanent", 1),
     ],
 )

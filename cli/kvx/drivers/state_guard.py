@@ -14,6 +14,7 @@ from kvx.drivers import state_rescue as rescue
 from kvx.drivers.files import file_errors, replace_file
 from kvx.drivers.state_file import Damage, State, parse
 from kvx.drivers.terraform import Terraform
+from kvx.drivers.terraform_plan import is_initialised
 from kvx.errors import ExitCode, KvxError
 
 SCHEMA = "kvx/state-guard/v1"
@@ -57,6 +58,11 @@ def is_known(folder: Path) -> bool:
     return _known(folder).resources > 0
 
 
+def was_broken_off(folder: Path) -> bool:
+    """Whether a terraform was about to write, and nobody has looked since."""
+    return _known(folder).writing
+
+
 @contextlib.contextmanager
 def writing(terraform: Terraform) -> Iterator[None]:
     """Around each terraform that writes: a copy before, a note that it is at work, and a look after.
@@ -83,7 +89,7 @@ def forget(terraform: Terraform) -> Path | None:
         aside = backups.set_aside(terraform.folder, terraform.state_file, terraform.world.now())
         rescue.errored_file(terraform).unlink(missing_ok=True)
         terraform.state_file.with_suffix(".tfstate.backup").unlink(missing_ok=True)
-        if terraform.backend.bucket is not None:
+        if terraform.backend.bucket is not None and is_initialised(terraform.workspace):
             rescue.empty_bucket(terraform)
         _file(terraform.folder).unlink(missing_ok=True)
     return aside

@@ -97,6 +97,10 @@ class Terraform:
         """Put a state into the bucket, in place of what is there."""
         self._short("state push", str(content), force=IsFlagged)
 
+    def unlock(self, lock_id: str) -> None:
+        """Take the lock of the state away."""
+        self._short("force-unlock", lock_id, force=IsFlagged)
+
     @contextlib.contextmanager
     def alone(self, *, wait: bool = True) -> Iterator[bool]:
         """Whether no other terraform works here; with `wait`, what an earlier run left is ended first."""

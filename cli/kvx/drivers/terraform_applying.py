@@ -3,7 +3,7 @@
 import random
 import re
 
-from kvx.drivers import hetzner_placing, state_disk, state_guard, workspace
+from kvx.drivers import hetzner_placing, state_disk, state_guard, state_lock, workspace
 from kvx.drivers.hetzner import Hetzner
 from kvx.drivers.hetzner_decision import digest_of
 from kvx.drivers.terraform import Terraform
@@ -56,6 +56,7 @@ class _Applying:
         self._step, self._world = step, world
         self._end = world.monotonic() + step.deadline_seconds
         self._repeats = 0
+        self._broken_off = state_guard.was_broken_off(self.terraform.folder)
         self._adopted = False
         self._refused: frozenset[Place] = frozenset()
 
@@ -84,6 +85,9 @@ class _Applying:
                 self._place_elsewhere(troubles)
             case "taken" if not self._adopted:
                 self._adopted = True
+            case "locked" if state_lock.released(self.terraform, worst, broken_off=self._broken_off):
+                self._broken_off = False
+                return
             case _:
                 raise worst.error
         adopt(self.terraform, self._step.fleet)

@@ -1,12 +1,13 @@
 """Takes a cluster away: what its controllers made, what Terraform made, what is left; then proves it."""
 
 from kvx.drivers import hetzner_sweep as sweeping
-from kvx.drivers import state_disk, state_guard
+from kvx.drivers import state_disk, state_guard, state_lock
 from kvx.drivers.hetzner import words
 from kvx.drivers.terraform import Terraform
 from kvx.drivers.terraform_adopting import forget_imports
 from kvx.drivers.terraform_failures import troubles_of
 from kvx.drivers.terraform_plan import forget_plan, is_initialised
+from kvx.drivers.terraform_running import Ended
 from kvx.errors import ExitCode, KvxError
 from kvx.steps.machines import DestroyMachines
 from kvx.world import Outcome, World
@@ -57,16 +58,22 @@ def _destroy(terraform: Terraform, deadline_seconds: float) -> None:
     forget_imports(terraform)
     forget_plan(terraform)
     try:
-        with state_guard.writing(terraform):
-            ended = terraform.destroy(
-                deadline_seconds, lambda: state_disk.is_filling_up(terraform.folder, world)
-            )
+        broken_off = state_guard.was_broken_off(terraform.folder)
+        ended = _destroyed(terraform, deadline_seconds)
+        if ended.code and state_lock.released(terraform, troubles_of(ended)[0], broken_off=broken_off):
+            ended = _destroyed(terraform, deadline_seconds)
         if ended.code:
             world.progress(f"{troubles_of(ended)[0].error.message}; the rest is deleted by its label")
     except KvxError as error:
         if error.exit_code is ExitCode.INTERRUPTED:
             raise
         world.progress(f"{error.message}; the rest is deleted by its label")
+
+
+def _destroyed(terraform: Terraform, deadline_seconds: float) -> Ended:
+    folder, world = terraform.folder, terraform.world
+    with state_guard.writing(terraform):
+        return terraform.destroy(deadline_seconds, lambda: state_disk.is_filling_up(folder, world))
 
 
 def _terraform(step: DestroyMachines, world: World) -> Terraform:

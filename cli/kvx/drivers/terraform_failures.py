@@ -10,13 +10,14 @@ from kvx.errors import ExitCode, KvxError
 from kvx.machines.refusal_words import parts_of
 from kvx.machines.refusals import Refusal, refusal_of
 
-Kind = Literal["disk", "permanent", "quota", "taken", "capacity", "stale", "lost", "transient"]
+Kind = Literal["disk", "permanent", "locked", "quota", "taken", "capacity", "stale", "lost", "transient"]
 # One permanent failure is enough to stop, whatever else could be tried again.
 _ORDER = get_args(Kind)
 
 # The one place where Terraform's and Go's English is read: they give no codes.
 _STALE = re.compile(r"^Saved plan is stale")
 _STATE_LOCKED = re.compile(r"^Error acquiring the state lock")
+_LOCK_FIELD = re.compile(r"^\s*(ID|Who):\s+(\S+)", re.MULTILINE)
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded")
 _GONE_MEANWHILE = re.compile(r"Cannot import non-existent remote object")
 _UNREACHED = re.compile(
@@ -28,12 +29,21 @@ _UNREACHED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class Lock:
+    """The lock of a state: its id, and USER@MACHINE that took it."""
+
+    id: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """A failure, understood; `address` is the resource it happened to."""
 
     kind: Kind
     error: KvxError
     address: str | None = None
+    lock: Lock | None = None
 
 
 def troubles_of(ended: Ended) -> tuple[Trouble, ...]:
@@ -53,7 +63,7 @@ def _trouble_of(failure: Failure, ended: Ended) -> Trouble:
         error = KvxError("what the plan was made of changed meanwhile", fix, ExitCode.INCOMPLETE)
         return Trouble("stale", error)
     if _STATE_LOCKED.search(text):
-        return Trouble("permanent", _state_locked(text))
+        return _locked(text)
     parts = parts_of(text)
     return _refused(refusal_of(*parts), failure) if parts else _unrefused(failure, ended)
 
@@ -78,11 +88,12 @@ def _doing(failure: Failure) -> str:
     return f"make or change {failure.address}" if failure.address else ""
 
 
-def _state_locked(text: str) -> KvxError:
-    found = re.search(r"^\s*ID:\s+(\S+)", text, re.MULTILINE)
-    unlock = f"terraform force-unlock {found[1]}" if found else "terraform force-unlock ID"
-    message = "the state is locked: another terraform works with it, or one was killed"
-    return KvxError(message, f"wait for it; if nobody works with it: {unlock}", ExitCode.MISSING)
+def _locked(text: str) -> Trouble:
+    found = dict(_LOCK_FIELD.findall(text))
+    who, lock_id = found.get("Who", "somebody"), found.get("ID", "ID")
+    message = f"the state is locked by {who}: its terraform works with it, or was killed"
+    fix = f"wait for it; if nobody works with it: terraform force-unlock {lock_id}"
+    return Trouble("locked", KvxError(message, fix, ExitCode.MISSING), lock=Lock(lock_id, who))
 
 
 def _line(text: str) -> str:
