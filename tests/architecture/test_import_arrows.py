@@ -68,6 +68,7 @@ DOORS = [
     (KVX, "docker", {"drivers"}),
     (KVX, "kubernetes", {"drivers"}),
     (KVX, "hcloud", {"drivers"}),
+    (KVX, "botocore", {"drivers"}),
     (KVX, "kvx_rehearsal", set()),
     (KVX, "httpx", {"drivers"}),
     (KVX, "subprocess", {"drivers", "supervisor"}),

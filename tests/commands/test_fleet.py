@@ -37,7 +37,9 @@ def test_without_a_word_it_is_one_control_plane_and_two_workers() -> None:
 
 def test_pools_of_their_own_take_the_place_of_the_workers() -> None:
     pools = (
-        PoolSettings("web", 3, labels=("tier=front", "x.node.kubernetes.io/a="), taints=("edge=yes:NoSchedule",)),
+        PoolSettings(
+            "web", 3, labels=("tier=front", "x.node.kubernetes.io/a="), taints=("edge=yes:NoSchedule",)
+        ),
         PoolSettings("sound", 1, type="cax31", location="hel1", fallbacks=("cpx32@hel1",), volume_gb=25),
     )
     fleet = fleet_of(wish(pools=pools, fallbacks=("cax31@fsn1", "cax21@nbg1"), load_balancer="lb11"))

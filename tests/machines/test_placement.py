@@ -75,6 +75,13 @@ def test_an_x86_fallback_is_told_to_the_images(fleet: Fleet, catalogue: Catalogu
     assert "workers-1, workers-2: x86, so images and manifests have to hold amd64 too" in placement.notes
 
 
+def test_where_no_fallbacks_are_wanted_none_is_tried(fleet: Fleet, catalogue: Catalogue) -> None:
+    alone = workers(fleet, places=(place("cax21@nbg1"),), elsewhere=False)
+    with pytest.raises(KvxError) as refusal:
+        decide(alone, without(catalogue, "cax21@nbg1"), NOTHING)
+    assert refusal.value.exit_code is ExitCode.NO_CAPACITY
+
+
 def test_without_named_fallbacks_the_other_locations_of_the_zone_are_tried(
     fleet: Fleet, catalogue: Catalogue
 ) -> None:

@@ -20,6 +20,7 @@ class Doomed:
     resources: tuple[Resource, ...]
     in_doubt: tuple[Resource, ...] = ()
     strangers: tuple[Resource, ...] = ()
+    in_the_way: tuple[Resource, ...] = ()
 
     @property
     def monthly_net(self) -> Decimal | None:
@@ -32,7 +33,7 @@ class Doomed:
         return {
             "cluster": self.cluster,
             "resources": [_data(each) for each in self.resources],
-            "refused": [_data(each) for each in (*self.in_doubt, *self.strangers)],
+            "refused": [_data(each) for each in (*self.in_doubt, *self.strangers, *self.in_the_way)],
             "monthly_net": None if self.monthly_net is None else cents(self.monthly_net),
             "currency": "EUR",
         }
@@ -49,7 +50,7 @@ def doomed_by(plan: Plan) -> Doomed | None:
     account_record.check(step.folder, step.account)
     found = hetzner_sweep.found(step.account, step.fleet.cluster, real_world())
     ours = hetzner_sweep.in_order(found.all_ours)
-    return Doomed(step.fleet.cluster, ours, found.in_doubt, found.strangers)
+    return Doomed(step.fleet.cluster, ours, found.in_doubt, found.strangers, found.in_the_way)
 
 
 def lines_of(doomed: Doomed) -> list[str]:
@@ -97,7 +98,8 @@ def _size(resource: Resource) -> str:
 def _left_alone(doomed: Doomed) -> list[str]:
     doubtful = "Left alone: controllers of some cluster made it, and nothing shows of which."
     strange = "Left alone: it does not carry the label, whatever its name."
-    parts = ((doubtful, doomed.in_doubt), (strange, doomed.strangers))
+    holding = "In the way: it is not the cluster's, and while it is in the network, nothing is deleted."
+    parts = ((doubtful, doomed.in_doubt), (strange, doomed.strangers), (holding, doomed.in_the_way))
     return [
         line
         for head, resources in parts

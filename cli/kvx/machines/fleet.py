@@ -26,7 +26,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Nodes that are alike. `places` in the order they are tried, the wanted one first."""
+    """Nodes that are alike. `places` in the order they are tried, the wanted one first.
+
+    `elsewhere`: no fallbacks were named, so the type's other locations will do.
+    """
 
     name: str
     count: int
@@ -34,6 +37,7 @@ class Pool:
     labels: tuple[tuple[str, str], ...] = ()
     taints: tuple[str, ...] = ()
     volume_gb: int = 0
+    elsewhere: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from kvx.machines.fleet import Fleet, Place, Pool
 
 def places_of(pool: Pool, fleet: Fleet, catalogue: Catalogue) -> tuple[Place, ...]:
     """The places in the order they are tried; without named fallbacks, the type's other locations."""
-    if len(pool.places) > 1:
+    if len(pool.places) > 1 or not pool.elsewhere:
         return pool.places
     wanted = pool.places[0]
     sold = catalogue.server_types[wanted.type].locations

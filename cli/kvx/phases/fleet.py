@@ -110,6 +110,7 @@ def _pools(wanted: HetznerSettings) -> Iterator[Pool]:
             name=wish.name,
             count=wish.count,
             places=_places(wish, wanted),
+            elsewhere=_fallbacks(wish, wanted) is None,
             labels=checked_labels(wish),
             taints=checked_taints(wish),
             volume_gb=_volume_gb(wish),
@@ -119,8 +120,11 @@ def _pools(wanted: HetznerSettings) -> Iterator[Pool]:
 def _places(wish: PoolSettings, wanted: HetznerSettings) -> tuple[Place, ...]:
     """The wanted place, then the fallbacks of the pool, or those of all pools; none of them twice."""
     first = Place(wish.type or wanted.type, wish.location or wanted.location)
-    others = wanted.fallbacks if wish.fallbacks is None else wish.fallbacks
-    return tuple(dict.fromkeys((first, *(_place(text) for text in others or ()))))
+    return tuple(dict.fromkeys((first, *(_place(text) for text in _fallbacks(wish, wanted) or ()))))
+
+
+def _fallbacks(wish: PoolSettings, wanted: HetznerSettings) -> tuple[str, ...] | None:
+    return wanted.fallbacks if wish.fallbacks is None else wish.fallbacks
 
 
 def _place(text: str) -> Place:
