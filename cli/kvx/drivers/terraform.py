@@ -23,7 +23,7 @@ from kvx.steps.machines import Backend
 from kvx.world import World
 
 _SHORT_SECONDS = 60
-_LOCK_TIMEOUT = "30s"  # of a state in a bucket: somebody's plan takes seconds
+_LOCK_TIMEOUT = "10s"  # of a state in a bucket: somebody's plan takes seconds
 
 
 @dataclass(frozen=True, slots=True)
