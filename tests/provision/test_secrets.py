@@ -83,6 +83,25 @@ def test_no_secret_is_in_a_file_a_log_a_plan_a_state_or_a_command_line(
         assert {Path(name).parts[0] for name in holding(cluster.folder, line)} == {"host-keys"}
 
 
+def test_half_the_token_in_hetzners_own_words_stays_out_of_logs_and_messages(cluster: Any) -> None:
+    """Its answer to too many requests names the first half."""
+    half = cluster.account.token.reveal()[:32]
+    said = f"limit of 3600 requests per hour reached for {half}"
+    fault = {
+        "kind": "refuse",
+        "method": "POST",
+        "path": "/networks",
+        "code": "invalid_input",
+        "message": said,
+    }
+    cluster.simulation.scenario(faults=[fault | {"times": "always"}])
+    with pytest.raises(KvxError, match="requests per hour reached for") as refused:
+        cluster.deploy()
+    assert half not in refused.value.message + refused.value.fix + "".join(cluster.said)
+    assert holding(cluster.folder, half) == []
+    assert "(secret)" in "".join(path.read_text() for path in (cluster.folder / "logs").glob("apply-*"))
+
+
 def test_a_plan_that_waits_holds_no_secret(cluster: Any) -> None:
     from kvx import drivers
 

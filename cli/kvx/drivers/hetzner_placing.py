@@ -77,7 +77,7 @@ def look(
         found.append(checks.check_of("places", error))
     if placement is not None:
         price = estimate(fleet, placement, known.prices)
-        found += _on_placement(placement, price, limits)
+        found += _on_placement(placement, price, limits, seen=known.prices.source == "hetzner")
     if known.prices.source == "hetzner":
         found += _on_project(fleet, known, placement)
     return PreFlight(tuple(found), placement, price, known.live, known.prices.source)
@@ -155,10 +155,12 @@ def _from_snapshot(fleet: Fleet, world: World, *found: Check) -> _Known:
     return _Known((*found, Check("catalogue", "note", words)), catalogue, prices, Live(fleet.cluster))
 
 
-def _on_placement(placement: Placement, price: Estimate, limits: Limits) -> tuple[Check, ...]:
+def _on_placement(placement: Placement, price: Estimate, limits: Limits, *, seen: bool) -> tuple[Check, ...]:
     counted = Counter(placed.place for placed in placement.nodes.values())
     where = ", ".join(f"{count} x {place}" for place, count in counted.items())
-    places = Check("places", "ok", f"there is room for {where}")
+    places = Check(
+        "places", "ok", f"{'there is room for' if seen else 'wanted, and not looked for:'} {where}"
+    )
     return (places, checks.price_check(price, limits.max_monthly))
 
 

@@ -13,6 +13,7 @@ from kvx.drivers import state_backups as backups
 from kvx.drivers import state_rescue as rescue
 from kvx.drivers.files import file_errors, replace_file
 from kvx.drivers.state_file import Damage, State, parse
+from kvx.drivers.state_move import GUARD
 from kvx.drivers.terraform import Terraform
 from kvx.drivers.terraform_plan import is_initialised
 from kvx.errors import ExitCode, KvxError
@@ -188,4 +189,4 @@ def _write(folder: Path, known: Known) -> None:
 
 
 def _file(folder: Path) -> Path:
-    return folder / "state-guard.json"
+    return folder / GUARD

@@ -28,7 +28,7 @@ def put_back(terraform: Terraform, state: State) -> None:
     if terraform.backend.bucket is None:
         replace_file(terraform.state_file, state.content.decode())
     else:
-        terraform.push_state(backups.keep(terraform.folder, state))
+        terraform.push_state(backups.keep(terraform.folder, state), force=True)
     errored_file(terraform).unlink(missing_ok=True)
 
 
@@ -45,7 +45,7 @@ def empty_bucket(terraform: Terraform) -> None:
     empty = {"version": 4, "serial": 1, "lineage": str(uuid.uuid4()), "outputs": {}, "resources": []}
     path = terraform.folder / "empty.tfstate"
     replace_file(path, json.dumps(empty) + "\n")
-    terraform.push_state(path)
+    terraform.push_state(path, force=True)
     path.unlink()
 
 

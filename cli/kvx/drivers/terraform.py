@@ -53,10 +53,8 @@ class Terraform:
         return self.folder / "terraform.pid.json"
 
     def init(self, deadline_seconds: float) -> Ended:
-        """Make backend and provider ready; a state is taken along when the backend changes."""
-        return self._long(
-            "init", deadline_seconds, input=False, migrate_state=IsFlagged, force_copy=IsFlagged
-        )
+        """Make backend and provider ready; no state is moved."""
+        return self._long("init", deadline_seconds, input=False, reconfigure=IsFlagged)
 
     def plan(self, deadline_seconds: float, *, locked: bool = True) -> Ended:
         """A plan saved in `plan_file`; the code is 0 without changes and 2 with some."""
@@ -93,9 +91,9 @@ class Terraform:
         except FileNotFoundError:
             return None
 
-    def push_state(self, content: Path) -> None:
-        """Put a state into the bucket, in place of what is there."""
-        self._short("state push", str(content), force=IsFlagged)
+    def push_state(self, content: Path, *, force: bool = False) -> None:
+        """Put a state into the bucket; without `force`, not in place of another or a newer one."""
+        self._short("state push", str(content), **({"force": IsFlagged} if force else {}))
 
     def unlock(self, lock_id: str) -> None:
         """Take the lock of the state away."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from kvx.drivers import state_move
 from kvx.drivers.files import file_errors, replace_file
 from kvx.drivers.state_file import State
 from kvx.drivers.terraform import Terraform
@@ -73,8 +74,10 @@ def _initialise(terraform: Terraform, deadline_seconds: float) -> Ended | None:
     if is_initialised(terraform.workspace):
         return None
     wanted = _digest_of(terraform.workspace / name for name in _INITIALISED_FOR)
+    state_move.begin(terraform)
     ended = terraform.init(deadline_seconds)
     if ended.code == 0:
+        state_move.finish(terraform)
         with file_errors(terraform.workspace):
             replace_file(_stamp(terraform.workspace), wanted)
         return None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kvx.drivers import terraform_survivors as survivors
 from kvx.drivers import terraform_tether
+from kvx.drivers.files import replace_file
 from kvx.drivers.terraform_stream import Failure, Record, failures_of, record_of, words_of
 from kvx.errors import ExitCode, KvxError
 from kvx.world import World
@@ -33,6 +34,17 @@ class Command:
     environment: Mapping[str, str]
     log: Path
     note: Path
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may be in no text: Hetzner's answer to too many requests holds the first half of the token."""
+        token = self.environment.get("HCLOUD_TOKEN", "")
+        return (token, token[: len(token) // 2]) if token else ()
+
+    def clean(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, "(secret)")
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,10 @@ def run(
     _forget_old_logs(command.log)
     with _started(command) as child:
         running = _Running(command, child, world, deadline_seconds, enough)
-        running.follow()
+        try:
+            running.follow()
+        finally:
+            _clean_logs(command)
     command.note.unlink(missing_ok=True)
     return Ended(child.returncode, tuple(running.records), command.log, running.asked)
 
@@ -123,7 +138,7 @@ class _Running:
     def _hear(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            record = record_of(line)
+            record = record_of(self._command.clean(line))
             if record is not None:
                 self.records.append(record)
                 if words := words_of(record):
@@ -166,6 +181,14 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.wait(_HURRY_SECONDS)
     survivors.end_group(child.pid)
     child.wait()
+
+
+def _clean_logs(command: Command) -> None:
+    """All of them: an earlier kvx may have been killed before it came to this."""
+    for path in command.log.parent.glob("*.jsonl"):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if text != command.clean(text):
+            replace_file(path, command.clean(text))
 
 
 def _forget_old_logs(log: Path) -> None:

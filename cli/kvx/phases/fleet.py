@@ -82,7 +82,7 @@ def backend_of(wanted: HetznerSettings) -> Backend:
         return Backend()
     return Backend(
         bucket=wanted.bucket,
-        key=wanted.bucket_key,
+        key=wanted.bucket_key or f"kvx/{wanted.cluster}.tfstate",
         region=wanted.bucket_region,
         endpoint=wanted.bucket_endpoint,
         access_key=wanted.bucket_access_key,

@@ -102,7 +102,9 @@ class HetznerSettings:
     cpu_quota: Annotated[str, Says("processor quota of the namespace")] = "2000m"
     memory_quota: Annotated[str, Says("memory quota of the namespace")] = "4Gi"
     bucket: Annotated[str | None, Says("bucket for Terraform's state; a local file unless set")] = None
-    bucket_key: Annotated[str, Says("name of the state in the bucket")] = "kvx/terraform.tfstate"
+    bucket_key: Annotated[
+        str | None, Says("name of the state in the bucket; kvx/CLUSTER.tfstate unless set")
+    ] = None
     bucket_region: Annotated[str, Says("region of the bucket")] = "nbg1"
     bucket_endpoint: Annotated[str, Says("address of the object storage")] = (
         "https://nbg1.your-objectstorage.com"
