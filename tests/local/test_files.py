@@ -52,7 +52,7 @@ def test_a_folder_of_somebody_else_is_refused_in_two_lines(tmp_path: Path) -> No
     script = (
         "from pathlib import Path\n"
         "from kvx import drivers\nfrom kvx.errors import KvxError\n"
-        "from kvx.plan import WriteFile\nfrom kvx.world import real_world\n"
+        "from kvx.steps.service import WriteFile\nfrom kvx.world import real_world\n"
         f"try:\n  drivers.perform(WriteFile(Path({str(tmp_path / 'no' / 'file')!r}), 'x'), real_world())\n"
         "except KvxError as error:\n  print(error.message, error.fix, sep='\\n')\n"
     )
