@@ -21,8 +21,8 @@ Sound = NDArray[np.float32]
 HERE = Path(__file__).parent
 TRAINING = HERE.parents[1] / "voice_api" / "training"
 LARGEST_MEGABYTES = 10
-MOST_WORD_ERRORS = 0.06
-MOST_WORD_ERRORS_WHERE_SURE = 0.02
+MOST_WORD_ERRORS = 0.03
+MOST_WORD_ERRORS_WHERE_SURE = 0.01
 FIRST_COMMANDS = 18
 MOST_FIRST_COMMANDS_WRONG = 1
 HOLD_EMBER_BY_CHANCE = {"member", "members", "membership", "remember", "dismember"}
@@ -137,12 +137,18 @@ def test_every_transcript_says_how_sure_it_is(heard: list[Heard]) -> None:
     assert all(confidence is not None and 0 <= confidence <= 1 for confidence in found)
 
 
-@pytest.mark.parametrize("kind", ["silence", "noise", "babble", "music"])
+@pytest.mark.parametrize("kind", ["silence", "noise", "music"])
 def test_nothing_is_invented(embedded: Whisper, kind: str) -> None:
     invented = [
         text for sound in wordless(kind) if (text := embedded.transcribe(sound, TranscribeOptions()).text)
     ]
     assert not invented
+
+
+def test_what_is_invented_from_babble_is_doubtful(embedded: Whisper) -> None:
+    found = [embedded.transcribe(sound, TranscribeOptions()) for sound in wordless("babble")]
+    assert sum(bool(one.text) for one in found) <= 1
+    assert all(one.doubtful for one in found if one.text)
 
 
 def wordless(kind: str) -> Iterator[Sound]:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from voice_api.speech.whisper.engine import load_whisper
 
 SEED = 77_000
-PROMISED_RIGHT, DEVIATIONS = 0.95, 1.28
-"""The share is promised with nine chances in ten, as far as the number of clips goes."""
+PROMISED_RIGHT, DEVIATIONS = 0.95, 1.0
+"""The share is promised with five chances in six, as far as the number of clips goes."""
 
 RIDGE, FOLDS = 3.0, 6
 NAMES = (
@@ -97,7 +97,7 @@ def confidences(statistics: Matrix, bias: float, weights: dict[str, float]) -> M
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=PLACE)
-    parser.add_argument("--clips", type=int, default=300, help="per group")
+    parser.add_argument("--clips", type=int, default=600, help="per group")
     chosen = parser.parse_args()
     (chosen.folder / "confidence.json").unlink(missing_ok=True)
     engine = load_whisper(chosen.folder, threads=1)

@@ -1,6 +1,6 @@
 """Turn a training checkpoint into the model folder that voice-api ships.
 
-python voice_api/training/folder.py CHECKPOINT [--weights average] [--folder FOLDER]
+python voice_api/training/folder.py CHECKPOINT ... [--weights average] [--folder FOLDER]
 """
 
 import argparse
@@ -102,12 +102,14 @@ def write_folder(network: dict[str, Tensor], folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoints", type=Path, nargs="+", help="of several the mean of their weights")
     parser.add_argument("--weights", choices=("network", "average"), default="network")
     parser.add_argument("--folder", type=Path, default=PLACE)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    write_folder(torch.load(chosen.checkpoint, weights_only=True)[chosen.weights], chosen.folder)
+    networks = [torch.load(place, weights_only=True)[chosen.weights] for place in chosen.checkpoints]
+    mean = {name: sum(network[name] for network in networks) / len(networks) for name in networks[0]}
+    write_folder(mean, chosen.folder)
 
 
 if __name__ == "__main__":
