@@ -5,7 +5,7 @@ from kvx.plan import Phase
 from kvx.steps.service import SpeakAndCompare
 
 # A voice the embedded model was not trained on: voice_api/training/voices.toml, unseen_variants.
-UNSEEN_VOICE = "en-us+paul"
+UNSEEN_VOICE = "en-gb+f5"
 SENTENCE = "how many pods are not ready"
 INTENT = "unready_pods"
 
