@@ -270,6 +270,20 @@ def test_the_next_run_waits_for_the_terraform_that_kvx_left_behind(program: Any)
 
 
 @pytest.mark.needs("terraform", "hcloud-provider")
+def test_a_first_plan_that_is_killed_leaves_no_empty_state(program: Any) -> None:
+    """Terraform makes one to lock it; the next run could not know whose it is."""
+    with program.start("deploy") as kvx:
+        until(lambda: any(b"hcloud" in log.read_bytes() for log in program.hetzner.glob("logs/plan-*")), 60)
+        note = json.loads((program.hetzner / "terraform.pid.json").read_text())
+        os.killpg(note["pid"], signal.SIGKILL)
+        kvx.communicate(timeout=60)
+    assert not (program.hetzner / "terraform" / "terraform.tfstate").exists()
+    code, said = program.run("deploy")
+    assert code == 0, said
+    program.is_whole()
+
+
+@pytest.mark.needs("terraform", "hcloud-provider")
 def test_a_second_kvx_does_not_disturb_the_first(program: Any) -> None:
     program.simulation.scenario(durations={"create_server": 150.0})
     with program.start("deploy") as first:

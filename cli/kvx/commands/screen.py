@@ -1,9 +1,12 @@
 """Chooses how a run is told: JSON on stdout, live on a terminal, plain lines elsewhere."""
 
+import select
 import sys
 
 from kvx.report import JsonLines, Lines, Live, Report
 from kvx.settings.load import dumb_terminal
+
+_SLICE_SECONDS = 0.2
 
 
 def report_for(schema: str | None) -> Report:
@@ -25,8 +28,15 @@ def typed_in(question: str) -> str:
     answer = ""
     try:
         print(f"{question} ", end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline()
+        answer = _line()
     finally:
         if not answer:  # Ctrl-C or Ctrl-D: what is said next begins on its own line
             print(file=sys.stderr)
     return answer.strip()
+
+
+def _line() -> str:
+    """Waits in slices: a Ctrl-C that comes just before a read would not end the read."""
+    while not select.select([sys.stdin], [], [], _SLICE_SECONDS)[0]:
+        pass
+    return sys.stdin.readline()

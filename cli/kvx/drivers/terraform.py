@@ -57,7 +57,11 @@ class Terraform:
         return self._long("init", deadline_seconds, input=False, reconfigure=IsFlagged)
 
     def plan(self, deadline_seconds: float, *, locked: bool = True) -> Ended:
-        """A plan saved in `plan_file`; the code is 0 without changes and 2 with some."""
+        """A plan saved in `plan_file`; the code is 0 without changes and 2 with some.
+
+        A lock on a local state makes an empty file where there was none, which a kill would leave behind;
+        `alone` keeps others out there.
+        """
         return self._long(
             "plan",
             deadline_seconds,
@@ -65,7 +69,7 @@ class Terraform:
             input=False,
             out=str(self.plan_file),
             detailed_exitcode=IsFlagged,
-            **self._lock(locked=locked),
+            **self._lock(locked=locked and self.backend.bucket is not None),
         )
 
     def apply(self, deadline_seconds: float, enough: Callable[[], bool]) -> Ended:
