@@ -1,10 +1,12 @@
 """A cluster's life from the first machine to the last: the simulated Hetzner, the real provider."""
 
+import json
 import os
 from typing import Any
 
 import pytest
 
+from kvx import drivers
 from kvx.machines.fleet import Place, Pool
 
 pytestmark = pytest.mark.needs("terraform", "hcloud-provider")
@@ -112,3 +114,10 @@ def test_a_name_that_somebody_else_has_is_never_taken_over(cluster: Any) -> None
     with pytest.raises(KvxError, match="kvx-workers-1"):
         cluster.deploy()
     assert [each["name"] for each in cluster.simulation.resources("server")] == ["kvx-workers-1"]
+
+
+def test_a_run_that_goes_on_still_tells_the_price(cluster: Any) -> None:
+    """The places were decided, and priced, by the run before it."""
+    cluster.deploy()
+    told = drivers.perform(cluster.steps()[-1], cluster.world).data
+    assert told["monthly_net"] == json.loads((cluster.folder / "placement.json").read_text())["monthly_net"]

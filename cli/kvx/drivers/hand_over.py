@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from kvx.drivers.files import file_errors, replace_file
+from kvx.drivers.hetzner_decision import read_decision
 from kvx.drivers.state_guard import whole_state
 from kvx.drivers.terraform import Terraform
 from kvx.errors import ExitCode, KvxError
@@ -34,7 +35,9 @@ def perform(step: HandOver, world: World) -> Outcome:
                 replace_file(path, text)
     provision = json.loads(wanted[step.folder / "provision.json"])
     facts = {"nodes": len(provision["nodes"]), "architectures": provision["architectures"]}
-    return Outcome(changed=True, data={"machines": facts})
+    decision = read_decision(step.folder)  # by an earlier run, where this one goes on
+    price = {"monthly_net": decision.monthly_net} if decision and decision.monthly_net else {}
+    return Outcome(changed=True, data={"machines": facts, **price})
 
 
 def _wanted(terraform: Terraform) -> dict[Path, str] | None:
