@@ -314,8 +314,9 @@ def test_yes_on_a_terminal_removes_what_is_there(tmp_path: Path, clean_environme
 def test_ctrl_c_at_a_question_is_130_and_two_lines(tmp_path: Path, clean_environment: dict[str, str]) -> None:
     (tmp_path / ".kvx" / "local").mkdir(parents=True)
     leader, follower = pty.openpty()
+    # Where the tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
     process = subprocess.Popen(
-        [*PROGRAM, "cleanup"],
+        ["env", "--default-signal=INT", *PROGRAM, "cleanup"],
         cwd=tmp_path,
         env=clean_environment,
         stdin=follower,
