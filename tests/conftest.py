@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +23,50 @@ def _program(name: str) -> str | None:
 
 def _root(_: str) -> str | None:
     return None if os.geteuid() == 0 else "only root may do this"
+
+
+def _mount(folder: Path, size: str) -> str | None:
+    """A file system of that size in memory, mounted at `folder`; why not, where that is not allowed."""
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={size}", "kvx-test", str(folder)]
+    try:
+        mounted = subprocess.run(mounting, capture_output=True, text=True, timeout=20, check=False)
+    except OSError as error:
+        return f"no file system can be mounted: {error}"
+    return None if mounted.returncode == 0 else f"no file system can be mounted: {mounted.stderr.strip()}"
+
+
+def _unmount(folder: Path) -> None:
+    subprocess.run(["umount", "-l", str(folder)], timeout=20, check=True)
+
+
+@cache
+def _tmpfs(_: str) -> str | None:
+    """Even root may not mount everywhere, in a container for one: tried once."""
+    with tempfile.TemporaryDirectory() as folder:
+        reason = _mount(Path(folder), "16k")
+        if reason is None:
+            _unmount(Path(folder))
+    return reason
+
+
+def _device(name: str) -> str | None:
+    return None if Path(name).exists() else f"this system has no {name}"
+
+
+@pytest.fixture
+def disk_of(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Makes a file system of a size such as "16k"; mark tests needs("tmpfs")."""
+    folder = tmp_path / "disk"
+
+    def make(size: str) -> Path:
+        folder.mkdir()
+        reason = _mount(folder, size)
+        assert reason is None, reason
+        return folder
+
+    yield make
+    if folder.is_mount():
+        _unmount(folder)
 
 
 def _fixtures(component: str) -> ModuleType:
@@ -41,6 +88,8 @@ object_storage = _object_storage.object_storage
 # Components that are more than a program on PATH; everything else is looked up there.
 COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "root": _root,
+    "tmpfs": _tmpfs,
+    "/dev/full": _device,
     "kube-apiserver": _kubernetes.missing,
     "hcloud-provider": _fixtures("hcloud-provider").missing,
     "checkov": _fixtures("checkov").missing,

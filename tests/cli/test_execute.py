@@ -183,7 +183,7 @@ def test_a_failure_is_told_once_with_its_step(toy: ModuleType, tmp_path: Path) -
     ]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.needs("/dev/full")
 def test_a_full_disk_is_a_failed_step_with_a_fix(toy: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(KvxError, match="the disk is full") as raised:
         deploy(toy, tmp_path, StartService="full")

@@ -26,16 +26,9 @@ WAIT_SECONDS = 20
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(disk_of: Callable[[str], Path]) -> Path:
     """A file system of 16 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=16k", "kvx-test", str(folder)]
-    mounted = subprocess.run(mounting, capture_output=True, text=True, timeout=20, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], timeout=20, check=True)
+    return disk_of("16k")
 
 
 def until(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:

@@ -26,6 +26,7 @@ def test_a_file_is_written_with_its_mode_and_is_done_then(tmp_path: Path) -> Non
     assert not drivers.is_done(step, WORLD)
 
 
+@pytest.mark.needs("tmpfs")
 def test_a_full_disk_leaves_the_old_file_and_no_draft(small_disk: Path) -> None:
     path = small_disk / "file"
     drivers.perform(WriteFile(path, "old"), WORLD)

@@ -123,6 +123,7 @@ def test_no_request_fails_while_the_voice_api_is_replaced(own_program: Any) -> N
     assert len(met) > 20
 
 
+@pytest.mark.needs("tmpfs")
 def test_a_full_disk_is_told_in_words(own_program: Any, small_disk: Path) -> None:
     try:
         refused = own_program.run("deploy", "--folder", str(small_disk))

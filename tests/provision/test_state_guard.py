@@ -5,7 +5,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -178,16 +178,9 @@ def broken_off(terraform: Terraform, disturb: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def disk(disk_of: Callable[[str], Path]) -> Path:
     """A file system of 80 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=80m", "kvx-test", str(folder)]
-    mounted = subprocess.run(mounting, capture_output=True, text=True, timeout=20, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], timeout=20, check=True)
+    return disk_of("80m")
 
 
 def fill(folder: Path, leave_bytes: int) -> Path:
@@ -203,7 +196,7 @@ def fill(folder: Path, leave_bytes: int) -> Path:
     return hog
 
 
-@pytest.mark.needs("root")
+@pytest.mark.needs("tmpfs")
 def test_nothing_is_applied_onto_a_disk_that_is_nearly_full(disk: Path) -> None:
     fill(disk, 10 * MEGABYTE)
     with pytest.raises(KvxError, match="10 MB left") as refused:
@@ -211,7 +204,7 @@ def test_nothing_is_applied_onto_a_disk_that_is_nearly_full(disk: Path) -> None:
     assert refused.value.exit_code is ExitCode.MISSING
 
 
-@pytest.mark.needs("root")
+@pytest.mark.needs("tmpfs")
 def test_the_ballast_is_given_back_when_the_disk_fills_up(disk: Path) -> None:
     said: list[str] = []
     state_disk.prepare(disk)
@@ -222,7 +215,7 @@ def test_the_ballast_is_given_back_when_the_disk_fills_up(disk: Path) -> None:
     assert len(said) == 1
 
 
-@pytest.mark.needs("root", "terraform", "hcloud-provider")
+@pytest.mark.needs("tmpfs", "terraform", "hcloud-provider")
 def test_a_disk_that_fills_up_during_the_apply_costs_no_machine(cluster: Any, disk: Path) -> None:
     cluster.folder = disk / "hetzner"
     cluster.simulation.scenario(durations={"create_server": 200.0})

@@ -20,16 +20,13 @@ NO_CHANGES, CHANGES = 0, 2
 # At speed 100 an action ends within three polls; this many take the provider five seconds.
 PATIENT_POLLS = 9
 
-pytestmark = pytest.mark.needs("terraform")
+pytestmark = pytest.mark.needs("terraform", "hcloud-provider")
 
 
 @pytest.fixture(scope="session")
 def configuration() -> Path:
     where = subprocess.run([str(BUILD), "--where"], check=True, capture_output=True, text=True, timeout=60)
-    found = Path(where.stdout.strip()) / "terraform.rc"
-    if not found.is_file():
-        pytest.skip(f"the hcloud provider is not built; run {BUILD}")
-    return found
+    return Path(where.stdout.strip()) / "terraform.rc"
 
 
 class Workspace:

@@ -6,9 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[3] / "voice_api" / "training"))
 
 import torch

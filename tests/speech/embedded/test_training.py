@@ -4,9 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[3] / "voice_api" / "training"))
 
 import torch
