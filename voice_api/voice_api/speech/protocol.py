@@ -1,6 +1,6 @@
 """What the rest of voice-api may ask of a speech engine, and what it gets back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -14,8 +14,21 @@ Task = Literal["transcribe", "translate"]
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """One word, with the punctuation that sticks to it, and when it was said."""
+
+    text: str
+    start_seconds: float
+    end_seconds: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of sound and the words heard in it."""
+    """A stretch of sound and the words heard in it.
+
+    words  when they were asked for and the model can tell; else empty
+    """
 
     start_seconds: float
     end_seconds: float
@@ -23,6 +36,8 @@ class Segment:
     average_log_probability: float
     no_speech_probability: float
     token_ids: tuple[int, ...]
+    temperature: float = 0.0
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,8 @@ class Transcript:
     doubtful    the confidence is below the folder's threshold
     reason      why there is no text: "no_speech" when the silence gate found nothing to listen to
     timings_ms  keys "vad", "features", "encode", "decode"
+    retries     why windows were decoded again, such as "context" (the short context was not trusted)
+                and "temperature"; empty when the first decoding stood
     """
 
     text: str
@@ -43,6 +60,7 @@ class Transcript:
     doubtful: bool
     reason: str | None
     timings_ms: Mapping[str, float]
+    retries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +69,12 @@ class TranscribeOptions:
 
     language     code such as "en"; None lets a multilingual model detect it
     prompt       words that are likely to occur; never the transcript of another caller
-    temperature  0 takes the most probable token, above it tokens are drawn
+    temperature  0 takes the most probable token and tries higher ones where that text is not to be
+                 trusted; above 0 tokens are drawn at it, and nothing else is tried
+    words        tell when each word was said
+    keywords     names that may well be said, such as those of live deployments; they are favoured where the
+                 sound allows it, and never invented
+    beams        hypotheses kept at a time; 1 is greedy
     """
 
     language: str | None = None
@@ -59,16 +82,44 @@ class TranscribeOptions:
     timestamps: bool = False
     prompt: str | None = None
     temperature: float = 0.0
+    words: bool = False
+    keywords: tuple[str, ...] = ()
+    beams: int = 1
+
+
+class GivenUpError(Exception):
+    """Nobody waits any longer for what was being heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What a transcription under way asks of, and tells, those it runs beside.
+
+    go_on  called between windows and between tokens, at least every 50 ms of decoding; it may block to
+           let shorter work pass, and raises GivenUpError when nobody waits any longer
+    heard  called with each segment as soon as it is final
+    """
+
+    go_on: Callable[[], None] = lambda: None
+    heard: Callable[[Segment], None] = lambda _: None
+
+
+ALONE = Company()
 
 
 class Listener(Protocol):
-    """An engine for speech to text; called from one worker thread at a time, and blocking."""
+    """An engine for speech to text; blocking, and safe to call from several threads at once."""
 
     @property
     def name(self) -> str: ...
 
-    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Transcript:
-        """Hear mono sound of SAMPLE_RATE, amplitude -1 to 1, shape [samples]."""
+    def transcribe(
+        self, samples: NDArray[np.float32], options: TranscribeOptions, company: Company = ALONE
+    ) -> Transcript:
+        """Hear mono sound of SAMPLE_RATE, amplitude -1 to 1, shape [samples].
+
+        GivenUpError when `company` says so; VoiceApiError for options the engine does not have.
+        """
         ...
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_api.errors import VoiceApiError
-from voice_api.speech.protocol import SAMPLE_RATE, TranscribeOptions, Transcript
+from voice_api.speech.protocol import ALONE, SAMPLE_RATE, Company, TranscribeOptions, Transcript
 from voice_api.speech.stopwatch import Stopwatch
 from voice_api.speech.vad import SpeechGate
 from voice_api.speech.whisper.confidence import Statistics
@@ -59,8 +59,11 @@ class Whisper:
             message = f"{folder.graphs.decoder} computes no usable numbers"
             raise ModelFolderError(message, "copy encoder and decoder again whole")
 
-    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Transcript:
+    def transcribe(
+        self, samples: NDArray[np.float32], options: TranscribeOptions, company: Company = ALONE
+    ) -> Transcript:
         """Hear mono sound of 16 kHz, [samples]; VoiceApiError for a language or task it does not have."""
+        company.go_on()
         return self.measure(samples, options)[0]
 
     def measure(
