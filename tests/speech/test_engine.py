@@ -137,7 +137,7 @@ def test_the_language_is_detected_when_none_is_asked_for(
     whisper = load(graphs=MERGED)
     hidden = whisper.model.encode(speak(), Stopwatch())
     generation = whisper.model.folder.generation
-    logits = whisper.model.decoder.begin(hidden).feed([generation.start_token])[0]
+    logits = whisper.model.decoder.begin(hidden).feed(np.array([[generation.start_token]]))[0, 0]
     scores = {code: logits[token] for code, token in generation.languages.items()}
     assert whisper.transcribe(speak(), PLAIN).language == max(scores, key=lambda code: scores[code])
     assert whisper.transcribe(speak(), TranscribeOptions(language="fr")).language == "fr"

@@ -31,7 +31,7 @@ def logits_of(whisper: Whisper, sound: NDArray[np.float32], tokens: list[int]) -
     decoding = whisper.model.decoder.begin(hidden)
     half = len(tokens) // 2
     steps = [tokens[:half], *([token] for token in tokens[half:])]
-    return np.concatenate([decoding.feed(step) for step in steps])
+    return np.concatenate([decoding.feed(np.array([step]), range(len(step)))[0] for step in steps])
 
 
 def torch_logits(

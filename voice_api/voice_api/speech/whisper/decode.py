@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_api.speech.whisper.confidence import TokenTrace
+from voice_api.speech.whisper.decoding import Decoding
 from voice_api.speech.whisper.prompts import Prompt
 from voice_api.speech.whisper.rules import TokenRules
-from voice_api.speech.whisper.sessions import Decoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +49,21 @@ def decode(
 ) -> Decoded:
     """Decode one window; at most the folder's max_length tokens, prompt included."""
     generation = rules.generation
-    logits = decoding.feed(prompt.tokens)
+    first = decoding.feed(np.array([prompt.tokens]), (prompt.start_index, -1))[0]
+    logits = first[1]
     no_speech = 0.0
     if no_speech_token is not None:
-        no_speech = float(np.exp(log_softmax(logits[prompt.start_index])[no_speech_token]))
+        no_speech = float(np.exp(log_softmax(first[0])[no_speech_token]))
     tokens: list[int] = []
     trace: list[TokenTrace] = []
     for room in range(generation.max_length - len(prompt.tokens), 0, -1):
-        chosen = chooser.choose(rules.apply(logits[-1], tokens))
+        chosen = chooser.choose(rules.apply(logits, tokens))
         trace.append(chosen)
         if chosen.token == generation.end_token:
             break
         tokens.append(chosen.token)
         if room > 1:
-            logits = decoding.feed([chosen.token])
+            logits = decoding.feed(np.array([[chosen.token]]))[0, 0]
     return Decoded(tuple(tokens), tuple(trace), no_speech)
 
 

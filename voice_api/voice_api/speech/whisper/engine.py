@@ -51,7 +51,7 @@ class Whisper:
         folder = self.model.folder
         try:
             decoding = self.model.decoder.begin(self.model.encode(noise, Stopwatch()))
-            logits = [decoding.feed([folder.generation.start_token]) for _ in range(2)]
+            logits = [decoding.feed(np.array([[folder.generation.start_token]]))[0] for _ in range(2)]
         except GRAPH_ERRORS as error:
             message = f"the graphs of {folder.path} do not run: {error!s:.160}"
             raise ModelFolderError(message, "take all files from the same model") from error

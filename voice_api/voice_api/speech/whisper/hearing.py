@@ -133,7 +133,7 @@ class Hearing:
     def _detect_language(self, hidden: Hidden) -> str:
         """The likeliest language token after the start token."""
         generation = self.model.folder.generation
-        logits = self.model.decoder.begin(hidden).feed([generation.start_token])[-1]
+        logits = self.model.decoder.begin(hidden).feed(np.array([[generation.start_token]]))[0, 0]
         return max(generation.languages, key=lambda code: float(logits[generation.languages[code]]))
 
     def _pieces(self, decoded: Decoded, seconds: float, timed: bool) -> tuple[tuple[Piece, ...], float]:

@@ -95,22 +95,38 @@ class Encoder:
 
 
 class Decoder:
-    """Both halves of a decoder, whether they lie in one merged graph or in two."""
+    """Both halves of a decoder, whether they lie in one merged graph or in two.
 
-    def __init__(self, files: GraphFiles, architecture: Architecture, threads: int) -> None:
+    alignment_heads  (layer, head) pairs that follow the sound, for graphs that give cross_attentions
+    """
+
+    def __init__(
+        self,
+        files: GraphFiles,
+        architecture: Architecture,
+        threads: int,
+        alignment_heads: Sequence[tuple[int, int]] = (),
+    ) -> None:
         self.architecture = architecture
         self.first = Graph(files.decoder, threads)
         merged = files.later_decoder is None
         self.later = self.first if files.later_decoder is None else Graph(files.later_decoder, threads)
         self._require(merged)
+        told = all(f"cross_attentions.{layer}" in self.first.outputs for layer, _ in alignment_heads)
+        self.alignment_heads = tuple(alignment_heads) if told else ()
 
-    def begin(self, hidden: Hidden) -> "Decoding":
-        return Decoding(self, hidden)
+    def begin(self, hidden: Hidden) -> "StockDecoding":
+        return StockDecoding(self, hidden)
 
     def memory_names(self, part: str) -> list[str]:
         """`{layer}.{part}.{key|value}` for every layer; part is decoder or encoder."""
         layers = range(self.architecture.decoder_layers)
         return [f"{layer}.{part}.{kind}" for layer in layers for kind in ("key", "value")]
+
+    def attention_names(self) -> list[str]:
+        """Outputs that hold the alignment heads, by layer."""
+        layers = sorted({layer for layer, _ in self.alignment_heads})
+        return [f"cross_attentions.{layer}" for layer in layers]
 
     def _require(self, merged: bool) -> None:
         sizes = self.architecture
@@ -130,46 +146,96 @@ class Decoder:
             )
 
 
-class Decoding:
-    """One utterance being decoded; remembers what was fed."""
+class StockDecoding:
+    """One utterance being decoded with the graphs as published; a Decoding."""
 
     def __init__(self, decoder: Decoder, hidden: Hidden) -> None:
         self._decoder = decoder
         self._hidden = hidden
         self._memory: dict[str, Any] = {}
         self._length = 0
+        self._heard = HeardAt()
 
-    def feed(self, tokens: Sequence[int]) -> NDArray[np.float32]:
-        """The logits after each of `tokens`, [tokens, vocabulary]."""
+    def feed(self, tokens: NDArray[np.int64], wanted: Sequence[int] = (-1,)) -> NDArray[np.float32]:
+        """The logits [beams, len(wanted), vocabulary] after tokens [beams, count]."""
         parts = ("decoder",) if self._memory else ("decoder", "encoder")
         names = [name for part in parts for name in self._decoder.memory_names(part)]
+        listened = self._decoder.attention_names()
         graph = self._decoder.later if self._memory else self._decoder.first
-        outputs = ["logits", *(f"present.{name}" for name in names)]
-        logits, *present = graph.session.run_with_ort_values(outputs, self._feeds(graph, tokens))
-        self._memory.update(zip(names, present, strict=True))
-        self._length += len(tokens)
-        return np.asarray(logits.numpy()[0], dtype=np.float32)
+        outputs = ["logits", *(f"present.{name}" for name in names), *listened]
+        logits, *rest = graph.session.run_with_ort_values(outputs, self._feeds(graph, tokens))
+        self._memory.update(zip(names, rest[: len(names)], strict=True))
+        self._length += tokens.shape[1]
+        if listened:
+            self._heard.add(self._heads(rest[len(names) :]))
+        return np.asarray(logits.numpy()[:, list(wanted)], dtype=np.float32)
 
-    def _feeds(self, graph: Graph, tokens: Sequence[int]) -> dict[str, Any]:
+    def keep(self, beams: Sequence[int]) -> None:
+        """Go on with these beams, in this order."""
+        chosen = list(beams)
         value = onnxruntime.OrtValue.ortvalue_from_numpy
-        feeds = {"input_ids": value(np.array([tokens], dtype=np.int64))}
+        self._memory = {name: value(past.numpy()[chosen]) for name, past in self._memory.items()}
+        self._heard.keep(chosen)
+
+    def attention(self) -> NDArray[np.float32] | None:
+        """[heads, tokens fed, encoder positions]; None where the graphs do not tell."""
+        return self._heard.of_first_beam() if self._decoder.alignment_heads else None
+
+    def _heads(self, layers: Sequence[Any]) -> NDArray[np.float32]:
+        """The alignment heads [beams, heads, tokens, positions] out of whole layers."""
+        given = dict(zip(self._decoder.attention_names(), layers, strict=True))
+        chosen = [
+            given[f"cross_attentions.{layer}"].numpy()[:, head]
+            for layer, head in self._decoder.alignment_heads
+        ]
+        return np.stack(chosen, axis=1).astype(np.float32, copy=False)
+
+    def _feeds(self, graph: Graph, tokens: NDArray[np.int64]) -> dict[str, Any]:
+        value = onnxruntime.OrtValue.ortvalue_from_numpy
+        beams, count = tokens.shape
+        feeds = {"input_ids": value(np.ascontiguousarray(tokens, dtype=np.int64))}
         if "encoder_hidden_states" in graph.inputs:
-            feeds["encoder_hidden_states"] = self._hidden
+            feeds["encoder_hidden_states"] = self._hidden_for(beams)
         if "use_cache_branch" in graph.inputs:
             feeds["use_cache_branch"] = value(np.array([bool(self._memory)]))
         if "cache_position" in graph.inputs:
-            positions = np.arange(self._length, self._length + len(tokens), dtype=np.int64)
-            feeds["cache_position"] = value(positions)
+            feeds["cache_position"] = value(np.arange(self._length, self._length + count, dtype=np.int64))
         for name in graph.inputs:
             if name.startswith("past_key_values."):
-                feeds[name] = self._past(graph, name)
+                feeds[name] = self._past(graph, name, beams)
         return feeds
 
-    def _past(self, graph: Graph, name: str) -> Any:
+    def _hidden_for(self, beams: int) -> Hidden:
+        if beams == self._hidden.shape()[0]:
+            return self._hidden
+        return onnxruntime.OrtValue.ortvalue_from_numpy(np.repeat(self._hidden.numpy()[:1], beams, axis=0))
+
+    def _past(self, graph: Graph, name: str, beams: int) -> Any:
         """What is remembered, or nothing of the right shape: a merged graph wants it even at the start."""
         remembered = self._memory.get(name.removeprefix("past_key_values."))
         if remembered is not None:
             return remembered
         sizes = self._decoder.architecture
-        shape = (1, sizes.decoder_attention_heads, 0, sizes.head_size)
+        shape = (beams, sizes.decoder_attention_heads, 0, sizes.head_size)
         return onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype=graph.data_type(name)))
+
+
+class HeardAt:
+    """What each feed of a decoding left behind, and which of its rows every living beam descends from."""
+
+    def __init__(self) -> None:
+        self._chunks: list[NDArray[np.float32]] = []
+        self._rows: list[list[int]] = []
+
+    def add(self, chunk: NDArray[np.float32]) -> None:
+        """A feed gave `chunk` [beams, heads, tokens, width]."""
+        self._chunks.append(chunk)
+        self._rows.append(list(range(chunk.shape[0])))
+
+    def keep(self, beams: Sequence[int]) -> None:
+        self._rows = [[rows[beam] for beam in beams] for rows in self._rows]
+
+    def of_first_beam(self) -> NDArray[np.float32]:
+        """[heads, tokens of all feeds, width]."""
+        chunks = [chunk[rows[0]] for chunk, rows in zip(self._chunks, self._rows, strict=True)]
+        return np.concatenate(chunks, axis=1)
