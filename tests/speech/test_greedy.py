@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from voice_api.speech.protocol import TranscribeOptions
 from voice_api.speech.stopwatch import Stopwatch
-from voice_api.speech.whisper.decode import Chooser, Decoded, decode
+from voice_api.speech.whisper.decode import Decoded, Search, decode
 from voice_api.speech.whisper.engine import Whisper
 from voice_api.speech.whisper.features import log_mel
 from voice_api.speech.whisper.prompts import Prompt
@@ -25,8 +25,7 @@ def ours(whisper: Whisper, sound: NDArray[np.float32], prompt: Prompt, timed: bo
         whisper.model.decoder.begin(whisper.model.encode(sound, Stopwatch())),
         prompt,
         TokenRules(whisper.model.folder.generation, timed),
-        Chooser(0.0, np.random.default_rng(0)),
-        whisper.model.prompter.no_speech_token,
+        Search(),
     )
 
 

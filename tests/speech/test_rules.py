@@ -95,10 +95,10 @@ def test_a_word_wins_when_all_moments_together_are_less_likely() -> None:
     assert int(TokenRules(GENERATION, timestamps=True).apply(logits, [FIRST, 8]).argmax()) == 7
 
 
-def test_rules_leave_the_logits_they_were_given_alone() -> None:
+def test_rules_write_into_the_logits_they_are_given() -> None:
     logits = np.zeros(VOCABULARY, dtype=np.float32)
-    TokenRules(GENERATION, timestamps=True).apply(logits, [])
-    assert not logits.any()
+    assert TokenRules(GENERATION, timestamps=True).apply(logits, []) is logits
+    assert np.isneginf(logits[list(GENERATION.suppressed)]).all()
 
 
 @pytest.mark.parametrize("timed", [False, True])

@@ -1,6 +1,7 @@
 """Greedy decoding: the likeliest token, again and again, until the text ends or its room is used up."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,15 +10,36 @@ from voice_api.speech.whisper.confidence import TokenTrace
 from voice_api.speech.whisper.decoding import Decoding
 from voice_api.speech.whisper.prompts import Prompt
 from voice_api.speech.whisper.rules import TokenRules
+from voice_api.speech.whisper.scores import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the text of a window is looked for.
+
+    temperature  0 takes the likeliest token, above it tokens are drawn from `random`
+    beams        hypotheses kept at a time, where the temperature is 0
+    go_on        called before every token; what it raises ends the decoding
+    """
+
+    temperature: float = 0.0
+    beams: int = 1
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    go_on: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The tokens of one window, without prompt and end; trace also holds the end token."""
+    """The tokens of one window, without prompt and end; trace also holds the end token.
+
+    retries  why it was decoded more than once, such as "temperature"
+    """
 
     tokens: tuple[int, ...]
     trace: tuple[TokenTrace, ...]
     no_speech_probability: float
+    temperature: float = 0.0
+    retries: tuple[str, ...] = ()
 
     @property
     def average_log_probability(self) -> float:
@@ -25,57 +47,49 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Chooser:
-    """Takes the next token from logits: the likeliest, or drawn where the temperature is above 0."""
+class Started:
+    """A decoding that was fed the start token and nothing else, and what it said of silence then."""
 
-    temperature: float
-    random: np.random.Generator
-
-    def choose(self, logits: NDArray[np.float32]) -> TokenTrace:
-        log_probabilities = log_softmax(logits)
-        token = int(log_probabilities.argmax())
-        if self.temperature > 0:
-            warmed = np.exp(log_softmax(logits / np.float32(self.temperature))).astype(np.float64)
-            token = int(self.random.choice(warmed.size, p=warmed / warmed.sum()))
-        return _trace(log_probabilities, token)
+    decoding: Decoding
+    no_speech_probability: float
 
 
-def decode(
-    decoding: Decoding,
-    prompt: Prompt,
-    rules: TokenRules,
-    chooser: Chooser,
-    no_speech_token: int | None,
-) -> Decoded:
+def decode(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, search: Search) -> Decoded:
     """Decode one window; at most the folder's max_length tokens, prompt included."""
     generation = rules.generation
-    first = decoding.feed(np.array([prompt.tokens]), (prompt.start_index, -1))[0]
-    logits = first[1]
-    no_speech = 0.0
-    if no_speech_token is not None:
-        no_speech = float(np.exp(log_softmax(first[0])[no_speech_token]))
+    decoding, logits, no_speech = begin(decoding, prompt)
+    scores, step = Scores(logits.size), np.empty((1, 1), dtype=np.int64)
     tokens: list[int] = []
     trace: list[TokenTrace] = []
     for room in range(generation.max_length - len(prompt.tokens), 0, -1):
-        chosen = chooser.choose(rules.apply(logits, tokens))
-        trace.append(chosen)
-        if chosen.token == generation.end_token:
+        search.go_on()
+        scores.read(rules.apply(logits, tokens))
+        token = scores.draw(search.temperature, search.random) if search.temperature > 0 else scores.best
+        trace.append(scores.trace(logits, token))
+        if token == generation.end_token:
             break
-        tokens.append(chosen.token)
+        tokens.append(token)
         if room > 1:
-            logits = decoding.feed(np.array([[chosen.token]]))[0, 0]
-    return Decoded(tuple(tokens), tuple(trace), no_speech)
+            step[0, 0] = token
+            logits = decoding.feed(step)[0, 0]
+    return Decoded(tuple(tokens), tuple(trace), no_speech, search.temperature)
 
 
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    shifted = logits - logits.max()
-    return np.asarray(shifted - np.log(np.exp(shifted).sum()), dtype=np.float32)
+def begin(decoding: Decoding | Started, prompt: Prompt) -> tuple[Decoding, NDArray[np.float32], float]:
+    """Feed the prompt: the logits [vocabulary] after it, and the probability that nobody speaks."""
+    if isinstance(decoding, Started):
+        rest = np.array([prompt.tokens[1:]], dtype=np.int64)
+        return decoding.decoding, decoding.decoding.feed(rest)[0, 0], decoding.no_speech_probability
+    asked = prompt.no_speech_token is not None
+    wanted = (prompt.start_index, -1) if asked else (-1,)
+    logits = decoding.feed(np.array([prompt.tokens], dtype=np.int64), wanted)[0]
+    return decoding, logits[-1], silence(logits[0], prompt.no_speech_token)
 
 
-def _trace(log_probabilities: NDArray[np.float32], token: int) -> TokenTrace:
-    """A forbidden runner-up counts as a lead of 20 nats."""
-    others = np.delete(log_probabilities, token)
-    margin = min(20.0, float(log_probabilities[token] - others.max(initial=-np.inf)))
-    possible = log_probabilities[log_probabilities > -np.inf]
-    entropy = float(-(np.exp(possible) * possible).sum())
-    return TokenTrace(token, float(log_probabilities[token]), margin, entropy)
+def silence(logits: NDArray[np.float32], no_speech_token: int | None) -> float:
+    """The probability that nobody speaks, from the logits [vocabulary] after the start token."""
+    if no_speech_token is None:
+        return 0.0
+    scores = Scores(logits.size)
+    scores.read(logits)
+    return float(np.exp(logits[no_speech_token] - scores.log_sum))

@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 from voice_api.speech.protocol import SAMPLE_RATE, TranscribeOptions
 from voice_api.speech.stopwatch import Stopwatch
 from voice_api.speech.vad import SpeechGate
-from voice_api.speech.whisper.decode import Chooser, Decoded, decode
+from voice_api.speech.whisper.decode import Decoded, Search, Started
+from voice_api.speech.whisper.decoding import Decoding
+from voice_api.speech.whisper.fallback import decode_window
 from voice_api.speech.whisper.features import log_mel
+from voice_api.speech.whisper.languages import detect_language
 from voice_api.speech.whisper.layout import ModelFolder
 from voice_api.speech.whisper.prompts import ONLY_LANGUAGE, Prompter
 from voice_api.speech.whisper.rules import TokenRules
@@ -67,7 +70,7 @@ class Hearing:
     options: TranscribeOptions
     watch: Stopwatch
     language: str | None = None
-    random: np.random.Generator = field(default_factory=np.random.default_rng)
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def __post_init__(self) -> None:
         multilingual = self.model.folder.generation.multilingual
@@ -120,21 +123,27 @@ class Hearing:
             return self._decode(hidden, timed)
 
     def _decode(self, hidden: Hidden, timed: bool) -> Decoded:
-        self.language = self.language or self._detect_language(hidden)
-        prompter = self.model.prompter
-        return decode(
-            self.model.decoder.begin(hidden),
-            prompter.prompt(self.options, self.language, timed),
-            TokenRules(self.model.folder.generation, timed),
-            Chooser(self.options.temperature, self.random),
-            prompter.no_speech_token,
+        folder, prompter = self.model.folder, self.model.prompter
+
+        def begin() -> Decoding:
+            return self.model.decoder.begin(hidden)
+
+        started = self._detect_language(begin()) if self.language is None else None
+        prompt = prompter.prompt(self.options, self.language or ONLY_LANGUAGE, timed)
+        return decode_window(
+            begin,
+            prompt,
+            TokenRules(folder.generation, timed),
+            Search(self.options.temperature, self.options.beams, self.random),
+            lambda tokens: folder.vocabulary.text(tokens, folder.generation),
+            started=None if prompt.start_index else started,
         )
 
-    def _detect_language(self, hidden: Hidden) -> str:
-        """The likeliest language token after the start token."""
-        generation = self.model.folder.generation
-        logits = self.model.decoder.begin(hidden).feed(np.array([[generation.start_token]]))[0, 0]
-        return max(generation.languages, key=lambda code: float(logits[generation.languages[code]]))
+    def _detect_language(self, decoding: Decoding) -> Started:
+        """Sets the language; what has begun serves a prompt that begins with the start token."""
+        prompter = self.model.prompter
+        self.language, started = detect_language(decoding, prompter.generation, prompter.no_speech_token)
+        return started
 
     def _pieces(self, decoded: Decoded, seconds: float, timed: bool) -> tuple[tuple[Piece, ...], float]:
         """What to keep of a window of that many seconds, and how many of them are done with."""

@@ -14,10 +14,15 @@ ONLY_LANGUAGE = "en"
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Tokens to begin with; start_index is where the start token stands after earlier text."""
+    """Tokens to begin with.
+
+    start_index      where the start token stands, after earlier text
+    no_speech_token  its probability there tells silence; None for a model that has none
+    """
 
     tokens: tuple[int, ...]
     start_index: int
+    no_speech_token: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Prompter:
             tokens += [generation.languages[language], *self._task(options)]
         if generation.no_timestamps_token is not None and not timestamps:
             tokens.append(generation.no_timestamps_token)
-        return Prompt(tuple(tokens), len(before))
+        return Prompt(tuple(tokens), len(before), self.no_speech_token)
 
     @property
     def no_speech_token(self) -> int | None:

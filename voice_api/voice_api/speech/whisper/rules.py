@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +20,14 @@ class TokenRules:
     timestamps: bool
 
     def apply(self, logits: NDArray[np.float32], tokens: Sequence[int]) -> NDArray[np.float32]:
-        """The logits [vocabulary] after `tokens` (without the prompt), forbidden ones at -inf."""
-        allowed = logits.copy()
+        """The same logits [vocabulary], after `tokens` (without the prompt), forbidden ones set to -inf."""
         if not tokens:
-            allowed[list(self.generation.suppressed_first)] = FORBIDDEN
-        allowed[list(self.generation.suppressed)] = FORBIDDEN
+            logits[_indices(self.generation.suppressed_first)] = FORBIDDEN
+        logits[_indices(self.generation.suppressed)] = FORBIDDEN
         first = self.generation.first_timestamp
         if self.timestamps and first is not None:
-            self._keep_time(allowed, tokens, first)
-        return allowed
+            self._keep_time(logits, tokens, first)
+        return logits
 
     def _keep_time(self, allowed: NDArray[np.float32], tokens: Sequence[int], first: int) -> None:
         """Timestamps begin the text, come in pairs, never go back, and win when they are likelier."""
@@ -53,11 +53,17 @@ class TokenRules:
 
 def earliest_next(tokens: Sequence[int], first: int) -> int:
     """The first timestamp token that does not go back; a closed stretch may not be empty."""
-    moments = [token for token in tokens if token >= first]
-    if not moments:
+    latest = next((token for token in reversed(tokens) if token >= first), None)
+    if latest is None:
         return first
     closing = tokens[-1] >= first and len(tokens) >= 2 and tokens[-2] < first
-    return moments[-1] if closing else moments[-1] + 1
+    return latest if closing else latest + 1
+
+
+@lru_cache(maxsize=16)
+def _indices(tokens: tuple[int, ...]) -> NDArray[np.intp]:
+    """An array made once: a list would be turned into one at every token."""
+    return np.array(tokens, dtype=np.intp)
 
 
 def _likelier_than_any_word(allowed: NDArray[np.float32], first: int) -> bool:
