@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from voice_api.app import build_app
 from voice_api.cluster.demo import DemoCluster
 from voice_api.commands.core import CommandCore
-from voice_api.http.service import Engines, Service, open_service
+from voice_api.http.engines import Engines
+from voice_api.http.service import Service, open_service
 from voice_api.settings import Settings
-from voice_api.speech.protocol import Listener, Speaker, TranscribeOptions, Transcript, Voice
+from voice_api.speech.protocol import ALONE, Company, Listener, Speaker, TranscribeOptions, Transcript, Voice
 
 WAIT_SECONDS = 20
 
@@ -43,12 +44,16 @@ class ScriptedListener:
         self.doubtful = False
         self.fault: Exception | None = None
         self.heard = 0
+        self.options = TranscribeOptions()
         self.listening = threading.Event()
         self.may_answer = threading.Event()
         self.may_answer.set()
 
-    def transcribe(self, samples: NDArray[np.float32], options: TranscribeOptions) -> Transcript:
+    def transcribe(
+        self, samples: NDArray[np.float32], options: TranscribeOptions, company: Company = ALONE
+    ) -> Transcript:
         self.heard += 1
+        self.options = options
         self.listening.set()
         assert self.may_answer.wait(WAIT_SECONDS)
         time.sleep(self.pause_seconds)

@@ -72,7 +72,7 @@ def test_when_the_queue_is_full_the_next_is_told_when_to_come_again(
     crowd = [threading.Thread(target=ask) for _ in range(2)]
     for caller in crowd:
         caller.start()
-    until(lambda: service.service.model.waiting == 1)
+    until(lambda: service.service.lanes.short.waiting == 1)
     answer = service.client.post("/v1/commands", content=body, headers=SOUND)
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "queue_full")
     assert answer.json()["error"]["type"] == "rate_limit_error"
@@ -106,9 +106,9 @@ def test_what_a_caller_who_left_was_waiting_for_is_never_begun(
     until(lambda: listener.heard == before + 1)
     leaving = http.client.HTTPConnection(urlsplit(service.url).netloc, timeout=10)
     leaving.request("POST", "/v1/commands", body, SOUND)
-    until(lambda: service.service.model.waiting == 1)
+    until(lambda: service.service.lanes.short.waiting == 1)
     leaving.close()
-    until(lambda: service.service.model.waiting == 0)
+    until(lambda: service.service.lanes.short.waiting == 0)
     listener.may_answer.set()
     first.join()
     assert post_text(service).status_code == 200
@@ -127,7 +127,7 @@ def test_a_caller_who_leaves_in_the_middle_of_a_long_speech_ends_it(
     wish = {"model": "tts-1", "input": "a long story", "response_format": "pcm"}
     with service.client.stream("POST", "/v1/audio/speech", json=wish) as answer:
         next(answer.iter_raw(1_000))
-    until(lambda: service.service.model.busy_seconds == 0)
+    until(lambda: service.service.lanes.speaking.busy_seconds == 0)
     assert speaker.spoken < speaker.pieces
 
 
@@ -141,7 +141,7 @@ def test_speech_that_takes_too_long_is_cut_off(
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
     with pytest.raises(httpx.RemoteProtocolError):
         service.client.post("/v1/audio/speech", json={**wish, "response_format": "pcm"})
-    until(lambda: service.service.model.busy_seconds == 0)
+    until(lambda: service.service.lanes.speaking.busy_seconds == 0)
     assert speaker.spoken < speaker.pieces
     assert "an answer was cut off" in caplog.messages
     assert "a request failed on a bug" not in caplog.messages

@@ -1,12 +1,16 @@
 """POST /v1/audio/transcriptions: OpenAI's form, each format, each refusal."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from voice_api.http.transcripts import srt, vtt
-from voice_api.speech.protocol import Segment, Transcript
+from voice_api.errors import VoiceApiError
+from voice_api.http.transcription_wish import Wish
+from voice_api.http.transcripts import srt, transcript_response, verbose, vtt
+from voice_api.speech.protocol import Segment, TranscribeOptions, Transcript, Word
 
 ROUTE = "/v1/audio/transcriptions"
 
@@ -45,16 +49,21 @@ def test_silence_has_no_words(running: Any, silence: bytes) -> None:
         ({"temperature": "nan"}, "temperature", "unsupported_value"),
         ({"temperature": "warm"}, "temperature", "unsupported_value"),
         ({"language": "English, please"}, "language", "unsupported_value"),
-        ({"stream": "true"}, "stream", "unsupported_value"),
-        ({"include[]": "logprobs"}, "include[]", "unknown_parameter"),
+        ({"stream": "perhaps"}, "stream", "unsupported_value"),
+        ({"stream": "true", "response_format": "srt"}, "stream", "unsupported_value"),
+        ({"include[]": "logprobs"}, "include", "unsupported_value"),
+        ({"languages[]": "en"}, "languages[]", "unknown_parameter"),
         ({"timestamp_granularities[]": "word"}, "timestamp_granularities", "unsupported_value"),
+        ({"timestamp_granularities[]": "line"}, "timestamp_granularities", "unsupported_value"),
+        ({"keywords[]": "x" * 101}, "keywords", "text_too_long"),
+        ({"keywords[]": [f"name-{n}" for n in range(501)]}, "keywords", "too_many_keywords"),
         ({"timestamp_granularities[]": "segment"}, "timestamp_granularities", "unsupported_value"),
         ({"prompt": "x" * 5_000}, "prompt", "text_too_long"),
         ({"model": "gpt-17"}, "model", "model_not_found"),
     ],
 )
 def test_what_is_not_possible_is_refused_by_name(
-    running: Any, recording: Callable[..., bytes], fields: dict[str, str], param: str, code: str
+    running: Any, recording: Callable[..., bytes], fields: dict[str, Any], param: str, code: str
 ) -> None:
     answer = running.client.post(ROUTE, files={"file": ("a.wav", recording())}, data=fields)
     error = answer.json()["error"]
@@ -114,3 +123,42 @@ def test_subtitles_carry_their_times() -> None:
     assert vtt(transcript) == (
         "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nhello\n\n01:01:01.250 --> 01:01:02.000\nyou\n"
     )
+
+
+WORDS = (Word(" hello,", 0.1, 0.5, 0.98765), Word(" you", 0.6, 0.9, 0.5))
+SPOKEN = Segment(0.0, 1.0, "hello, you", -0.1, 0.0, (1, 2), 0.2, WORDS)
+TOLD = Transcript("hello, you", "en", 1.0, (SPOKEN,), 0.9, False, None, {})
+
+
+def test_the_words_of_verbose_json_are_those_of_openai() -> None:
+    told = verbose(TOLD, "transcribe", frozenset({"word"}))
+    assert told["words"] == [
+        {"word": "hello,", "start": 0.1, "end": 0.5, "probability": 0.9877},
+        {"word": "you", "start": 0.6, "end": 0.9, "probability": 0.5},
+    ]
+    assert "segments" not in told
+    both = verbose(TOLD, "transcribe", frozenset({"word", "segment"}))
+    assert "words" in both
+    assert both["segments"][0]["temperature"] == 0.2  # type: ignore[index]
+
+
+def test_a_model_that_cannot_time_words_says_so_instead_of_sending_none() -> None:
+    wish = Wish(None, "verbose_json", TranscribeOptions(words=True), granularities=frozenset({"word"}))
+    untimed = replace(TOLD, segments=(replace(SPOKEN, words=()),))
+    with pytest.raises(VoiceApiError) as caught:
+        transcript_response(untimed, wish)
+    assert (caught.value.code, caught.value.param) == ("no_word_times", "timestamp_granularities")
+    silent = replace(TOLD, text="", segments=())
+    assert json.loads(bytes(transcript_response(silent, wish).body))["words"] == []
+
+
+def test_keywords_and_prompt_and_beams_reach_the_listener(
+    start: Any, scripted: Any, recording: Callable[..., bytes]
+) -> None:
+    listener = scripted()
+    service = start(listener=listener, beams=3)
+    fields = {"keywords[]": ["voice-api", " grafana ", "voice-api", ""], "prompt": "the cluster"}
+    answer = service.client.post(ROUTE, files={"file": recording()}, data=fields)
+    assert answer.status_code == 200
+    options = listener.options
+    assert (options.keywords, options.prompt, options.beams) == (("voice-api", "grafana"), "the cluster", 3)

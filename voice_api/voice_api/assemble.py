@@ -8,7 +8,8 @@ from voice_api.cluster.choose import ClusterChoice, choose_cluster
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.core import CommandCore
 from voice_api.errors import VoiceApiError
-from voice_api.http.service import Engines, Service, open_service
+from voice_api.http.engines import Engines
+from voice_api.http.service import Service, open_service
 from voice_api.model import load_model
 from voice_api.settings import Settings, SettingsError, Surroundings
 from voice_api.speech.protocol import Speaker

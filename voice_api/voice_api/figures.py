@@ -1,6 +1,6 @@
 """Every metric of voice-api, in one place, with names that start kvx_voice_."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -48,6 +48,29 @@ class Figures:
         )
         self.in_flight = Gauge("kvx_voice_requests_in_flight", "Requests being answered", registry=registry)
         self.waiting = Gauge("kvx_voice_queue_waiting", "Requests waiting for the model", registry=registry)
+        self.queue_seconds = Gauge(
+            "kvx_voice_queue_seconds",
+            "Sound that is waiting or under way, by lane (questions in the lane acting)",
+            ("lane",),
+            registry=registry,
+        )
+        self.lane_rate = Gauge(
+            "kvx_voice_lane_rate",
+            "Seconds of sound done in a second, as measured lately, by lane (questions in the lane acting)",
+            ("lane",),
+            registry=registry,
+        )
+        self.context_fallback = Counter(
+            "kvx_voice_context_fallback",
+            "Windows heard again with the whole context, because the short one was not to be trusted",
+            registry=registry,
+        )
+        self.retries = Counter(
+            "kvx_voice_retries", "Windows decoded again, by reason", ("reason",), registry=registry
+        )
+        self.sessions = Gauge(
+            "kvx_voice_realtime_sessions", "Sessions open at /v1/realtime", registry=registry
+        )
         self.ready = Gauge("kvx_voice_ready", "1 when /ready answers 200", registry=registry)
         self.resident = Gauge(
             "kvx_voice_resident_memory_bytes", "Memory held by the process", registry=registry
@@ -56,6 +79,12 @@ class Figures:
             "kvx_voice_model_info",
             "What listens and what speaks",
             ("version", "listener", "speaker"),
+            registry=registry,
+        )
+        self.processor_info = Gauge(
+            "kvx_voice_processor_info",
+            "What of the processor the model uses",
+            ("machine", "features", "kernels", "threads", "threads_from", "precision", "attention"),
             registry=registry,
         )
         for stage in STAGES:
@@ -81,6 +110,13 @@ class Figures:
         for stage in STAGES:
             if stage in timings_ms:
                 self.stage_seconds.labels(stage).observe(timings_ms[stage] / 1000)
+
+    def retried(self, reasons: Iterable[str]) -> None:
+        """Count why windows were decoded again."""
+        for reason in reasons:
+            self.retries.labels(reason).inc()
+            if reason == "context":
+                self.context_fallback.inc()
 
     def text(self) -> bytes:
         """The figures in Prometheus' text format."""

@@ -21,4 +21,4 @@ def serve_until_signal(
     serve(build_app(service), service, listening, around.notify_socket)
     if metrics:
         metrics.shutdown()
-    return service.model.busy_seconds == 0 and service.acting.busy_seconds == 0
+    return service.lanes.busy_seconds == 0

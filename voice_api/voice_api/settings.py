@@ -67,7 +67,23 @@ class Settings:
     max_sample_rate: int = _count(192_000, 8_000, 768_000, "highest sample rate that is read")
     max_channels: int = _count(8, 1, 64, "most channels that are mixed to one")
     max_text_characters: int = _count(4_096, 1, 100_000, "longest text that is spoken or interpreted")
-    max_waiting: int = _count(8, 0, 1_000, "requests that may wait for the model; more get 429")
+    max_waiting: int = _count(8, 0, 1_000, "requests that may wait in a lane; more get 429")
+    max_queue_seconds: float = _number(
+        900, 1, 86_400, "sound that may wait or be under way in a lane; more gets 429"
+    )
+    short_seconds: float = _number(
+        30, 1, 300, "longest sound of the lane for commands, which long files let pass"
+    )
+    audio_context: str = _text(
+        "auto", "auto hears short sounds in a short context, full always in 30 s", ("auto", "full")
+    )
+    beams: int = _count(1, 1, 8, "hypotheses kept while decoding; 1 is fastest")
+    live_names: bool = field(
+        default=True, metadata={"help": "favour names of the cluster in spoken commands"}
+    )
+    realtime_sessions: int = _count(4, 0, 1_000, "sessions at /v1/realtime; more are refused")
+    realtime_idle_seconds: float = _number(60, 0.05, 3_600, "a session without sound for so long is closed")
+    realtime_seconds: float = _number(3_600, 1, 86_400, "sound that one session may send")
     max_uploads: int = _count(16, 1, 1_000, "request bodies read at the same time; more get 429")
     max_connections: int = _count(256, 1, 10_000, "open connections; more get 503")
     request_seconds: float = _number(120, 0.05, 3_600, "deadline of a request after its body arrived")

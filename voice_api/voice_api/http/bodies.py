@@ -11,7 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from voice_api.errors import VoiceApiError
 
-MAX_FIELDS = 40
+MAX_FIELDS = 540
+"""A transcription may name 500 keywords, each in a field."""
+
 MAX_FIELD_BYTES = 64_000
 FORM_OVERHEAD_BYTES = 256_000
 """What fields and boundaries may add to the file in a form."""

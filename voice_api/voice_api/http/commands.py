@@ -14,12 +14,13 @@ from voice_api.commands.core import DEMO_NOTICE, Reply
 from voice_api.errors import VoiceApiError
 from voice_api.http.bodies import is_form, media_type
 from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
-from voice_api.http.service import Heard, Service, while_wanted
+from voice_api.http.listening import Heard
+from voice_api.http.service import Service
 from voice_api.http.speech import check_length, check_voice
-from voice_api.http.transcriptions import language, required_file, unsupported
-from voice_api.http.worker import Ticket
+from voice_api.http.tickets import Ticket
+from voice_api.http.transcription_wish import language, required_file, unsupported
+from voice_api.http.waiting import while_wanted
 from voice_api.settings import SWITCH
-from voice_api.speech.protocol import TranscribeOptions
 
 SOUND_FIELDS = frozenset({"speak", "response_format", "voice", "language"})
 NOTHING_HEARD = "I heard no words. Please say it again, or type it."
@@ -111,7 +112,8 @@ async def _answer(service: Service, command: Command) -> dict[str, object]:
     started = time.perf_counter()
     heard = None
     if command.sound is not None:
-        heard = await service.listen(command.sound, TranscribeOptions(language=command.language))
+        options = service.command_options(command.language)
+        heard = await service.listening.file(command.sound, options)
     text = heard.transcript.text.strip() if heard else command.text or ""
     reply = _asked_back(service, heard) if heard and _unsure(heard) else await service.act(text)
     audio, speak_ms = await _spoken(service, command, reply.reply)
@@ -160,7 +162,7 @@ async def _spoken(
         return encode_whole(pieces, service.engines.speaker.sample_rate, command.response_format)
 
     started = time.perf_counter()
-    sound = await service.model.run(speak)
+    sound = await service.speak(speak, text)
     content = base64.b64encode(sound).decode("ascii")
     milliseconds = (time.perf_counter() - started) * 1000
     return {"format": command.response_format, "content": content}, {"speak": milliseconds}

@@ -30,7 +30,7 @@ def health_routes(service: Service) -> APIRouter:
     @router.get("/ready")
     async def ready() -> Response:
         obstacle = service.readiness.obstacle
-        if obstacle == "decode_failed" and service.model.busy_seconds == 0:
+        if obstacle == "decode_failed" and service.lanes.hearing_seconds == 0:
             await _try_again(service)
             obstacle = service.readiness.obstacle
         if obstacle is None:
@@ -62,7 +62,7 @@ def _report(service: Service, features: tuple[str, ...]) -> dict[str, object]:
         "engine": {"listener": engines.listener.name, "speaker": engines.speaker.name},
         "cluster": {"name": engines.cluster.name, "demo": engines.cluster.demo},
         "memory": {"resident_bytes": memory.resident(), "limit_bytes": memory.limit_bytes},
-        "requests": {"answered": service.figures.answered_total, "waiting": service.model.waiting},
+        "requests": {"answered": service.figures.answered_total, "waiting": service.lanes.waiting},
         "cpu": {"machine": platform.machine(), "features": list(features)},
     }
 

@@ -4,7 +4,8 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from voice_api.errors import VoiceApiError
-from voice_api.http.service import Engines, Service
+from voice_api.http.engines import Engines
+from voice_api.http.service import Service
 
 LISTENER_ALIASES = frozenset({"whisper-1"})
 SPEAKER_ALIASES = frozenset({"tts-1", "tts-1-hd", "gpt-4o-mini-tts"})

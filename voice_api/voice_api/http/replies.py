@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from voice_api.errors import VoiceApiError
 
-ROUTES = "/v1/commands, /v1/audio/transcriptions, /v1/audio/speech, /v1/models, /health, /ready"
+ROUTES = "/v1/commands, /v1/audio/transcriptions, /v1/audio/speech, /v1/realtime, /v1/models, /health, /ready"
 ROUTING_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -24,14 +24,17 @@ def error_kind(status: int) -> str:
 def error_response(error: VoiceApiError) -> Response:
     """The error as JSON: OpenAI's four members and `fix`, what the caller can do."""
     headers = {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
-    content = {
+    return JSONResponse({"error": error_content(error)}, error.status, headers)
+
+
+def error_content(error: VoiceApiError) -> dict[str, object]:
+    return {
         "message": f"{error.message}; {error.fix}",
         "type": error_kind(error.status),
         "param": error.param,
         "code": error.code,
         "fix": error.fix,
     }
-    return JSONResponse({"error": content}, error.status, headers)
 
 
 async def answer_routing(request: Request, error: Exception) -> Response:

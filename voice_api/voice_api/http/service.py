@@ -1,204 +1,130 @@
-"""What the routes share: the engines, the workers that use them, limits and figures."""
+"""What the routes share: the engines, the lanes they work in, limits and figures."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.requests import Request
 
-from voice_api.audio import AudioLimits, Sound, read_sound, resampled_speech
-from voice_api.cluster.protocol import ClusterDescription
+from voice_api.audio import Sound, resampled_speech
 from voice_api.commands.core import Reply
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures
-from voice_api.http.bodies import Uploads, client_gone
+from voice_api.http.bodies import Uploads
+from voice_api.http.engines import Engines
+from voice_api.http.lanes import Lanes, open_lanes
+from voice_api.http.listening import Listening
 from voice_api.http.readiness import Readiness, memory_guard
-from voice_api.http.worker import Ticket, Worker
+from voice_api.http.tickets import Ticket
 from voice_api.settings import Settings
-from voice_api.speech.protocol import Listener, Speaker, TranscribeOptions, Transcript
+from voice_api.speech.protocol import TranscribeOptions
 
 log = logging.getLogger("voice_api.service")
 Result = TypeVar("Result")
 PROOF_SENTENCE = "how many pods are running"
 STUCK_FACTOR = 2
-
-
-class Answerer(Protocol):
-    """Answers one command; blocking, and called from one thread at a time."""
-
-    def answer(self, text: str) -> Reply: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """What is behind the routes."""
-
-    listener: Listener
-    speaker: Speaker
-    commands: Answerer
-    cluster: ClusterDescription
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A transcript and what it took; timings_ms adds "decode_audio" to the transcript's own."""
-
-    transcript: Transcript
-    timings_ms: dict[str, float]
+CHARACTERS_A_SECOND = 14
+"""How fast text is spoken, about: what a text takes in the queue before it is known better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service; `model` does all work of the models, `acting` all that asks the cluster."""
+    """One service and all its state."""
 
     settings: Settings
     engines: Engines
     figures: Figures
     uploads: Uploads
-    model: Worker
-    acting: Worker
+    lanes: Lanes
     readiness: Readiness
+    listening: Listening
     started: float = field(default_factory=time.monotonic)
 
     def refuse_overload(self) -> None:
         """VoiceApiError 429 or 503 when there is no place or memory for one more; before its body is read."""
-        self.model.refuse_if_full()
+        self.lanes.refuse_if_full()
+        self.refuse_low_memory()
+
+    def refuse_low_memory(self) -> None:
+        """VoiceApiError 503 when there is no memory for one more request."""
         if self.readiness.memory.low:
             message = "too little memory is left for another request"
             raise VoiceApiError("memory_low", message, "try again shortly", 503, retry_after_seconds=2)
 
-    async def listen(self, body: bytes, options: TranscribeOptions) -> Heard:
-        """What is said in a sound file; VoiceApiError for what cannot be listened to."""
-        heard = await self.model.run(lambda ticket: self._heard(body, options, ticket))
-        self.figures.heard_seconds.inc(heard.transcript.duration_seconds)
-        self.figures.stages(heard.timings_ms)
-        self._log_words("heard", heard.transcript.text)
-        return heard
+    def command_options(self, language: str | None) -> TranscribeOptions:
+        """How to listen to a command: the names of what is in the cluster may well be said."""
+        keywords = self.engines.names.likely() if self.settings.live_names else ()
+        return TranscribeOptions(language=language, keywords=keywords, beams=self.settings.beams)
 
     async def act(self, text: str) -> Reply:
         """The reply of the command core."""
-        reply = await self.acting.run(lambda _: self.engines.commands.answer(text))
+        reply = await self.lanes.acting.run(lambda _: self.engines.commands.answer(text))
         self.figures.stages(reply.timings_ms)
         self.figures.commands.labels(reply.status, reply.intent.name if reply.intent else "none").inc()
-        self._log_words("replied", reply.reply)
+        if reply.intent:
+            self.engines.names.said(str(value) for value in reply.intent.arguments.values())
+        if self.settings.log_transcripts:
+            log.info("replied", extra={"words": reply.reply})
         return reply
+
+    async def speak(self, work: Callable[[Ticket], Result], text: str) -> Result:
+        """Do work that speaks the text, in its turn."""
+        return await self.lanes.speaking.run(work, len(text) / CHARACTERS_A_SECOND)
 
     def spoken(
         self, text: str, voice: str | None, speed: float, ticket: Ticket
     ) -> Iterator[NDArray[np.int16]]:
-        """Speech piece by piece, counted; ends early when nobody waits. For the model's thread.
+        """Speech piece by piece, counted; for the work that `speak` does.
 
-        VoiceApiError at once for an unknown voice.
+        VoiceApiError at once for an unknown voice. A long text lets short commands pass between its pieces;
+        GivenUpError when nobody waits any longer.
         """
         pieces = self.engines.speaker.speak(text, voice or self.settings.voice or None, speed)
         return self._counted(pieces, ticket)
 
     async def prove(self) -> None:
         """Speak a sentence and listen to it, so that readiness rests on a decode that happened."""
-        await self.model.run(self._proof)
+        speaker = self.engines.speaker
+        pieces = await self.speak(lambda _: list(speaker.speak(PROOF_SENTENCE, None, 1.0)), PROOF_SENTENCE)
+        sound = Sound(resampled_speech(pieces, speaker.sample_rate))
+        await self.listening.prove(sound)
 
     def close(self) -> None:
-        self.model.stop()
-        self.acting.stop()
+        self.lanes.stop()
 
     def _counted(self, pieces: Iterator[NDArray[np.int16]], ticket: Ticket) -> Iterator[NDArray[np.int16]]:
         started = time.perf_counter()
+        long = ticket.amount > self.settings.short_seconds
         for piece in pieces:
-            if ticket.given_up:
-                return
+            (ticket.go_on if long else ticket.check)()
             self.figures.spoken_seconds.inc(len(piece) / self.engines.speaker.sample_rate)
             yield piece
         self.figures.stages({"speak": (time.perf_counter() - started) * 1000})
 
-    def _log_words(self, happened: str, words: str) -> None:
-        """Words are private: they are logged only where the setting says so."""
-        if self.settings.log_transcripts:
-            log.info(happened, extra={"words": words})
-
-    def _heard(self, body: bytes, options: TranscribeOptions, ticket: Ticket) -> Heard:
-        started = time.perf_counter()
-        sound = read_sound(body, audio_limits(self.settings), lambda: ticket.given_up)
-        decode_audio_ms = (time.perf_counter() - started) * 1000
-        transcript = self._transcribed(sound, options)
-        return Heard(transcript, {"decode_audio": decode_audio_ms, **transcript.timings_ms})
-
-    def _transcribed(self, sound: Sound, options: TranscribeOptions) -> Transcript:
-        try:
-            transcript = self.engines.listener.transcribe(sound.samples, options)
-        except VoiceApiError:
-            raise
-        except Exception:
-            self.readiness.decode_failed()
-            raise
-        if transcript.timings_ms.get("decode", 0) > 0:
-            self.readiness.decode_worked()
-        return transcript
-
-    def _proof(self, _: Ticket) -> None:
-        speaker = self.engines.speaker
-        pieces = list(speaker.speak(PROOF_SENTENCE, None, 1.0))
-        self._transcribed(Sound(resampled_speech(pieces, speaker.sample_rate)), TranscribeOptions())
-
 
 def open_service(settings: Settings, engines: Engines) -> Service:
-    """A service with its two worker threads started; `close` ends them."""
+    """A service with its lanes open; `close` ends them."""
     figures = Figures()
-    model = Worker("model", settings.max_waiting)
+    lanes = open_lanes(settings)
     memory = memory_guard(settings.memory_limit_bytes, settings.memory_headroom_bytes)
-    readiness = Readiness(memory, lambda: model.busy_seconds, STUCK_FACTOR * settings.request_seconds)
-    figures.watch(figures.waiting, lambda: model.waiting)
+    stuck_seconds = STUCK_FACTOR * settings.request_seconds
+    readiness = Readiness(memory, lambda: lanes.hearing_seconds, stuck_seconds)
+    figures.watch(figures.waiting, lambda: lanes.waiting)
     figures.watch(figures.resident, memory.resident)
     figures.watch(figures.ready, lambda: readiness.obstacle is None)
+    for name, lane in lanes.named.items():
+        figures.watch(figures.queue_seconds.labels(name), partial(getattr, lane, "amount"))
+        figures.watch(figures.lane_rate.labels(name), partial(getattr, lane.rate, "per_second"))
     return Service(
         settings=settings,
         engines=engines,
         figures=figures,
         uploads=Uploads(settings.max_uploads, settings.upload_seconds, settings.max_body_bytes),
-        model=model,
-        acting=Worker("acting", settings.max_waiting),
+        lanes=lanes,
         readiness=readiness,
+        listening=Listening(settings, engines.listener, lanes, readiness, figures),
     )
-
-
-def audio_limits(settings: Settings) -> AudioLimits:
-    return AudioLimits(
-        max_seconds=settings.max_audio_seconds,
-        min_sample_rate=settings.min_sample_rate,
-        max_sample_rate=settings.max_sample_rate,
-        max_channels=settings.max_channels,
-    )
-
-
-async def while_wanted(request: Request, seconds: float, work: Awaitable[Result]) -> Result:
-    """The work's result, unless the deadline passes (504) or the client goes away (499) before.
-
-    For use once the request's body has been read: from then on all that can arrive is the end.
-    """
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_gone(request.receive))
-    try:
-        await asyncio.wait({working, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        if leaving.done():
-            raise client_gone()
-        raise too_late(seconds)
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
-
-
-def too_late(seconds: float) -> VoiceApiError:
-    message = f"the answer was not ready within {seconds:g} seconds"
-    return VoiceApiError("deadline_exceeded", message, "send a shorter recording or try again later", 504)
-
-
-async def _gone(receive: Callable[[], Awaitable[Any]]) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -15,8 +15,9 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
 from voice_api.http.models import check_speaker
 from voice_api.http.replies import AnswerCutOffError
-from voice_api.http.service import Service, too_late, while_wanted
-from voice_api.http.worker import Ticket
+from voice_api.http.service import Service
+from voice_api.http.tickets import Ticket
+from voice_api.http.waiting import too_late, while_wanted
 
 ENDED = b""
 
@@ -47,7 +48,8 @@ def speech_routes(service: Service) -> APIRouter:
 
     @router.post("/v1/audio/speech")
     async def speech(request: Request) -> Response:
-        service.refuse_overload()
+        service.lanes.speaking.refuse_if_full()
+        service.refuse_low_memory()
         wish = read_json(SpeechRequest, await service.uploads.body(request, MAX_JSON_BYTES))
         check_speaker(service.engines, wish.model)
         check_length(service, wish.input, "input")
@@ -85,7 +87,7 @@ async def spoken_chunks(service: Service, wish: SpeechRequest) -> AsyncGenerator
             if chunk:
                 loop.call_soon_threadsafe(made.put_nowait, chunk)
 
-    speaking = asyncio.ensure_future(service.model.run(speak))
+    speaking = asyncio.ensure_future(service.speak(speak, wish.input))
     speaking.add_done_callback(lambda _: made.put_nowait(ENDED))
     deadline = loop.time() + service.settings.request_seconds
     try:

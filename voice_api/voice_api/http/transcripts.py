@@ -2,24 +2,21 @@
 
 import zlib
 from math import ceil
-from typing import Literal
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from voice_api.speech.protocol import Segment, Transcript
+from voice_api.errors import VoiceApiError
+from voice_api.http.transcription_wish import Wish
+from voice_api.speech.protocol import Segment, Transcript, Word
 
-TranscriptFormat = Literal["json", "text", "verbose_json", "srt", "vtt"]
 
-
-def transcript_response(
-    transcript: Transcript, form: TranscriptFormat, task: str, temperature: float
-) -> Response:
-    """The answer of /v1/audio/transcriptions."""
-    match form:
+def transcript_response(transcript: Transcript, wish: Wish) -> Response:
+    """The answer of /v1/audio/transcriptions; VoiceApiError where words were to be timed and cannot be."""
+    match wish.form:
         case "json":
             return JSONResponse({"text": transcript.text, "usage": _usage(transcript)})
         case "verbose_json":
-            return JSONResponse(verbose(transcript, task, temperature))
+            return JSONResponse(verbose(transcript, wish.options.task, wish.granularities))
         case "text":
             return PlainTextResponse(f"{transcript.text}\n")
         case "srt":
@@ -28,16 +25,20 @@ def transcript_response(
             return PlainTextResponse(vtt(transcript), media_type="text/vtt")
 
 
-def verbose(transcript: Transcript, task: str, temperature: float) -> dict[str, object]:
+def verbose(transcript: Transcript, task: str, granularities: frozenset[str]) -> dict[str, object]:
     """OpenAI's verbose_json, and what this service adds: confidence, doubtful, reason."""
-    return {
+    content: dict[str, object] = {
         "task": task,
         "language": transcript.language,
         "duration": round(transcript.duration_seconds, 3),
         "text": transcript.text,
-        "segments": [
-            _segment(number, segment, temperature) for number, segment in enumerate(transcript.segments)
-        ],
+    }
+    if "segment" in granularities:
+        content["segments"] = [_segment(number, each) for number, each in enumerate(transcript.segments)]
+    if "word" in granularities:
+        content["words"] = _words(transcript)
+    return {
+        **content,
         "usage": _usage(transcript),
         "confidence": transcript.confidence,
         "doubtful": transcript.doubtful,
@@ -64,7 +65,25 @@ def _usage(transcript: Transcript) -> dict[str, object]:
     return {"type": "duration", "seconds": ceil(transcript.duration_seconds)}
 
 
-def _segment(number: int, segment: Segment, temperature: float) -> dict[str, object]:
+def _words(transcript: Transcript) -> list[dict[str, object]]:
+    words = [word for segment in transcript.segments for word in segment.words]
+    if transcript.text and not words:
+        message = "the model that listens here cannot tell when each word was said"
+        fix = "ask for segments, or load a model whose generation_config.json names alignment_heads"
+        raise VoiceApiError("no_word_times", message, fix, param="timestamp_granularities")
+    return [_word(word) for word in words]
+
+
+def _word(word: Word) -> dict[str, object]:
+    return {
+        "word": word.text.strip(),
+        "start": round(word.start_seconds, 3),
+        "end": round(word.end_seconds, 3),
+        "probability": round(word.probability, 4),
+    }
+
+
+def _segment(number: int, segment: Segment) -> dict[str, object]:
     return {
         "id": number,
         "seek": round(segment.start_seconds * 100),
@@ -72,7 +91,7 @@ def _segment(number: int, segment: Segment, temperature: float) -> dict[str, obj
         "end": segment.end_seconds,
         "text": segment.text,
         "tokens": list(segment.token_ids),
-        "temperature": temperature,
+        "temperature": segment.temperature,
         "avg_logprob": segment.average_log_probability,
         "compression_ratio": _compression_ratio(segment.text),
         "no_speech_prob": segment.no_speech_probability,

@@ -1,0 +1,48 @@
+"""What is behind the routes: what listens, what speaks, what answers, and which names it knows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from voice_api.cluster.protocol import ClusterDescription
+from voice_api.commands.core import Reply
+from voice_api.speech.protocol import Listener, Speaker
+
+
+class Answerer(Protocol):
+    """Answers one command; blocking, and called from one thread at a time."""
+
+    def answer(self, text: str) -> Reply: ...
+
+
+class Names(Protocol):
+    """Names that may well be said; both answer at once."""
+
+    def likely(self) -> tuple[str, ...]:
+        """The likeliest first."""
+        ...
+
+    def said(self, names: Iterable[str]) -> None:
+        """These were meant just now, and may well be said again."""
+        ...
+
+
+class NoNames:
+    """For a service that is to favour no names."""
+
+    def likely(self) -> tuple[str, ...]:
+        return ()
+
+    def said(self, names: Iterable[str]) -> None:
+        """Nothing is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The parts that a service is put together from."""
+
+    listener: Listener
+    speaker: Speaker
+    commands: Answerer
+    cluster: ClusterDescription
+    names: Names = field(default_factory=NoNames)

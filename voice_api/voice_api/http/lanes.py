@@ -1,0 +1,65 @@
+"""Which lanes there are: short commands, long files, speech, and questions to the cluster."""
+
+from dataclasses import dataclass
+
+from voice_api.http.lane import Lane, Room
+from voice_api.http.tickets import Politeness
+from voice_api.settings import Settings
+
+LONGEST_WAIT_SECONDS = 2.0
+TURN_SECONDS = 0.25
+"""Long work waits at most so long for short work at a time, and then has a turn of its own."""
+
+SPEAKING_THREADS = 2
+"""A short reply is spoken beside a long text: the synthesiser takes them sentence by sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Short and long hear, speaking speaks, acting asks the cluster."""
+
+    short: Lane
+    long: Lane
+    speaking: Lane
+    acting: Lane
+
+    @property
+    def named(self) -> dict[str, Lane]:
+        return {"short": self.short, "long": self.long, "speaking": self.speaking, "acting": self.acting}
+
+    @property
+    def busy_seconds(self) -> float:
+        """Of the work that has been running longest; 0 when all are idle."""
+        return max(lane.busy_seconds for lane in self.named.values())
+
+    @property
+    def hearing_seconds(self) -> float:
+        """The same of what listens."""
+        return max(self.short.busy_seconds, self.long.busy_seconds)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a model."""
+        return self.short.waiting + self.long.waiting + self.speaking.waiting
+
+    def refuse_if_full(self) -> None:
+        """Raise the 429 of the lane for short sounds when no lane that hears has a place left."""
+        if self.long.full:
+            self.short.refuse_if_full()
+
+    def stop(self) -> None:
+        for lane in self.named.values():
+            lane.stop()
+
+
+def open_lanes(settings: Settings) -> Lanes:
+    """Lanes with their threads started; `stop` ends them."""
+    room = Room(settings.max_waiting, settings.max_queue_seconds)
+    short = Lane("short", room)
+    polite = (Politeness(short.idle, LONGEST_WAIT_SECONDS, TURN_SECONDS) for _ in range(2))
+    return Lanes(
+        short=short,
+        long=Lane("long", room, give_way=next(polite).give_way),
+        speaking=Lane("speaking", room, SPEAKING_THREADS, next(polite).give_way),
+        acting=Lane("acting", Room(settings.max_waiting)),
+    )

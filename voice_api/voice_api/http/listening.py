@@ -1,0 +1,134 @@
+"""Sounds into words: each in the lane it belongs to, counted, and with readiness told how it went."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from voice_api.audio import AudioLimits, Sound, read_sound
+from voice_api.errors import VoiceApiError
+from voice_api.figures import Figures
+from voice_api.http.lane import Lane
+from voice_api.http.lanes import Lanes
+from voice_api.http.readiness import Readiness
+from voice_api.http.tickets import Ticket
+from voice_api.settings import Settings
+from voice_api.sound_length import declared_seconds
+from voice_api.speech.protocol import Company, GivenUpError, Listener, Segment, TranscribeOptions, Transcript
+
+log = logging.getLogger("voice_api.service")
+
+Hearer: TypeAlias = Callable[[Segment], None]
+"""Told each segment as soon as it is final, on the thread of a lane."""
+
+
+def nobody(_: Segment) -> None:
+    """For whoever waits for the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A transcript and what it took; timings_ms adds "decode_audio" to the transcript's own."""
+
+    transcript: Transcript
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """One listener and the two lanes in which it listens."""
+
+    settings: Settings
+    listener: Listener
+    lanes: Lanes
+    readiness: Readiness
+    figures: Figures
+
+    async def file(self, body: bytes, options: TranscribeOptions, hearer: Hearer = nobody) -> Heard:
+        """What is said in a sound file; VoiceApiError for what cannot be listened to.
+
+        A file that turns out to be longer than its header says is begun anew among the long ones.
+        """
+        short, longest = self.settings.short_seconds, self.settings.max_audio_seconds
+        declared = declared_seconds(body)
+        if declared is None or declared <= short:
+            limit = min(short, longest)
+            try:
+                work = self._file(body, limit, options, hearer)
+                return await self._counted(self.lanes.short, work, min(declared or limit, limit))
+            except VoiceApiError as error:
+                if error.code != "audio_too_long" or longest <= short:
+                    raise
+        amount = longest if declared is None or declared <= short else min(declared, longest)
+        return await self._counted(self.lanes.long, self._file(body, longest, options, hearer), amount)
+
+    async def sound(self, sound: Sound, options: TranscribeOptions) -> Heard:
+        """What is said in a short sound that is decoded already."""
+
+        def hear(ticket: Ticket) -> Heard:
+            transcript = self._transcribed(sound, options, nobody, ticket)
+            return Heard(transcript, dict(transcript.timings_ms))
+
+        return await self._counted(self.lanes.short, hear, sound.duration_seconds)
+
+    async def prove(self, sound: Sound) -> None:
+        """Listen to a sound of the service's own, which no figure counts."""
+        await self.lanes.short.run(
+            lambda ticket: self._transcribed(sound, TranscribeOptions(), nobody, ticket),
+            sound.duration_seconds,
+        )
+
+    def _file(
+        self, body: bytes, longest_seconds: float, options: TranscribeOptions, hearer: Hearer
+    ) -> Callable[[Ticket], Heard]:
+        """Work that decodes and hears a file of at most so many seconds."""
+
+        def hear(ticket: Ticket) -> Heard:
+            started = time.perf_counter()
+            sound = read_sound(body, audio_limits(self.settings, longest_seconds), lambda: _ended(ticket))
+            ticket.amount = sound.duration_seconds
+            decode_audio_ms = (time.perf_counter() - started) * 1000
+            transcript = self._transcribed(sound, options, hearer, ticket)
+            return Heard(transcript, {"decode_audio": decode_audio_ms, **transcript.timings_ms})
+
+        return hear
+
+    async def _counted(self, lane: Lane, hear: Callable[[Ticket], Heard], amount: float) -> Heard:
+        heard = await lane.run(hear, amount)
+        self.figures.heard_seconds.inc(heard.transcript.duration_seconds)
+        self.figures.stages(heard.timings_ms)
+        self.figures.retried(heard.transcript.retries)
+        if self.settings.log_transcripts:
+            log.info("heard", extra={"words": heard.transcript.text})
+        return heard
+
+    def _transcribed(
+        self, sound: Sound, options: TranscribeOptions, hearer: Hearer, ticket: Ticket
+    ) -> Transcript:
+        company = Company(ticket.go_on, hearer)
+        try:
+            transcript = self.listener.transcribe(sound.samples, options, company)
+        except (VoiceApiError, GivenUpError):
+            raise
+        except Exception:
+            self.readiness.decode_failed()
+            raise
+        if transcript.timings_ms.get("decode", 0) > 0:
+            self.readiness.decode_worked()
+        return transcript
+
+
+def _ended(ticket: Ticket) -> bool:
+    """For the reader of files, which asks whether to end: GivenUpError ends it, too."""
+    ticket.go_on()
+    return False
+
+
+def audio_limits(settings: Settings, max_seconds: float) -> AudioLimits:
+    return AudioLimits(
+        max_seconds=max_seconds,
+        min_sample_rate=settings.min_sample_rate,
+        max_sample_rate=settings.max_sample_rate,
+        max_channels=settings.max_channels,
+    )
