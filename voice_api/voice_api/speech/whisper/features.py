@@ -1,5 +1,6 @@
 """Log-mel features: sound as Whisper's encoder wants it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +13,8 @@ HIGHEST_HERTZ = 8_000.0
 LINEAR_HERTZ_PER_MEL = 200.0 / 3.0
 LOGARITHMIC_FROM_HERTZ = 1_000.0
 LOGARITHMIC_STEP = np.log(6.4) / 27.0
+QUIETEST = 1e-10
+FRAMES_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +44,52 @@ def log_mel(
     window, power spectrum, Slaney mel scale, log10 floored at eight below the loudest, scaled to about 1.
     """
     count = settings.chunk_frames if frames is None else frames
-    power = _power_spectrum(_fit(samples, count * settings.hop_length), settings)[:count]
-    energies = _mel_energies(power, _mel_triangles(settings.bins, settings.window_length))
-    logarithm = np.log10(np.maximum(energies, 1e-10))
-    logarithm = np.maximum(logarithm, logarithm.max() - 8.0)
-    return np.ascontiguousarray((logarithm.T + 4.0) / 4.0, dtype=np.float32)[np.newaxis]
+    padded = _reflected(samples[: count * settings.hop_length], count, settings)
+    logarithm = np.full((settings.bins, count), np.log10(QUIETEST), dtype=np.float32)
+    for start, energies in _mel_energies(padded, _sounding(samples.size, count, settings), settings):
+        logarithm[:, start : start + len(energies)] = np.log10(np.maximum(energies, QUIETEST)).T
+    np.maximum(logarithm, logarithm.max() - 8.0, out=logarithm)
+    logarithm += 4.0
+    logarithm /= 4.0
+    return logarithm[np.newaxis]
 
 
-def _fit(samples: NDArray[np.float32], length: int) -> NDArray[np.float64]:
-    fitted = np.zeros(length, dtype=np.float64)
-    kept = min(length, samples.size)
-    fitted[:kept] = samples[:kept]
-    return fitted
+def _sounding(samples: int, count: int, settings: FeatureSettings) -> int:
+    """How many frames any of the sound lies in; what follows is silence, and needs no spectrum."""
+    return min(count, -(-(samples + settings.window_length // 2) // settings.hop_length))
 
 
-def _power_spectrum(samples: NDArray[np.float64], settings: FeatureSettings) -> NDArray[np.float64]:
-    """Power of each window, [windows, frequencies]; double precision keeps quiet bins exact."""
-    window_length = settings.window_length
-    padded = np.pad(samples, window_length // 2, mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, window_length)[:: settings.hop_length]
-    spectrum = np.fft.rfft(windows * _periodic_hann(window_length))
-    return np.asarray(spectrum.real**2 + spectrum.imag**2)
+def _reflected(samples: NDArray[np.float32], count: int, settings: FeatureSettings) -> NDArray[np.float64]:
+    """Sound and silence of `count` frames, mirrored half a window over both ends.
+
+    Double precision keeps quiet bins exact until they are squared.
+    """
+    half, length = settings.window_length // 2, count * settings.hop_length
+    padded = np.zeros(length + 2 * half)
+    padded[half : half + samples.size] = samples
+    padded[:half] = padded[2 * half : half : -1]
+    padded[half + length :] = padded[half + length - 2 : length - 2 : -1]
+    return padded
+
+
+def _mel_energies(
+    padded: NDArray[np.float64], count: int, settings: FeatureSettings
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Index of the first and energies [frames, bins] of a few frames after the other.
+
+    They are few so that everything stays in the cache of a core: a whole chunk at once takes twice as
+    long, most of it for fresh pages of memory.
+    """
+    hann, weights = _periodic_hann(settings.window_length), mel_weights(settings.bins, settings.window_length)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, settings.window_length)
+    for start in range(0, count, FRAMES_AT_ONCE):
+        end = min(count, start + FRAMES_AT_ONCE)
+        spectrum = np.fft.rfft(
+            windows[start * settings.hop_length :: settings.hop_length][: end - start] * hann
+        )
+        power = np.square(spectrum.real)
+        power += np.square(spectrum.imag)
+        yield start, power.astype(np.float32) @ weights
 
 
 @lru_cache
@@ -69,24 +97,9 @@ def _periodic_hann(length: int) -> NDArray[np.float64]:
     return 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length)
 
 
-@dataclass(frozen=True, slots=True)
-class _Triangles:
-    """The weights of all mel triangles one after the other, without the zeros around them."""
-
-    frequencies: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    starts: NDArray[np.int64]
-
-
-def _mel_energies(power: NDArray[np.float64], triangles: _Triangles) -> NDArray[np.float64]:
-    """[windows, bins]; sums over few terms, where a matrix product would wake and wait for threads."""
-    weighted = power[:, triangles.frequencies] * triangles.weights
-    return np.asarray(np.add.reduceat(weighted, triangles.starts, axis=1))
-
-
 @lru_cache
-def _mel_triangles(bins: int, window_length: int) -> _Triangles:
-    """Triangles on the Slaney mel scale with equal area; one too narrow for a frequency keeps a zero."""
+def mel_weights(bins: int, window_length: int) -> NDArray[np.float32]:
+    """Triangles of equal area on the Slaney mel scale, [frequencies, bins]."""
     frequencies = np.linspace(0.0, SAMPLE_RATE / 2, window_length // 2 + 1)
     corners = _hertz(np.linspace(0.0, _mel(HIGHEST_HERTZ), bins + 2))
     widths = np.diff(corners)
@@ -96,10 +109,7 @@ def _mel_triangles(bins: int, window_length: int) -> _Triangles:
     heights = (
         np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (corners[2:] - corners[:-2]))[:, np.newaxis]
     )
-    kept = [np.flatnonzero(row) if row.any() else np.array([0]) for row in heights]
-    weights = np.concatenate([row[chosen] for row, chosen in zip(heights, kept, strict=True)])
-    starts = np.cumsum([0, *(chosen.size for chosen in kept[:-1])])
-    return _Triangles(np.concatenate(kept), weights, starts)
+    return np.ascontiguousarray(heights.T, dtype=np.float32)
 
 
 def _mel(hertz: float) -> float:
