@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")
+from voice_api.speech.cgroup import CGROUPS, cgroups_with
+
 STATM = Path("/proc/self/statm")
 
 
@@ -17,28 +18,11 @@ def resident_bytes() -> int:
 def limit_bytes(setting: int, own_cgroup: str | None = None, root: Path = CGROUPS) -> int:
     """The setting where it is not 0, else the tightest container limit, else the machine's memory."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    own = Path("/proc/self/cgroup").read_text() if own_cgroup is None else own_cgroup
-    return setting or min([machine, *_container_limits(own, root)])
+    return setting or min([machine, *_container_limits(own_cgroup, root)])
 
 
-def _container_limits(own: str, root: Path) -> Iterator[int]:
-    """Limits of the process's cgroup and all above it; own is the text of /proc/self/cgroup."""
-    for line in own.splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            yield from _limits(root, path, "memory.max")
-        elif "memory" in controllers.split(","):
-            yield from _limits(root / "memory", path, "memory.limit_in_bytes")
-
-
-def _limits(root: Path, path: str, name: str) -> Iterator[int]:
-    inside = root / path.lstrip("/")
-    for folder in (inside, *inside.parents):
-        if not folder.is_relative_to(root):
-            return
-        try:
-            value = (folder / name).read_text().strip()
-        except OSError:
-            continue
+def _container_limits(own: str | None, root: Path) -> Iterator[int]:
+    for cgroup in cgroups_with("memory", own, root):
+        value = cgroup.value("memory.max" if cgroup.unified else "memory.limit_in_bytes")
         if value.isdecimal():
             yield int(value)
