@@ -45,6 +45,7 @@ class ScriptedListener:
         self.fault: Exception | None = None
         self.heard = 0
         self.options = TranscribeOptions()
+        self.retries: tuple[str, ...] = ()
         self.listening = threading.Event()
         self.may_answer = threading.Event()
         self.may_answer.set()
@@ -62,7 +63,15 @@ class ScriptedListener:
         timings = {"vad": 1.0, "features": 1.0, "encode": 1.0, "decode": 1.0}
         seconds = len(samples) / 16_000
         return Transcript(
-            self.says, "en", seconds, (), 0.2 if self.doubtful else 0.9, self.doubtful, None, timings
+            text=self.says,
+            language="en",
+            duration_seconds=seconds,
+            segments=(),
+            confidence=0.2 if self.doubtful else 0.9,
+            doubtful=self.doubtful,
+            reason=None,
+            timings_ms=timings,
+            retries=self.retries,
         )
 
 
@@ -211,7 +220,7 @@ class _starting:  # noqa: N801  reads as the words it stands for
             end()
 
     def _begin(self, *, proved: bool = True, **given: Any) -> Running:
-        parts = {name: given.pop(name) for name in ("listener", "speaker") if name in given}
+        parts = {name: given.pop(name) for name in ("listener", "speaker", "names") if name in given}
         engines = replace(self._engines, **parts)
         service = open_service(Settings(**given), engines)
         if proved:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from voice_api.http.health import cpu_features
 from voice_api.http.memory import limit_bytes, resident_bytes
 
 
@@ -121,6 +120,9 @@ def test_the_figures_count_requests_stages_sound_and_refusals(
         "kvx_voice_ready 1.0",
         "kvx_voice_requests_in_flight 0.0",
         "kvx_voice_queue_waiting 0.0",
+        'kvx_voice_queue_seconds{lane="short"} 0.0',
+        'kvx_voice_queue_seconds{lane="long"} 0.0',
+        "kvx_voice_context_fallback_total 0.0",
     ):
         assert line in text
     figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
@@ -147,8 +149,37 @@ def test_the_tightest_container_limit_counts(
     assert limit_bytes(5, cgroup, tmp_path) == 5
 
 
-def test_the_processor_features_of_a_neoverse_are_named(tmp_path: Path) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text("processor\t: 0\nFeatures\t: fp asimd asimdhp asimddp\n")
-    assert cpu_features(cpuinfo) == ("asimddp", "asimdhp")
-    assert cpu_features(tmp_path / "missing") == ()
+def test_health_names_the_processor_the_kernels_the_threads_and_the_lanes(start: Any) -> None:
+    report = start(threads=3).client.get("/health").json()
+    assert report["threads"] == {"count": 3, "from": "the setting threads"}
+    assert report["cpu"]["int8_kernel"]
+    assert set(report["queue"]) == {"short", "long", "speaking", "acting"}
+    assert report["queue"]["short"]["seconds"] == 0
+    assert report["queue"]["short"]["seconds_heard_per_second"] > 1, "measured at the first decode"
+    assert start().client.get("/health").json()["threads"]["from"] != "the setting threads"
+
+
+def test_a_short_context_that_was_not_trusted_is_counted(
+    start: Any, scripted: Any, recording: Callable[..., bytes]
+) -> None:
+    listener = scripted()
+    listener.retries = ("context", "temperature", "temperature")
+    service = start(listener=listener)
+    service.client.post("/v1/audio/transcriptions", files={"file": recording()})
+    text = service.service.figures.text().decode()
+    assert "kvx_voice_context_fallback_total 1.0" in text
+    assert 'kvx_voice_retries_total{reason="temperature"} 2.0' in text
+
+
+@pytest.mark.parametrize("lane", ["short", "long"])
+def test_it_is_not_ready_while_either_lane_that_hears_is_stuck(
+    start: Any, scripted: Any, recording: Callable[..., bytes], until: Callable[..., None], lane: str
+) -> None:
+    listener = scripted()
+    service = start(listener=listener, request_seconds=0.1, short_seconds=30 if lane == "short" else 1)
+    listener.pause_seconds = 1.0
+    assert service.client.post("/v1/audio/transcriptions", files={"file": recording()}).status_code == 504
+    until(lambda: service.client.get("/ready").status_code == 503)
+    assert service.client.get("/ready").json()["reason"] == "model_stuck"
+    assert service.client.get("/health").json()["queue"][lane]["seconds"] >= 0
+    until(lambda: service.client.get("/ready").status_code == 200)

@@ -107,11 +107,11 @@ def test_models_are_added_checked_and_listed(tmp_path: Path, embedded_folder: Pa
         command = [sys.executable, "-m", "voice_api", "model", *flags, *kept]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
-    voice_api("add", str(embedded_folder), "--name", "mine")
+    voice_api("add", str(embedded_folder), "--name", "mine", "--as-is")
     assert (tmp_path / "models" / "mine" / "config.json").is_file()
     assert voice_api("check", "mine").startswith("")
     assert [line.split("\t")[0] for line in voice_api("list").splitlines()] == ["embedded", "mine"]
-    code, lines = fails("model", "add", str(embedded_folder), "--name", "mine", *kept)
+    code, lines = fails("model", "add", str(embedded_folder), "--name", "mine", "--as-is", *kept)
     assert (code, len(lines)) == (3, 2)
     (tmp_path / "models" / "mine" / "config.json").write_text("{")
     code, lines = fails("model", "check", "mine", *kept)

@@ -11,21 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from voice_api.adding import ABANDONED_SECONDS, ADDING, add_model
 from voice_api.errors import VoiceApiError
-from voice_api.model import (
-    ABANDONED_SECONDS,
-    ADDING,
-    add_model,
-    check_model,
-    kept_models,
-    load_model,
-    model_folder,
-)
+from voice_api.model import check_model, kept_models, load_model, model_folder
 
 ADD_SLOWLY = """
 import shutil, sys, time
 from pathlib import Path
-from voice_api.model import add_model
+from voice_api.adding import add_model
 
 def slowly(source, target):
     shutil.copyfile(source, target)

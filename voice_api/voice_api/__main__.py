@@ -3,12 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from pathlib import Path
 
+from voice_api.command_settings import add_settings, chosen_settings
 from voice_api.errors import VoiceApiError
-from voice_api.settings import PREFIX, Settings, SettingsError, load_settings, surroundings
+from voice_api.model_commands import add_model_commands
+from voice_api.settings import PREFIX, SettingsError, surroundings
+
+# Read by numpy's OpenBLAS when it loads: else it wakes a thread per core for the smallest product.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 DONE, FAILED, WRONG_USAGE, MISSING, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -51,9 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="answer requests until SIGTERM")
     serve.add_argument("--fd", type=int, metavar="N", help="serve on this inherited, listening socket")
     serve.add_argument("--metrics-fd", type=int, metavar="N", help="serve the figures on this one")
-    _add_settings(serve)
+    add_settings(serve)
     serve.set_defaults(act=_serve)
-    _add_model_commands(commands.add_parser("model", help="add, check or list speech models"))
+    add_model_commands(commands.add_parser("model", help="add, compile, check or list speech models"))
     check = commands.add_parser("grammar-check", help="look for mistakes in the grammar of the commands")
     check.add_argument("files", type=Path, nargs="*", metavar="FILE.yaml", help="added to the built-in one")
     check.set_defaults(act=_grammar_check)
@@ -62,44 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_model_commands(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add = commands.add_parser("add", help="check a folder and keep a copy of it under a name")
-    add.add_argument("folder", type=Path, metavar="FOLDER")
-    add.add_argument("--name", help="its name; without it, the folder's")
-    check = commands.add_parser("check", help="load a model and let it listen")
-    check.add_argument("model_to_check", metavar="NAME_OR_FOLDER")
-    listing = commands.add_parser("list", help="the models that can be used by name")
-    for command, act in ((add, _model_add), (check, _model_check), (listing, _model_list)):
-        _add_settings(command, only=("models_folder", "threads"))
-        command.set_defaults(act=act)
-
-
-def _add_settings(parser: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
-    parser.add_argument("--settings", type=Path, metavar="FILE.toml", help="file with settings")
-    for item in fields(Settings):
-        if only and item.name not in only:
-            continue
-        parser.add_argument(
-            f"--{item.name.replace('_', '-')}",
-            metavar="VALUE",
-            default=argparse.SUPPRESS,
-            help=f"{item.metadata['help']} ({item.default!r})".replace("%", "%%"),
-        )
-
-
-def _settings(parsed: argparse.Namespace) -> Settings:
-    names = {item.name for item in fields(Settings)}
-    flags: Mapping[str, str] = {name: value for name, value in vars(parsed).items() if name in names}
-    return load_settings(parsed.settings, flags)
-
-
-def _models_folder(settings: Settings) -> Path:
-    return Path(settings.models_folder) if settings.models_folder else surroundings().models_folder
-
-
 def _serve(parsed: argparse.Namespace) -> None:
-    settings = _settings(parsed)
+    settings = chosen_settings(parsed)
     from voice_api.http.sockets import figures_socket, listening_socket  # noqa: PLC0415
     from voice_api.logs import configure_logs  # noqa: PLC0415
 
@@ -112,33 +80,6 @@ def _serve(parsed: argparse.Namespace) -> None:
     finished = serve_until_signal(settings, surroundings(), listening, figures)
     if not finished:
         os._exit(DONE)  # work that outlived the drain is in C code, and would hold the process
-
-
-def _model_add(parsed: argparse.Namespace) -> None:
-    settings = _settings(parsed)
-    from voice_api.model import add_model  # noqa: PLC0415
-
-    kept = add_model(parsed.folder, parsed.name, _models_folder(settings))
-    sys.stdout.write(f"{kept.name}\t{kept.folder}\n")
-    sys.stderr.write(f"next: voice-api serve --model {kept.name}\n")
-
-
-def _model_check(parsed: argparse.Namespace) -> None:
-    settings = _settings(parsed)
-    from voice_api.model import SENTENCE, check_model  # noqa: PLC0415
-
-    checked = check_model(parsed.model_to_check, _models_folder(settings), settings.threads)
-    sys.stdout.write(f"{checked.name}\t{checked.folder}\n")
-    sys.stdout.write(f"loaded in {checked.load_seconds:.2f} s, listened in {checked.listen_seconds:.2f} s\n")
-    sys.stdout.write(f"said:  {SENTENCE}\nheard: {checked.heard}\n")
-
-
-def _model_list(parsed: argparse.Namespace) -> None:
-    settings = _settings(parsed)
-    from voice_api.model import kept_models  # noqa: PLC0415
-
-    for kept in kept_models(_models_folder(settings)):
-        sys.stdout.write(f"{kept.name}\t{kept.size_bytes / 1e6:.1f} MB\t{kept.folder}\n")
 
 
 def _grammar_check(parsed: argparse.Namespace) -> None:

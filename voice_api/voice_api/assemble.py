@@ -7,11 +7,14 @@ from pathlib import Path
 from voice_api.cluster.choose import ClusterChoice, choose_cluster
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.core import CommandCore
+from voice_api.commands.vocabulary import Vocabulary
 from voice_api.errors import VoiceApiError
 from voice_api.http.engines import Engines
+from voice_api.http.health import chosen_threads
 from voice_api.http.service import Service, open_service
-from voice_api.model import load_model
+from voice_api.model import describe_model, load_model
 from voice_api.settings import Settings, SettingsError, Surroundings
+from voice_api.speech.processor import processor
 from voice_api.speech.protocol import Speaker
 from voice_api.speech.speakers.cache import CachedSpeaker
 from voice_api.speech.speakers.espeak import EspeakSpeaker
@@ -26,10 +29,20 @@ def assemble(settings: Settings, around: Surroundings) -> Service:
     cluster = choose_cluster(_choice(settings, around))
     models_folder = Path(settings.models_folder) if settings.models_folder else around.models_folder
     listener = load_model(settings.model, models_folder, settings.threads)
-    engines = Engines(listener, speaker, CommandCore(cluster), cluster.description)
+    names = Vocabulary(cluster)
+    if settings.live_names:
+        names.likely()  # begins to ask, so that the first caller has them
+    engines = Engines(
+        listener,
+        speaker,
+        CommandCore(cluster),
+        cluster.description,
+        names,
+        describe_model(settings.model, models_folder),
+    )
     service = open_service(settings, engines)
     prove(service)
-    service.figures.model_info.labels(VERSION, listener.name, engines.speaker.name).set(1)
+    _tell_figures(service)
     _tell(service, cluster)
     return service
 
@@ -47,6 +60,20 @@ def prove(service: Service) -> None:
         raise VoiceApiError("model_failed", message, fix, 500) from error
     if service.readiness.obstacle == "no_decode_yet":
         raise VoiceApiError("model_failed", f"the model {name} did not listen to its first sound", fix, 500)
+
+
+def _tell_figures(service: Service) -> None:
+    engines, about, threads = service.engines, processor(), chosen_threads(service.settings.threads)
+    service.figures.model_info.labels(VERSION, engines.listener.name, engines.speaker.name).set(1)
+    service.figures.processor_info.labels(
+        machine=about.machine,
+        features=" ".join(about.features),
+        kernels=f"int8: {about.int8_kernel}; half: {about.half_kernel}",
+        threads=threads.count,
+        threads_from=threads.source,
+        precision=engines.model.precision,
+        attention=engines.model.attention or "",
+    ).set(1)
 
 
 def _speaker(voice: str) -> Speaker:

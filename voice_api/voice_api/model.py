@@ -1,12 +1,8 @@
 """Speech models by name: the embedded one, those that were added, and any folder."""
 
-import errno
-import os
+import json
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +21,7 @@ EMBEDDED = "embedded"
 SENTENCE = "how many pods are running"
 EMBEDDED_FOLDER = Path(__file__).parent / "models" / EMBEDDED
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-ADDING = ".adding-"
-ABANDONED_SECONDS = 3_600
-"""Age after which a copy that never became a model was left by a killed process."""
+COMPILED = "compiled.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +31,8 @@ class Kept:
     name: str
     folder: Path
     size_bytes: int
+    precision: str | None = None
+    """Of the weights where the model is compiled; None where it is as published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +44,14 @@ class Checked:
     heard: str
     load_seconds: float
     listen_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What is known of a model's graphs; attention is the variant that a compiled one chose."""
+
+    precision: str = "unknown"
+    attention: str | None = None
 
 
 def model_folder(name_or_folder: str, models_folder: Path) -> Path:
@@ -74,11 +78,45 @@ def load_model(name_or_folder: str, models_folder: Path, threads: int) -> Listen
     return load_whisper(model_folder(name_or_folder, models_folder), threads or available_threads())
 
 
+def describe_model(name_or_folder: str, models_folder: Path) -> LoadedModel:
+    """What /health tells of the model; a published folder's precision is in the names of its graphs."""
+    folder = model_folder(name_or_folder, models_folder)
+    precision = compiled_precision(folder)
+    if precision is None:
+        encoder = read_folder(folder).graphs.encoder.stem
+        return LoadedModel(encoder.removeprefix("encoder_model").strip("_") or "fp32")
+    about = json.loads((folder / COMPILED).read_text(encoding="utf-8"))
+    return LoadedModel(precision, _variant(about.get("attention")))
+
+
+def _variant(attention: object) -> str | None:
+    """The name of the variant, which stands with the figures that chose it."""
+    if isinstance(attention, dict):
+        return str(attention.get("variant", attention.get("name", "unknown")))
+    return None if attention is None else str(attention)
+
+
 def kept_models(models_folder: Path) -> tuple[Kept, ...]:
     """The embedded model and all that were added."""
     added = sorted(path for path in models_folder.glob("*") if path.is_dir() and NAME.fullmatch(path.name))
     named = [(EMBEDDED, EMBEDDED_FOLDER), *((path.name, path) for path in added)]
-    return tuple(Kept(name, folder, _size(folder)) for name, folder in named)
+    return tuple(kept_model(name, folder) for name, folder in named)
+
+
+def compiled_precision(folder: Path) -> str | None:
+    """The precision of a compiled folder's weights; None for one that is as published."""
+    try:
+        return str(json.loads((folder / COMPILED).read_text(encoding="utf-8"))["precision"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        message = f"{folder / COMPILED} cannot be read: {type(error).__name__}"
+        raise VoiceApiError("model_damaged", message, "compile the model again", 500) from error
+
+
+def kept_model(name: str, folder: Path) -> Kept:
+    """What a list tells of a model."""
+    return Kept(name, folder, _size(folder), compiled_precision(folder))
 
 
 def check_model(name_or_folder: str, models_folder: Path, threads: int = 0) -> Checked:
@@ -98,91 +136,6 @@ def _spoken_sentence() -> NDArray[np.float32]:
     speaker = EspeakSpeaker()
     sound = np.concatenate(list(speaker.speak(SENTENCE, None, 1.0))) / np.float32(32_768)
     return np.asarray(soxr.resample(sound, speaker.sample_rate, SAMPLE_RATE), dtype=np.float32)
-
-
-def add_model(
-    folder: Path,
-    name: str | None,
-    models_folder: Path,
-    copy: Callable[[Path, Path], object] = shutil.copyfile,
-) -> Kept:
-    """Copy a model's files under a name, check the copy, and only then make it visible.
-
-    A rename is all that makes it visible: whoever is killed before leaves nothing that has a name.
-    """
-    folder = folder.expanduser()
-    chosen = name or folder.resolve().name
-    target = models_folder / chosen
-    _check_name(chosen, target)
-    files = _files_of(folder)
-    try:
-        models_folder.mkdir(parents=True, exist_ok=True)
-        _sweep(models_folder)
-        with tempfile.TemporaryDirectory(prefix=ADDING, dir=models_folder) as fresh:
-            copied = Path(fresh) / chosen
-            _copy(files, folder, copied, copy)
-            check_model(str(copied), models_folder)
-            copied.rename(target)
-            _flush(models_folder)
-    except OSError as error:
-        raise _not_copied(models_folder, error) from error
-    return Kept(chosen, target, _size(target))
-
-
-def _files_of(folder: Path) -> tuple[Path, ...]:
-    """What a model is loaded from, relative to its folder: its JSON files, graphs and their data."""
-    graphs = read_folder(folder).graphs
-    loaded = [graph for graph in (graphs.encoder, graphs.decoder, graphs.later_decoder) if graph is not None]
-    beside = [path for graph in loaded for path in graph.parent.glob(f"{graph.name}_data*")]
-    return tuple(path.relative_to(folder) for path in (*folder.glob("*.json"), *loaded, *beside))
-
-
-def _copy(files: tuple[Path, ...], source: Path, target: Path, copy: Callable[[Path, Path], object]) -> None:
-    for file in files:
-        place = target / file
-        place.parent.mkdir(parents=True, exist_ok=True)
-        copy(source / file, place)
-        _flush(place)
-    for folder in {(target / file).parent for file in files}:
-        _flush(folder)
-
-
-def _flush(path: Path) -> None:
-    """Have a file or folder on disk, so that a power cut after the rename finds it whole."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sweep(models_folder: Path) -> None:
-    """Remove copies that a killed process left."""
-    for left in _abandoned(models_folder):
-        shutil.rmtree(left, ignore_errors=True)
-
-
-def _abandoned(models_folder: Path) -> Iterator[Path]:
-    oldest = time.time() - ABANDONED_SECONDS
-    return (path for path in models_folder.glob(f"{ADDING}*") if path.stat().st_mtime < oldest)
-
-
-def _check_name(name: str, target: Path) -> None:
-    if name == EMBEDDED or not NAME.fullmatch(name):
-        fix = "choose one of letters, digits, dots and dashes, with --name"
-        raise VoiceApiError("bad_name", f"a model cannot be called {name}", fix)
-    if target.exists():
-        fix = f"choose another with --name, or delete {target}"
-        raise VoiceApiError("name_taken", f"there is already a model {name}", fix, 409)
-
-
-def _not_copied(models_folder: Path, error: OSError) -> VoiceApiError:
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    reason = "the disk is full" if full else str(error)
-    fix = "make room" if full else "make the folder writable, or name another with --models-folder"
-    return VoiceApiError(
-        "not_copied", f"the model could not be copied to {models_folder}: {reason}", fix, 500
-    )
 
 
 def _size(folder: Path) -> int:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from voice_api.cluster.protocol import ClusterDescription
 from voice_api.commands.core import Reply
+from voice_api.model import LoadedModel
 from voice_api.speech.protocol import Listener, Speaker
 
 
@@ -46,3 +47,4 @@ class Engines:
     commands: Answerer
     cluster: ClusterDescription
     names: Names = field(default_factory=NoNames)
+    model: LoadedModel = field(default_factory=LoadedModel)
