@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from voice_api.speech.whisper.confidence import TokenTrace
 from voice_api.speech.whisper.decoding import Decoding
+from voice_api.speech.whisper.keywords import NO_KEYWORDS, Keywords, Place
 from voice_api.speech.whisper.prompts import Prompt
 from voice_api.speech.whisper.rules import TokenRules
 from voice_api.speech.whisper.scores import Scores
@@ -20,12 +21,14 @@ class Search:
     temperature  0 takes the likeliest token, above it tokens are drawn from `random`
     beams        hypotheses kept at a time, where the temperature is 0
     go_on        called before every token; what it raises ends the decoding
+    keywords     names to favour
     """
 
     temperature: float = 0.0
     beams: int = 1
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     go_on: Callable[[], None] = lambda: None
+    keywords: Keywords = NO_KEYWORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,13 @@ def decode(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, sear
     generation = rules.generation
     decoding, logits, no_speech = begin(decoding, prompt)
     scores, step = Scores(logits.size), np.empty((1, 1), dtype=np.int64)
+    place = search.keywords.start()
     tokens: list[int] = []
     trace: list[TokenTrace] = []
     for room in range(generation.max_length - len(prompt.tokens), 0, -1):
         search.go_on()
         scores.read(rules.apply(logits, tokens))
-        token = scores.draw(search.temperature, search.random) if search.temperature > 0 else scores.best
+        token, place = _chosen(scores, logits, search, place)
         trace.append(scores.trace(logits, token))
         if token == generation.end_token:
             break
@@ -73,6 +77,15 @@ def decode(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, sear
             step[0, 0] = token
             logits = decoding.feed(step)[0, 0]
     return Decoded(tuple(tokens), tuple(trace), no_speech, search.temperature)
+
+
+def _chosen(scores: Scores, logits: NDArray[np.float32], search: Search, place: Place) -> tuple[int, Place]:
+    """The next token, and where it leads among the names; one drawn by chance knows none."""
+    if search.temperature > 0:
+        return scores.draw(search.temperature, search.random), place
+    if not search.keywords:
+        return scores.best, place
+    return search.keywords.choose(logits, scores.best, place)
 
 
 def begin(decoding: Decoding | Started, prompt: Prompt) -> tuple[Decoding, NDArray[np.float32], float]:

@@ -12,9 +12,12 @@ from voice_api.speech.whisper.errors import ModelFolderError
 TAKE_TOKENIZER = "take tokenizer.json from the same model as config.json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
-    """tokenizer.json; ids holds every token by its name, special ones too."""
+    """tokenizer.json; ids holds every token by its name, special ones too.
+
+    A vocabulary equals only itself, so that what is made of it can be kept.
+    """
 
     path: Path
     tokenizer: Tokenizer

@@ -1,0 +1,120 @@
+"""Beam search: several texts of a window side by side, of which the likeliest per token wins."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice_api.speech.whisper.confidence import TokenTrace
+from voice_api.speech.whisper.decode import Decoded, Search, Started, begin
+from voice_api.speech.whisper.decoding import Decoding
+from voice_api.speech.whisper.keywords import Keywords, Place
+from voice_api.speech.whisper.prompts import Prompt
+from voice_api.speech.whisper.rules import TokenRules
+from voice_api.speech.whisper.scores import Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One text so far. score: the sum of its log-probabilities, without the bonus of its place."""
+
+    tokens: tuple[int, ...]
+    trace: tuple[TokenTrace, ...]
+    score: float
+    place: Place
+
+    @property
+    def boosted(self) -> float:
+        return self.score + self.place.bonus
+
+    def rank(self, longest: int) -> float:
+        """What finished texts are compared by: log-probability per token, so that long ones do not lose.
+
+        The bonus is shared among as many tokens in every text: a short one is not to win by it.
+        """
+        return self.score / len(self.trace) + self.place.bonus / longest
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A hypothesis and a token to go on with; boosted is what the longer one's would be."""
+
+    boosted: float
+    parent: int
+    token: int
+    statistics: TokenTrace
+
+
+def decode_beams(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, search: Search) -> Decoded:
+    """Decode one window with `search.beams` hypotheses; ends when as many have ended.
+
+    A text ends when its end is among the best candidates of a step, as in transformers' search with early
+    stopping.
+    """
+    decoding, logits, no_speech = begin(decoding, prompt)
+    rows, scores = logits[np.newaxis], [Scores(logits.size) for _ in range(search.beams)]
+    alive = [Hypothesis((), (), 0.0, search.keywords.start())]
+    finished: list[Hypothesis] = []
+    for room in range(rules.generation.max_length - len(prompt.tokens), 0, -1):
+        search.go_on()
+        candidates = best_candidates(rows, alive, rules, search, scores)
+        ended = [c for c in candidates[: search.beams] if c.token == rules.generation.end_token]
+        finished += [_longer(alive, c, search.keywords) for c in ended]
+        going = [c for c in candidates if c.token != rules.generation.end_token][: search.beams]
+        alive, parents = [_longer(alive, c, search.keywords) for c in going], [c.parent for c in going]
+        if len(finished) >= search.beams or not alive:
+            break
+        if room > 1:
+            decoding.keep(parents)
+            rows = decoding.feed(np.array([[c.token] for c in going], dtype=np.int64))[:, 0]
+    texts, end = finished or alive, rules.generation.end_token
+    longest = max(len(text.trace) for text in texts)
+    best = max(texts, key=lambda text: text.rank(longest))
+    return Decoded(tuple(token for token in best.tokens if token != end), best.trace, no_speech)
+
+
+def best_candidates(
+    rows: NDArray[np.float32],
+    alive: Sequence[Hypothesis],
+    rules: TokenRules,
+    search: Search,
+    scores: Sequence[Scores],
+) -> list[Candidate]:
+    """The best 2 * beams, best first: where as many texts end as there are beams, enough go on."""
+    offered = (
+        _best_of(rules.apply(row, hypothesis.tokens), hypothesis, parent, search.keywords, reader)
+        for parent, (row, hypothesis, reader) in enumerate(zip(rows, alive, scores, strict=False))
+    )
+    return list(islice(merge(*offered, key=attrgetter("boosted"), reverse=True), 2 * search.beams))
+
+
+def _best_of(
+    row: NDArray[np.float32],
+    hypothesis: Hypothesis,
+    parent: int,
+    keywords: Keywords,
+    scores: Scores,
+) -> Iterator[Candidate]:
+    """Candidates of one hypothesis, best first; found one by one, since few are asked for."""
+    scores.read(row)
+    plain, before = row, hypothesis.boosted - scores.log_sum
+    if keywords:
+        plain = row.copy()
+        before += keywords.favour(row, hypothesis.place)
+    while (value := float(row[token := int(row.argmax())])) > -np.inf:
+        yield Candidate(before + value, parent, token, scores.trace(plain, token))
+        row[token] = -np.inf
+
+
+def _longer(alive: Sequence[Hypothesis], candidate: Candidate, keywords: Keywords) -> Hypothesis:
+    before, told = alive[candidate.parent], candidate.statistics
+    return Hypothesis(
+        (*before.tokens, candidate.token),
+        (*before.trace, told),
+        before.score + told.log_probability,
+        keywords.after(before.place, candidate.token),
+    )
