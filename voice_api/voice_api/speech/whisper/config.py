@@ -43,6 +43,7 @@ class Generation:
     languages, tasks             token ids by code ("en") and by name ("transcribe")
     max_initial_timestamp_index  how many steps the first timestamp may lie in, None for any
     max_length                   tokens of prompt and text together
+    alignment_heads              (layer, head) pairs of the decoder that follow the sound; empty when unknown
     """
 
     start_token: int
@@ -56,6 +57,7 @@ class Generation:
     multilingual: bool
     max_initial_timestamp_index: int | None
     max_length: int
+    alignment_heads: tuple[tuple[int, int], ...] = ()
 
 
 def read_architecture(folder: Path) -> Architecture:
@@ -121,6 +123,7 @@ def read_generation(folder: Path, vocabulary: Mapping[str, int], architecture: A
         max_length=min(
             document.whole("max_length", architecture.max_target_positions), architecture.max_target_positions
         ),
+        alignment_heads=_alignment_heads(document, architecture),
     )
     _within_vocabulary(generation, document, architecture)
     return generation
@@ -167,6 +170,18 @@ def _tasks(document: Document, vocabulary: Mapping[str, int]) -> Mapping[str, in
 def _multilingual(document: Document, architecture: Architecture) -> bool:
     guess = document.has("lang_to_id") or architecture.vocab_size >= FIRST_MULTILINGUAL_VOCABULARY
     return document.switch("is_multilingual", guess)
+
+
+def _alignment_heads(document: Document, architecture: Architecture) -> tuple[tuple[int, int], ...]:
+    """Pairs as `[[2, 2], [3, 0]]`; a distilled model may still list those of the model it came from."""
+    pairs = document.values.get("alignment_heads") or []
+    wanted = "a list of pairs of whole numbers"
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise document.wrong("alignment_heads", wanted)
+    if not all(isinstance(number, int) and number >= 0 for pair in pairs for number in pair):
+        raise document.wrong("alignment_heads", wanted)
+    layers, heads = architecture.decoder_layers, architecture.decoder_attention_heads
+    return tuple((layer, head) for layer, head in pairs if layer < layers and head < heads)
 
 
 def _within_vocabulary(generation: Generation, document: Document, architecture: Architecture) -> None:

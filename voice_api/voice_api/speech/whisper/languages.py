@@ -6,6 +6,9 @@ from voice_api.speech.whisper.config import Generation
 from voice_api.speech.whisper.decode import Started, silence
 from voice_api.speech.whisper.decoding import Decoding
 
+UNSPACED_LANGUAGES = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
+"""Written without spaces between words."""
+
 
 def detect_language(
     decoding: Decoding, generation: Generation, no_speech_token: int | None
