@@ -1,7 +1,7 @@
 """Listening: silence stays silent, long sound is heard whole, and callers never meet."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from voice_api.errors import VoiceApiError
-from voice_api.speech.protocol import SAMPLE_RATE, Listener, TranscribeOptions
+from voice_api.speech.protocol import SAMPLE_RATE, Listener, TranscribeOptions, Transcript
 from voice_api.speech.stopwatch import Stopwatch
 from voice_api.speech.vad import SpeechGate
+from voice_api.speech.whisper.context import Listening
+from voice_api.speech.whisper.decode import Search, decode
 from voice_api.speech.whisper.engine import Whisper, cleaned
 from voice_api.speech.whisper.hearing import Hearing
+from voice_api.speech.whisper.rules import TokenRules
 
 MERGED = ("encoder_model", "decoder_model_merged")
 PLAIN = TranscribeOptions()
@@ -85,7 +88,7 @@ def several_sentences(speak: Callable[..., Sound], count: int) -> Sound:
 def windows_of(whisper: Whisper, sound: Sound) -> list[tuple[float, float]]:
     """Start and end, in seconds of the sound, of every window that was decoded."""
     heard = Hearing(whisper.model, SpeechGate(), PLAIN, Stopwatch()).windows(sound)
-    return [(window.start_seconds, window.start_seconds + window.pieces[-1].end_seconds) for window in heard]
+    return [(window.segments[0].start_seconds, window.segments[-1].end_seconds) for window in heard]
 
 
 def test_long_sound_is_heard_whole_in_windows_that_fit(small: Whisper, speak: Callable[..., Sound]) -> None:
@@ -179,14 +182,51 @@ def test_an_encoder_of_any_length_gets_little_more_than_the_sound(
     assert load(graphs=MERGED).model.encode(speak(), Stopwatch()).shape()[1] == 1500
 
 
-def test_silence_before_an_utterance_is_not_encoded(small: Whisper, speak: Callable[..., Sound]) -> None:
-    late = np.concatenate([np.zeros(3 * SAMPLE_RATE, dtype=np.float32), speak()])
+@pytest.fixture(scope="module")
+def once(small: Whisper) -> Whisper:
+    """The small model, which decodes what it hears once and takes the likeliest."""
+    return Whisper(replace(small.model, listening=Listening(retries=False)))
+
+
+def test_silence_before_an_utterance_is_not_encoded(once: Whisper, speak: Callable[..., Sound]) -> None:
+    late = np.pad(speak(), (3 * SAMPLE_RATE, 0))
     begin = SpeechGate().first_speech(late)
     assert begin is not None
-    by_hand = late[begin - SAMPLE_RATE // 4 :]
-    heard, expected = small.transcribe(late, PLAIN), small.transcribe(by_hand, PLAIN)
-    assert [segment.token_ids for segment in heard.segments] == [one.token_ids for one in expected.segments]
+    heard = once.transcribe(late, PLAIN)
+    assert tokens_of(heard) == told(once, late[begin - SAMPLE_RATE // 4 :])
     assert heard.duration_seconds == late.size / SAMPLE_RATE
+
+
+@pytest.mark.parametrize("cut", [0, 200, 1_000])
+def test_an_utterance_that_begins_at_once_is_heard_as_after_a_moment_of_silence(
+    cut: int, once: Whisper, speak: Callable[..., Sound]
+) -> None:
+    words = np.trim_zeros(speak())[cut:]
+    begin = SpeechGate().first_speech(words)
+    assert begin is not None
+    assert begin < SAMPLE_RATE // 4
+    assert tokens_of(once.transcribe(words, PLAIN)) == told(
+        once, np.pad(words, (SAMPLE_RATE // 4 - begin, 0))
+    )
+
+
+def test_no_silence_is_put_before_sound_that_fills_a_chunk(
+    once: Whisper, speak: Callable[..., Sound]
+) -> None:
+    full = np.resize(np.trim_zeros(speak()), 6 * SAMPLE_RATE)
+    assert tokens_of(once.transcribe(full, PLAIN)) == told(once, full)
+
+
+def tokens_of(transcript: Transcript) -> tuple[int, ...]:
+    return tuple(token for segment in transcript.segments for token in segment.token_ids)
+
+
+def told(whisper: Whisper, sound: Sound) -> tuple[int, ...]:
+    """The likeliest tokens of sound that goes to the encoder as it is."""
+    model = whisper.model
+    prompt = model.prompter.prompt(PLAIN, "en", timestamps=False)
+    decoding = model.decoder.begin(model.encode(sound, Stopwatch()))
+    return decode(decoding, prompt, TokenRules(model.folder.generation, timestamps=False), Search()).tokens
 
 
 @settings(max_examples=10, deadline=None)

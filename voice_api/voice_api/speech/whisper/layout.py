@@ -11,12 +11,17 @@ from voice_api.speech.whisper.config import (
     read_features,
     read_generation,
 )
+from voice_api.speech.whisper.documents import Document, read_document, read_if_present
 from voice_api.speech.whisper.errors import ModelFolderError
 from voice_api.speech.whisper.features import FeatureSettings
 from voice_api.speech.whisper.tokens import Vocabulary, read_vocabulary
 
 SUFFIXES_FOR_CPU = ("_int8", "_quantized", "_uint8", "", "_q4", "_bnb4", "_q4f16", "_fp16")
 """What is taken first where a folder holds several: int8 is fastest here, half precision slowest."""
+
+COMPILED = "compiled.json"
+COMPILED_SCHEMA = "kvx/compiled-model/v1"
+SHORT_CONTEXT_NAME = "acft"
 
 GIT_LFS_POINTER = b"version https://git-lfs"
 FETCH_GRAPHS = "copy encoder_model*.onnx and decoder_model_merged*.onnx into the folder or its onnx/"
@@ -33,7 +38,11 @@ class GraphFiles:
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """Everything a folder says, read and found to agree with itself; graphs not yet loaded."""
+    """Everything a folder says, read and found to agree with itself; graphs not yet loaded.
+
+    compiled       made by `voice-api model compile`
+    short_context  trained on, or tuned for, sound of any length
+    """
 
     path: Path
     graphs: GraphFiles
@@ -42,6 +51,8 @@ class ModelFolder:
     generation: Generation
     vocabulary: Vocabulary
     calibration: Calibration | None
+    compiled: bool
+    short_context: bool
 
 
 def read_folder(path: Path) -> ModelFolder:
@@ -54,15 +65,36 @@ def read_folder(path: Path) -> ModelFolder:
     vocabulary = read_vocabulary(path / "tokenizer.json", architecture.vocab_size)
     generation = read_generation(path, vocabulary.ids, architecture)
     vocabulary.require(generation.start_token, generation.end_token)
+    compilation = read_if_present(path / COMPILED)
     return ModelFolder(
         path=path,
-        graphs=find_graphs(path),
+        graphs=_compiled_graphs(path, compilation) if compilation.values else find_graphs(path),
         architecture=architecture,
         features=features,
         generation=generation,
         vocabulary=vocabulary,
         calibration=read_calibration(path / "confidence.json"),
+        compiled=bool(compilation.values),
+        short_context=compilation.switch("short_context", tuned_for_short_context(path)),
     )
+
+
+def tuned_for_short_context(path: Path) -> bool:
+    """Whether a folder calls itself tuned for short audio contexts (ACFT), by its name or config.json's."""
+    named = read_document(path / "config.json").values.get("_name_or_path")
+    return any(SHORT_CONTEXT_NAME in str(name).lower() for name in (path.resolve().name, named))
+
+
+def _compiled_graphs(path: Path, compilation: Document) -> GraphFiles:
+    """The graphs of a folder that `voice-api model compile` wrote."""
+    schema = compilation.values.get("schema")
+    if schema != COMPILED_SCHEMA:
+        message = f"{compilation.path} is of the schema {schema!r:.60}, read is {COMPILED_SCHEMA}"
+        raise ModelFolderError(message, "compile the published folder again: voice-api model compile FOLDER")
+    files = GraphFiles(path / "encoder.onnx", path / "decoder.onnx", None)
+    for missing in (file for file in (files.encoder, files.decoder) if not file.is_file()):
+        raise ModelFolderError(f"{missing} is missing", "compile the published folder again")
+    return files
 
 
 def find_graphs(path: Path) -> GraphFiles:

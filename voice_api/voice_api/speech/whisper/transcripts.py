@@ -25,11 +25,10 @@ UNSPACED_LANGUAGES = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One decoded window; pieces are relative to its start."""
+    """One decoded window, and the stretches of it that hold words."""
 
-    start_seconds: float
     decoded: Decoded
-    pieces: tuple[Piece, ...]
+    segments: tuple[Segment, ...]
 
 
 def worth_keeping(decoded: Decoded) -> bool:
@@ -45,7 +44,7 @@ def transcript_of(
 
     A text that repeats itself like a loop is doubtful whatever its confidence.
     """
-    segments = tuple(segment for window in heard for segment in _segments(window, folder))
+    segments = tuple(segment for window in heard for segment in window.segments)
     joint = "" if language in UNSPACED_LANGUAGES else " "
     text = joint.join(segment.text for segment in segments)
     statistics = statistics_of(
@@ -65,24 +64,26 @@ def transcript_of(
         doubtful=bool(text) and (unsure or statistics.compression_ratio > LOOPING_COMPRESSION),
         reason=None if text else NO_SPEECH,
         timings_ms=watch.timings_ms,
+        retries=tuple(reason for window in heard for reason in window.decoded.retries),
     )
     return transcript, statistics
 
 
-def _segments(window: Heard, folder: ModelFolder) -> list[Segment]:
-    """The pieces that hold words."""
-    texts = [
-        (piece, folder.vocabulary.text(piece.tokens, folder.generation).strip()) for piece in window.pieces
-    ]
-    return [
+def segments_of(
+    decoded: Decoded, pieces: Sequence[Piece], start_seconds: float, folder: ModelFolder
+) -> tuple[Segment, ...]:
+    """The pieces that hold words, of a window that starts so many seconds into the sound."""
+    texts = [(piece, folder.vocabulary.text(piece.tokens, folder.generation).strip()) for piece in pieces]
+    return tuple(
         Segment(
-            start_seconds=window.start_seconds + piece.start_seconds,
-            end_seconds=window.start_seconds + piece.end_seconds,
+            start_seconds=start_seconds + piece.start_seconds,
+            end_seconds=start_seconds + piece.end_seconds,
             text=text,
-            average_log_probability=window.decoded.average_log_probability,
-            no_speech_probability=window.decoded.no_speech_probability,
+            average_log_probability=decoded.average_log_probability,
+            no_speech_probability=decoded.no_speech_probability,
             token_ids=piece.tokens,
+            temperature=decoded.temperature,
         )
         for piece, text in texts
         if text
-    ]
+    )
