@@ -227,7 +227,9 @@ class _starting:  # noqa: N801  reads as the words it stands for
             asyncio.run(service.prove())
         listening = socket.create_server(("127.0.0.1", 0))
         server = uvicorn.Server(
-            uvicorn.Config(build_app(service), log_config=None, http="httptools", ws="none", lifespan="on")
+            uvicorn.Config(
+                build_app(service), log_config=None, http="httptools", ws="websockets-sansio", lifespan="on"
+            )
         )
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()

@@ -14,6 +14,7 @@ from voice_api.http.commands import command_routes
 from voice_api.http.frame import RequestFrame
 from voice_api.http.health import health_routes
 from voice_api.http.models import model_routes
+from voice_api.http.realtime import realtime_routes
 from voice_api.http.replies import answer_routing, error_response
 from voice_api.http.service import Service
 from voice_api.http.speech import speech_routes
@@ -42,6 +43,14 @@ def build_app(service: Service) -> FastAPI:
     app.add_middleware(RequestFrame, figures=service.figures)
     app.add_exception_handler(VoiceApiError, answer_expected)
     app.add_exception_handler(HTTPException, answer_routing)
-    for routes in (health_routes, transcription_routes, speech_routes, model_routes, command_routes):
+    every = (
+        health_routes,
+        transcription_routes,
+        speech_routes,
+        model_routes,
+        command_routes,
+        realtime_routes,
+    )
+    for routes in every:
         app.include_router(routes(service))
     return app

@@ -68,6 +68,9 @@ class Figures:
         self.retries = Counter(
             "kvx_voice_retries", "Windows decoded again, by reason", ("reason",), registry=registry
         )
+        self.partials = Counter(
+            "kvx_voice_partials", "Hearings of sound that was still spoken", registry=registry
+        )
         self.sessions = Gauge(
             "kvx_voice_realtime_sessions", "Sessions open at /v1/realtime", registry=registry
         )

@@ -22,6 +22,9 @@ class RequestFrame:
         self._figures = figures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._session(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -40,6 +43,18 @@ class RequestFrame:
                     await internal_error(identity)(scope, receive, answer)
             finally:
                 self._count(scope, answer, time.perf_counter() - started)
+
+    async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket, from its handshake to its end; what it asks for meanwhile counts itself."""
+        request_id.set(chosen_request_id(Headers(scope=scope).get("x-request-id")))
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, send)
+        except Exception:
+            log.exception("a session failed on a bug")
+        finally:
+            seconds = round(time.perf_counter() - started, 1)
+            log.info("session ended", extra={"path": scope["path"][:64], "seconds": seconds})
 
     def _count(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")

@@ -72,6 +72,14 @@ class Listening:
 
         return await self._counted(self.lanes.short, hear, sound.duration_seconds)
 
+    async def partial(self, sound: Sound, options: TranscribeOptions) -> str:
+        """What is said so far in a sound that is still spoken; it is counted when it is heard whole."""
+        heard = await self.lanes.short.run(
+            lambda ticket: self._transcribed(sound, options, nobody, ticket).text, sound.duration_seconds
+        )
+        self.figures.partials.inc()
+        return heard
+
     async def prove(self, sound: Sound) -> None:
         """Listen to a sound of the service's own, which no figure counts."""
         await self.lanes.short.run(

@@ -21,6 +21,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 KEEP_ALIVE_SECONDS = 15
 FIRST_REQUEST_SECONDS = 1.0
 LOOK_SECONDS = 0.01
+MAX_MESSAGE_BYTES = 1 << 20
+"""Of one message at /v1/realtime: a quarter of a minute of sound, where clients send a tenth of a second."""
+
+PING_SECONDS = 20.0
+SESSIONS_END_SECONDS = 2.0
 
 
 class DrainingServer(uvicorn.Server):
@@ -45,6 +50,7 @@ class DrainingServer(uvicorn.Server):
         """
         for server in self.servers:
             server.close()
+        await self._service.sessions.end(min(SESSIONS_END_SECONDS, self._service.settings.drain_seconds))
         end = time.monotonic() + FIRST_REQUEST_SECONDS
         await asyncio.sleep(LOOK_SECONDS)  # what the kernel accepted becomes a connection of uvicorn's
         while self._request_expected and time.monotonic() < end:
@@ -53,7 +59,8 @@ class DrainingServer(uvicorn.Server):
 
     @property
     def _request_expected(self) -> bool:
-        return any(getattr(each, "cycle", None) is None for each in self.server_state.connections)
+        """Of a connection that speaks HTTP: one that has become a WebSocket has no cycle to come."""
+        return any(each.cycle is None for each in self.server_state.connections if hasattr(each, "cycle"))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -81,7 +88,10 @@ def serve(app: FastAPI, service: Service, listening: socket.socket, manager: str
         access_log=False,
         server_header=False,
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
         lifespan="on",
         limit_concurrency=settings.max_connections,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -19,6 +19,7 @@ from voice_api.http.engines import Engines
 from voice_api.http.lanes import Lanes, open_lanes
 from voice_api.http.listening import Listening
 from voice_api.http.readiness import Readiness, memory_guard
+from voice_api.http.sessions import Sessions
 from voice_api.http.tickets import Ticket
 from voice_api.settings import Settings
 from voice_api.speech.protocol import TranscribeOptions
@@ -42,6 +43,7 @@ class Service:
     lanes: Lanes
     readiness: Readiness
     listening: Listening
+    sessions: Sessions
     started: float = field(default_factory=time.monotonic)
 
     def refuse_overload(self) -> None:
@@ -110,12 +112,14 @@ def open_service(settings: Settings, engines: Engines) -> Service:
     """A service with its lanes open; `close` ends them."""
     figures = Figures()
     lanes = open_lanes(settings)
+    sessions = Sessions()
     memory = memory_guard(settings.memory_limit_bytes, settings.memory_headroom_bytes)
     stuck_seconds = STUCK_FACTOR * settings.request_seconds
     readiness = Readiness(memory, lambda: lanes.hearing_seconds, stuck_seconds)
     figures.watch(figures.waiting, lambda: lanes.waiting)
     figures.watch(figures.resident, memory.resident)
     figures.watch(figures.ready, lambda: readiness.obstacle is None)
+    figures.watch(figures.sessions, lambda: sessions.open)
     for name, lane in lanes.named.items():
         figures.watch(figures.queue_seconds.labels(name), partial(getattr, lane, "amount"))
         figures.watch(figures.lane_rate.labels(name), partial(getattr, lane.rate, "per_second"))
@@ -127,4 +131,5 @@ def open_service(settings: Settings, engines: Engines) -> Service:
         lanes=lanes,
         readiness=readiness,
         listening=Listening(settings, engines.listener, lanes, readiness, figures),
+        sessions=sessions,
     )
