@@ -1,0 +1,1 @@
+"""Measures the speech engine on this machine, beside the engines it is compared with."""
