@@ -1,0 +1,126 @@
+"""Writes the graphs and tables of a compiled folder from weights, wherever these come from."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto
+
+from voice_api.speech.processor import processor
+from voice_api.speech.whisper.compile.decoder_graph import DecoderGraph
+from voice_api.speech.whisper.compile.encoder_graph import EncoderGraph
+from voice_api.speech.whisper.compile.quantise import FULL_RANGE, SAFE_EVERYWHERE
+from voice_api.speech.whisper.compile.sizes import Hearing, Kernels, Sizes
+from voice_api.speech.whisper.compile.writer import Precision, Values, Weights, Writer
+from voice_api.speech.whisper.layout import COMPILED, COMPILED_SCHEMA
+
+HEARINGS: tuple[Hearing, ...] = ("plain", "fused")
+ROWS_AT_ONCE = 4096
+Graphs = tuple[ModelProto, ModelProto]
+"""Encoder and decoder, whose weights lie in files beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A compiled folder in the making; weights may come from anywhere.
+
+    tied  the scores of tokens are products with the table of their vectors, as in every stock Whisper
+    kept  the tokens that can be heard; None for all
+    """
+
+    weights: Weights
+    sizes: Sizes
+    place: Path
+    precision: Precision
+    tied: bool
+    kept: NDArray[np.int64] | None = None
+
+    @property
+    def scores_again(self) -> bool:
+        """Whether the scores near the best are computed again from the table."""
+        return self.tied and self.precision != "fp32"
+
+    @property
+    def largest(self) -> int:
+        """Of int8 weights: all of a byte where the processor adds their products in 32 bits."""
+        return FULL_RANGE if adds_in_32_bits() else SAFE_EVERYWHERE
+
+    def kernels(self, hearing: Hearing) -> Kernels:
+        head: Precision = "int4" if self.scores_again else self.precision
+        return Kernels(self.precision, head, hearing)
+
+    def write(self) -> Mapping[Hearing, Graphs]:
+        """Write tables and weights; give back both graphs in every variant, to choose from."""
+        kind = np.float32 if self.precision == "fp32" else np.float16
+        for name, weight in (("embedding", "embed_tokens"), ("positions", "embed_positions")):
+            save_table(self.place / f"{name}.npy", self.weights[f"decoder.{weight}"](), kind)
+        if self.kept is not None:
+            np.save(self.place / "kept.npy", self.kept)
+        encoders = self._variants("encoder", self._encoder)
+        decoders = self._variants("decoder", self._decoder)
+        return {hearing: (encoders[hearing], decoders[hearing]) for hearing in HEARINGS}
+
+    def put(self, graphs: Graphs, about: Mapping[str, object]) -> None:
+        """Write the chosen graphs, and what is known of the folder."""
+        for name, graph in zip(("encoder", "decoder"), graphs, strict=True):
+            (self.place / f"{name}.onnx").write_bytes(graph.SerializeToString())
+        tell(self.place, about)
+
+    def _variants(
+        self, name: str, write: Callable[[Writer, Kernels], ModelProto]
+    ) -> dict[Hearing, ModelProto]:
+        """The graph for each way of hearing; their weights are the same and written once."""
+        stored: dict[str, TensorProto] = {}
+        weights = self._kept_weights()
+        with (self.place / f"{name}.weights").open("wb") as data:
+            return {
+                hearing: write(Writer(weights, data, self.largest, stored), self.kernels(hearing))
+                for hearing in HEARINGS
+            }
+
+    def _encoder(self, writer: Writer, kernels: Kernels) -> ModelProto:
+        return EncoderGraph(writer, self.sizes, kernels).model()
+
+    def _decoder(self, writer: Writer, kernels: Kernels) -> ModelProto:
+        kept = self.sizes.architecture.vocab_size if self.kept is None else self.kept.size
+        return DecoderGraph(writer, self.sizes, kernels, kept).model()
+
+    def _kept_weights(self) -> Weights:
+        """The weights with the scores of kept tokens only."""
+        if self.kept is None:
+            return self.weights
+        kept, matrix, bias = self.kept, self.weights["proj_out.weight"], self.weights["proj_out.bias"]
+        return {
+            **self.weights,
+            "proj_out.weight": lambda: matrix()[:, kept],
+            "proj_out.bias": lambda: bias()[kept],
+        }
+
+
+def tell(place: Path, about: Mapping[str, object]) -> None:
+    """Write compiled.json."""
+    text = json.dumps({"schema": COMPILED_SCHEMA, **about}, indent=1)
+    (place / COMPILED).write_text(f"{text}\n", encoding="utf-8")
+
+
+def are_tied(weights: Weights) -> bool:
+    """Whether tokens are scored by the table of their vectors."""
+    return np.array_equal(weights["decoder.embed_tokens"](), weights["proj_out.weight"]().T)
+
+
+def adds_in_32_bits() -> bool:
+    """x86 without VNNI adds two products of a byte and a weight in 16 bits, and stops at their largest."""
+    here = processor()
+    return here.machine != "x86_64" or any("vnni" in name or "amx" in name for name in here.features)
+
+
+def save_table(path: Path, table: Values, kind: type[np.floating[Any]]) -> None:
+    """Write a table row by row, so that it is never held a second time."""
+    file = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=table.shape)
+    for start in range(0, len(table), ROWS_AT_ONCE):
+        file[start : start + ROWS_AT_ONCE] = table[start : start + ROWS_AT_ONCE]
+    file.flush()

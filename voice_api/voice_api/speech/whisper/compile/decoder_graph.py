@@ -1,0 +1,120 @@
+"""The decoder as one graph, for the first tokens and for every step after them."""
+
+from dataclasses import dataclass
+
+import onnx
+from onnx import TensorProto
+
+from voice_api.speech.whisper.compile.encoder_graph import attention_inputs, cross_name, cross_value
+from voice_api.speech.whisper.compile.sizes import Kernels, Sizes
+from voice_api.speech.whisper.compile.writer import CONTRIBUTED, Writer, floats, wholes
+
+PARTS = ("key", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderGraph:
+    """Writes vectors of tokens to logits.
+
+    Takes
+      vectors [1, rows, width]  token and position added; the rows of a beam follow each other
+      grouping [3]              beams, tokens of each, -1
+      memory.{layer}.{part}     [beams, heads, room, head_size]; a run writes to it in place
+      ends [beams], total       the index of the last token fed, and one more
+      cross.{layer}.{part}      from the encoder; all beams hear the same
+      wanted [n]                rows whose logits are wanted
+    Gives
+      states [1, n, width]      after the last norm
+      logits [1, n, vocabulary]
+      queries.{layer}           [1, rows, width], of the layers with alignment heads
+      new.memory.*              to be bound to the same place as memory.*
+    """
+
+    writer: Writer
+    sizes: Sizes
+    kernels: Kernels
+    vocabulary: int
+
+    def model(self) -> onnx.ModelProto:
+        writer = self.writer
+        value, inner = "vectors", writer.norm("vectors", "decoder.layers.0.self_attn_layer_norm")
+        for index in range(self.sizes.layers):
+            value, inner = self._layer(value, inner, index)
+        writer.rename(writer.one("Gather", inner, "wanted", axis=1), "states")
+        writer.rename(writer.linear("states", "proj_out", precision=self.kernels.head), "logits")
+        return writer.model("decoder", self._inputs(), self._outputs())
+
+    def _layer(self, value: str, inner: str, index: int) -> tuple[str, str]:
+        """The residual stream after a layer, and what the next one takes."""
+        writer, precision, name = self.writer, self.kernels.layers, f"decoder.layers.{index}"
+        joined = writer.linear(inner, *attention_inputs(f"{name}.self_attn"), precision=precision)
+        remembered = self._remember(joined, index)
+        remembered = writer.linear(remembered, f"{name}.self_attn.out_proj", precision=precision)
+        value, inner = writer.sum_and_norm(value, remembered, f"{name}.encoder_attn_layer_norm")
+        queries = writer.linear(inner, f"{name}.encoder_attn.q_proj", precision=precision)
+        if index in self.sizes.listening:
+            queries = writer.rename(queries, f"queries.{index}")
+        heard = self._hear(queries, index)
+        heard = writer.linear(heard, f"{name}.encoder_attn.out_proj", precision=precision)
+        value, inner = writer.sum_and_norm(value, heard, f"{name}.final_layer_norm")
+        last = index + 1 == self.sizes.layers
+        after = "decoder.layer_norm" if last else f"decoder.layers.{index + 1}.self_attn_layer_norm"
+        return writer.sum_and_norm(value, writer.feed_forward(inner, name, precision), after)
+
+    def _remember(self, joined: str, index: int) -> str:
+        """Attend to all tokens so far, each beam to its own; only here do beams differ from rows."""
+        writer, heads = self.writer, self.sizes.heads
+        by_beam = writer.one("Reshape", joined, "grouping")
+        memory = [f"memory.{index}.{part}" for part in PARTS]
+        outputs = writer.add(
+            "GroupQueryAttention",
+            *(by_beam, "", "", *memory, "ends", "total"),
+            outputs=3,
+            domain=CONTRIBUTED,
+            num_heads=heads,
+            kv_num_heads=heads,
+            scale=self.sizes.head_size**-0.5,
+        )
+        for made, name in zip(outputs[1:], memory, strict=True):
+            writer.rename(made, f"new.{name}")
+        return writer.one("Reshape", outputs[0], writer.integers(1, -1, self.sizes.width))
+
+    def _hear(self, queries: str, index: int) -> str:
+        """Attend to the sound: all beams hear the same, so their rows are rows of one product."""
+        writer, sizes = self.writer, self.sizes
+        key, value = (cross_name(index, part) for part in PARTS)
+        if self.kernels.hearing == "fused":
+            inputs = (queries, key, value)
+            return writer.one("MultiHeadAttention", *inputs, domain=CONTRIBUTED, num_heads=sizes.heads)
+        shape = writer.integers(0, 0, sizes.heads, sizes.head_size)
+        by_head = writer.one("Transpose", writer.one("Reshape", queries, shape), perm=[0, 2, 1, 3])
+        factor = sizes.head_size**-0.5
+        scores = writer.one("FusedMatMul", by_head, key, domain=CONTRIBUTED, alpha=factor)
+        heard = writer.one("MatMul", writer.one("Softmax", scores, axis=-1), value)
+        joined = writer.one("Transpose", heard, perm=[0, 2, 1, 3])
+        return writer.one("Reshape", joined, writer.integers(0, 0, sizes.width))
+
+    def _inputs(self) -> list[onnx.ValueInfoProto]:
+        names = [cross_name(layer, part) for layer in range(self.sizes.layers) for part in PARTS]
+        return [
+            floats("vectors", 1, "rows", self.sizes.width),
+            wholes("grouping", TensorProto.INT64, 3),
+            wholes("ends", TensorProto.INT32, "beams"),
+            wholes("total", TensorProto.INT32),
+            wholes("wanted", TensorProto.INT64, "results"),
+            *self._memories(""),
+            *(cross_value(name, self.sizes, self.kernels) for name in names),
+        ]
+
+    def _outputs(self) -> list[onnx.ValueInfoProto]:
+        return [
+            floats("states", 1, "results", self.sizes.width),
+            floats("logits", 1, "results", self.vocabulary),
+            *(floats(f"queries.{layer}", 1, "rows", self.sizes.width) for layer in self.sizes.listening),
+            *self._memories("new."),
+        ]
+
+    def _memories(self, prefix: str) -> list[onnx.ValueInfoProto]:
+        shape = ("beams", self.sizes.heads, "room", self.sizes.head_size)
+        names = [f"{prefix}memory.{layer}.{part}" for layer in range(self.sizes.layers) for part in PARTS]
+        return [floats(name, *shape) for name in names]

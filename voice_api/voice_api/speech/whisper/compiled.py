@@ -1,0 +1,267 @@
+"""Compiled graphs, loaded and run: buffers that are reused, tables that stay on disk until looked at."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice_api.speech.runtime import gives_memory_back, onnxruntime
+from voice_api.speech.whisper.config import Architecture
+from voice_api.speech.whisper.documents import read_document
+from voice_api.speech.whisper.errors import ModelFolderError
+from voice_api.speech.whisper.sessions import HeardAt, load
+
+Values = NDArray[np.float32]
+Heard = Mapping[str, Any]
+"""What a compiled encoder gives a decoder: onnxruntime values by name, cross.{layer}.{key|value}."""
+
+COMPILE_AGAIN = "compile the published folder again: voice-api model compile FOLDER"
+MOST_SCORED_AGAIN = 256
+"""Tokens whose scores are computed again at most: more than that are never near the best in speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """What the runtime reads of compiled.json.
+
+    score_again_within  how near to the best a token's score must be to be computed again from the
+                        embedding in half precision; 0 where the graph's own scores stand
+    alignment_heads     (layer, head) pairs that follow the sound
+    turned_keys         keys of the sound are [heads, head_size, positions]
+    """
+
+    files: Mapping[str, str]
+    score_again_within: float
+    alignment_heads: tuple[tuple[int, int], ...]
+    turned_keys: bool
+
+
+def read_compilation(folder: Path) -> Compilation:
+    """Read compiled.json and check every file it lists; raises ModelFolderError."""
+    document = read_document(folder / "compiled.json")
+    files, attention = document.values.get("files"), document.values.get("attention")
+    heads = document.values.get("alignment_heads")
+    if not isinstance(files, dict) or not isinstance(attention, dict) or not isinstance(heads, list):
+        raise ModelFolderError(f"{document.path} lacks files, attention or alignment_heads", COMPILE_AGAIN)
+    for name, digest in files.items():
+        _check(folder / name, digest)
+    return Compilation(
+        files=files,
+        score_again_within=document.number("score_again_within", 0.0),
+        alignment_heads=tuple((int(layer), int(head)) for layer, head in heads),
+        turned_keys=attention.get("chosen") == "plain",
+    )
+
+
+def _check(file: Path, digest: object) -> None:
+    try:
+        with file.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelFolderError(f"{file} cannot be read: {error.strerror}", COMPILE_AGAIN) from error
+    if found != digest:
+        raise ModelFolderError(f"{file} is damaged: its checksum is not that of compiled.json", COMPILE_AGAIN)
+
+
+class CompiledEncoder:
+    """features [1, bins, frames], an even number of them, to the keys and values of the decoder."""
+
+    any_length = True
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._session = load(folder / "encoder.onnx", threads)
+        self._names = [entry.name for entry in self._session.get_outputs()]
+        self._options = gives_memory_back()
+
+    def run(self, features: Values) -> Heard:
+        feeds = {"features": onnxruntime.OrtValue.ortvalue_from_numpy(features)}
+        values = self._session.run_with_ort_values(self._names, feeds, self._options)
+        return dict(zip(self._names, values, strict=True))
+
+
+class CompiledDecoder:
+    """The graph for prompt and steps, with the tables that are looked up outside of it."""
+
+    def __init__(self, folder: Path, architecture: Architecture, threads: int) -> None:
+        self.architecture = architecture
+        self.compilation = read_compilation(folder)
+        self.session = load(folder / "decoder.onnx", threads)
+        self.tokens = np.load(folder / "embedding.npy", mmap_mode="r")
+        self.positions = np.load(folder / "positions.npy", mmap_mode="r")
+        kept = folder / "kept.npy"
+        self.kept: NDArray[np.int64] | None = np.load(kept) if kept.exists() else None
+        self.listening = sorted({layer for layer, _ in self.compilation.alignment_heads})
+
+    def begin(self, heard: Heard) -> "CompiledDecoding":
+        return CompiledDecoding(self, heard)
+
+    def score_again(self, states: Values, logits: Values) -> None:
+        """Replace the scores near the best, [rows, kept tokens], by those of the half precision table."""
+        within = self.compilation.score_again_within
+        for state, row in zip(states, logits, strict=True):
+            near = np.flatnonzero(row > row.max() - within)
+            if near.size > MOST_SCORED_AGAIN:
+                near = near[np.argpartition(row[near], -MOST_SCORED_AGAIN)[-MOST_SCORED_AGAIN:]]
+            tokens = near if self.kept is None else self.kept[near]
+            row[near] = self.tokens[tokens].astype(np.float32) @ state
+
+
+class CompiledDecoding:
+    """One window being decoded with a compiled graph; a Decoding."""
+
+    def __init__(self, decoder: CompiledDecoder, heard: Heard) -> None:
+        self._decoder = decoder
+        self._heard = heard
+        self._binding = decoder.session.io_binding()
+        for name, value in heard.items():
+            self._binding.bind_ortvalue_input(name, value)
+        self._length = 0
+        self._memory: dict[str, Values] = {}
+        self._rows = _Rows(decoder, 0, 0, 0)
+        self._queries = HeardAt()
+
+    def feed(self, tokens: NDArray[np.int64], wanted: Sequence[int] = (-1,)) -> Values:
+        """The logits [beams, len(wanted), vocabulary] after tokens [beams, count]."""
+        beams, count = tokens.shape
+        if not self._length:
+            self._remember(beams, {})
+        if beams > 1 and count > 1 and self._length:  # the operator takes several tokens of one beam only
+            return self._one_by_one(tokens, wanted)
+        rows = self._rows_for(beams, count, len(wanted))
+        self._look_up(tokens, wanted, rows)
+        self._decoder.session.run_with_iobinding(self._binding)
+        self._length += count
+        if self._decoder.listening:
+            self._queries.add(
+                rows.queries.reshape(-1, beams, count, rows.queries.shape[-1]).swapaxes(0, 1).copy()
+            )
+        return rows.scores(beams)
+
+    def keep(self, beams: Sequence[int]) -> None:
+        """Go on with these beams, in this order."""
+        chosen = list(beams)
+        if chosen != list(range(self._beams)):
+            self._remember(
+                len(chosen), {name: past[chosen, :, : self._length] for name, past in self._memory.items()}
+            )
+        self._queries.keep(chosen)
+
+    def attention(self) -> Values | None:
+        """[heads, tokens fed, encoder positions], of the first beam; None where no head is named."""
+        pairs = self._decoder.compilation.alignment_heads
+        if not pairs:
+            return None
+        queries = self._queries.of_first_beam()
+        listening = self._decoder.listening
+        return np.stack(
+            [self._one_head(queries[listening.index(layer)], layer, head) for layer, head in pairs]
+        )
+
+    @property
+    def states(self) -> Values:
+        """What the logits of the last feed were computed from, [beams * wanted, width]."""
+        return np.asarray(self._rows.states[0])
+
+    @property
+    def _beams(self) -> int:
+        return next(iter(self._memory.values())).shape[0] if self._memory else 1
+
+    def _one_head(self, queries: Values, layer: int, head: int) -> Values:
+        """Softmax over the sound of queries [tokens, width], as the graph has it inside."""
+        size = self._decoder.architecture.head_size
+        keys = self._heard[f"cross.{layer}.key"].numpy()[0, head]
+        keys = keys if self._decoder.compilation.turned_keys else keys.T
+        scores = queries[:, head * size : (head + 1) * size] @ keys * np.float32(size**-0.5)
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=-1, keepdims=True), dtype=np.float32)
+
+    def _one_by_one(self, tokens: NDArray[np.int64], wanted: Sequence[int]) -> Values:
+        logits = [self.feed(tokens[:, [place]]).copy() for place in range(tokens.shape[1])]
+        return np.concatenate([logits[place] for place in wanted], axis=1)
+
+    def _remember(self, beams: int, past: Mapping[str, Values]) -> None:
+        """Room for every token of so many beams, and what they remember already."""
+        sizes = self._decoder.architecture
+        shape = (beams, sizes.decoder_attention_heads, sizes.max_target_positions, sizes.head_size)
+        if self._beams != beams or not self._memory:
+            self._memory = {
+                f"memory.{layer}.{part}": np.zeros(shape, dtype=np.float32)
+                for layer in range(sizes.decoder_layers)
+                for part in ("key", "value")
+            }
+            for name, room in self._memory.items():
+                _bind_input(self._binding, name, room)
+                _bind_output(self._binding, f"new.{name}", room)
+        for name, values in past.items():
+            self._memory[name][:, :, : self._length] = values
+
+    def _rows_for(self, beams: int, count: int, wanted: int) -> "_Rows":
+        """Buffers of these sizes, bound; the same as last time for every step."""
+        if self._rows.sizes != (beams, count, wanted):
+            self._rows = _Rows(self._decoder, beams, count, wanted)
+            self._rows.bind(self._binding)
+        return self._rows
+
+    def _look_up(self, tokens: NDArray[np.int64], wanted: Sequence[int], rows: "_Rows") -> None:
+        """Write what the graph takes into its buffers."""
+        beams, count = tokens.shape
+        end = self._length + count
+        vectors = self._decoder.tokens[tokens].astype(np.float32)
+        vectors += self._decoder.positions[self._length : end]
+        rows.vectors[0] = vectors.reshape(beams * count, -1)
+        rows.ends[:] = end - 1
+        rows.total[()] = end
+        places = np.asarray(wanted) % count
+        rows.wanted[:] = (np.arange(beams)[:, np.newaxis] * count + places).reshape(-1)
+
+
+class _Rows:
+    """The buffers of runs that feed the same number of beams and tokens."""
+
+    def __init__(self, decoder: CompiledDecoder, beams: int, count: int, wanted: int) -> None:
+        architecture = decoder.architecture
+        self.sizes = beams, count, wanted
+        self._decoder = decoder
+        width, rows, results = architecture.d_model, beams * count, beams * wanted
+        kept = architecture.vocab_size if decoder.kept is None else decoder.kept.size
+        self.vectors = np.zeros((1, rows, width), dtype=np.float32)
+        self.grouping = np.array([beams, count, -1], dtype=np.int64)
+        self.ends = np.zeros(beams, dtype=np.int32)
+        self.total = np.zeros((), dtype=np.int32)
+        self.wanted = np.zeros(results, dtype=np.int64)
+        self.states = np.zeros((1, results, width), dtype=np.float32)
+        self.logits = np.zeros((1, results, kept), dtype=np.float32)
+        self.queries = np.zeros((len(decoder.listening), rows, width), dtype=np.float32)
+        whole = (results, architecture.vocab_size)
+        self._spread = None if decoder.kept is None else np.full(whole, -np.inf, dtype=np.float32)
+
+    def bind(self, binding: Any) -> None:
+        for name in ("vectors", "grouping", "ends", "total", "wanted"):
+            _bind_input(binding, name, getattr(self, name))
+        for name in ("states", "logits"):
+            _bind_output(binding, name, getattr(self, name))
+        for place, layer in enumerate(self._decoder.listening):
+            _bind_output(binding, f"queries.{layer}", self.queries[place : place + 1])
+
+    def scores(self, beams: int) -> Values:
+        """The logits [beams, wanted, vocabulary] of the run; tokens left out of a folder at -inf."""
+        logits = self.logits[0]
+        if self._decoder.compilation.score_again_within:
+            self._decoder.score_again(self.states[0], logits)
+        if self._spread is not None:
+            self._spread[:] = -np.inf
+            self._spread[:, self._decoder.kept] = logits
+            logits = self._spread
+        return np.asarray(logits.reshape(beams, -1, self._decoder.architecture.vocab_size))
+
+
+def _bind_input(binding: Any, name: str, array: NDArray[Any]) -> None:
+    binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+
+
+def _bind_output(binding: Any, name: str, array: NDArray[Any]) -> None:
+    binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
