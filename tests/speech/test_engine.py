@@ -117,7 +117,7 @@ def test_long_sound_of_a_model_that_tells_the_time_has_ordered_segments(
     assert transcript.duration_seconds > 30
     assert starts == sorted(starts)
     assert max(starts) > 20
-    assert all(segment.end_seconds <= transcript.duration_seconds for segment in transcript.segments)
+    assert max(segment.end_seconds for segment in transcript.segments) <= transcript.duration_seconds + 1e-9
 
 
 def test_asking_the_time_of_a_model_that_cannot_tell_it_gives_one_segment(

@@ -13,19 +13,17 @@ from voice_api.speech.vad import SpeechGate
 from voice_api.speech.whisper.confidence import Statistics
 from voice_api.speech.whisper.context import ADAPTIVE, Listening
 from voice_api.speech.whisper.errors import ModelFolderError
-from voice_api.speech.whisper.hearing import Hearing, Model
+from voice_api.speech.whisper.hearing import Hearing
 from voice_api.speech.whisper.layout import read_folder
+from voice_api.speech.whisper.model import Model, load_graphs
 from voice_api.speech.whisper.prompts import ONLY_LANGUAGE
-from voice_api.speech.whisper.sessions import GRAPH_ERRORS, Decoder, Encoder
+from voice_api.speech.whisper.sessions import GRAPH_ERRORS
 from voice_api.speech.whisper.transcripts import Heard, transcript_of
 
 
 def load_whisper(folder: Path, threads: int, listening: Listening = ADAPTIVE) -> "Whisper":
     """A listener that has decoded once; ModelFolderError for every damage of the folder."""
-    found = read_folder(folder)
-    encoder = Encoder(found.graphs.encoder, found.architecture, threads)
-    decoder = Decoder(found.graphs, found.architecture, threads)
-    whisper = Whisper(Model(found, encoder, decoder, listening))
+    whisper = Whisper(load_graphs(read_folder(folder), threads, listening))
     whisper.warm_up()
     trim_memory()
     return whisper

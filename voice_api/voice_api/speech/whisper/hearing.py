@@ -6,22 +6,23 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from voice_api.speech.protocol import ALONE, SAMPLE_RATE, Company, TranscribeOptions
+from voice_api.speech.protocol import ALONE, SAMPLE_RATE, Company, TranscribeOptions, Word
 from voice_api.speech.stopwatch import Stopwatch
 from voice_api.speech.vad import SpeechGate
-from voice_api.speech.whisper.context import ADAPTIVE, CONTEXT, Listening, frames_for, suspicious
+from voice_api.speech.whisper.context import CONTEXT, suspicious
 from voice_api.speech.whisper.decode import Decoded, Search, Started
 from voice_api.speech.whisper.decoding import Decoding
 from voice_api.speech.whisper.fallback import TEMPERATURES, decode_window
-from voice_api.speech.whisper.features import log_mel
 from voice_api.speech.whisper.keywords import keywords_of
 from voice_api.speech.whisper.languages import detect_language
 from voice_api.speech.whisper.layout import ModelFolder
-from voice_api.speech.whisper.prompts import ONLY_LANGUAGE, Prompter
+from voice_api.speech.whisper.model import Model
+from voice_api.speech.whisper.prompts import ONLY_LANGUAGE
 from voice_api.speech.whisper.rules import TokenRules
-from voice_api.speech.whisper.sessions import Decoder, Encoder, Hidden
+from voice_api.speech.whisper.sessions import Hidden
 from voice_api.speech.whisper.transcripts import Heard, segments_of, worth_keeping
 from voice_api.speech.whisper.windows import Piece, cut_at_silences, pieces_of
+from voice_api.speech.whisper.words import WordTimes
 
 BEFORE_SECONDS = 0.25
 """Silence before an utterance where the encoder takes any length.
@@ -31,35 +32,22 @@ Half a second of it made an early embedded model mishear a third more words than
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """A folder with its graphs loaded, and how it is to listen."""
+class Utterance:
+    """What the encoder is to hear of a window.
 
-    folder: ModelFolder
-    encoder: Encoder
-    decoder: Decoder
-    listening: Listening = ADAPTIVE
+    begin_seconds  where it begins in the window; below 0 where silence was put before it
+    """
 
-    @property
-    def prompter(self) -> Prompter:
-        return Prompter(self.folder.vocabulary, self.folder.generation)
+    samples: NDArray[np.float32]
+    begin_seconds: float
 
-    @property
-    def trained_on_any_length(self) -> bool:
-        """Published graphs take any length only where a model was made for it."""
-        return self.folder.short_context or (self.encoder.any_length and not self.folder.compiled)
 
-    def frames(self, samples: int) -> int:
-        """How many frames the encoder is to hear of so many samples."""
-        if not self.encoder.any_length or self.listening.audio_context == "full":
-            return self.folder.features.chunk_frames
-        return frames_for(samples, self.folder.features, self.trained_on_any_length)
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was decoded, and what it was decoded from."""
 
-    def encode(self, sound: NDArray[np.float32], watch: Stopwatch, frames: int | None = None) -> Hidden:
-        """Hidden states of at most one chunk of sound; as many frames as it needs, unless told."""
-        with watch.stage("features"):
-            features = log_mel(sound, self.folder.features, frames or self.frames(sound.size))
-        with watch.stage("encode"):
-            return self.encoder.run(features)
+    decoded: Decoded
+    hidden: Hidden
 
 
 @dataclass(slots=True)
@@ -75,83 +63,110 @@ class Hearing:
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def __post_init__(self) -> None:
-        multilingual = self.model.folder.generation.multilingual
+        multilingual = self.folder.generation.multilingual
         self.language = self.options.language or (None if multilingual else ONLY_LANGUAGE)
+
+    @property
+    def folder(self) -> ModelFolder:
+        return self.model.folder
 
     def windows(self, sound: NDArray[np.float32]) -> Iterator[Heard]:
         """Every window that holds words, one after the other.
 
         Models that tell the time say themselves where the next window begins; else cuts lie in silence.
         """
-        longest = self.model.folder.features.chunk_samples
+        longest = self.folder.features.chunk_samples
         timed = self._timed(sound.size > longest)
         ends = {} if timed or sound.size <= longest else self._cuts(sound, longest)
         position = 0
         while position < sound.size:
             self.company.go_on()
             window = sound[position : ends.get(position, position + longest)]
-            heard, seconds = self._heard(window, position / SAMPLE_RATE, timed)
+            heard, seconds = self._heard(window, position, timed)
             position += min(window.size, round(seconds * SAMPLE_RATE))
             if heard is not None:
                 yield heard
 
-    def _heard(
-        self, window: NDArray[np.float32], start_seconds: float, timed: bool
-    ) -> tuple[Heard | None, float]:
-        """What a window says, None for nothing, and how many seconds of it are done with."""
+    def _heard(self, window: NDArray[np.float32], start: int, timed: bool) -> tuple[Heard | None, float]:
+        """What the window says that starts at a sample, and how many seconds of it are done with."""
         seconds = window.size / SAMPLE_RATE
         utterance = self._utterance(window, timed)
         if utterance is None:
             return None, seconds
-        decoded = self._decoded(utterance, timed)
-        if not worth_keeping(decoded):
+        attempt = self._attempted(utterance.samples, timed)
+        if not worth_keeping(attempt.decoded):
             return None, seconds
-        pieces, done = self._pieces(decoded, seconds, timed)
-        return Heard(decoded, segments_of(decoded, pieces, start_seconds, self.model.folder)), done
+        pieces, done = self._pieces(attempt.decoded, seconds, timed)
+        words = self._words(attempt, pieces, utterance)
+        window_at, utterance_at = start / SAMPLE_RATE, start / SAMPLE_RATE + utterance.begin_seconds
+        segments = segments_of(attempt.decoded, pieces, words, (window_at, utterance_at), self.folder)
+        return Heard(attempt.decoded, segments), done
+
+    def _words(
+        self, attempt: Attempt, pieces: Sequence[Piece], utterance: Utterance
+    ) -> Sequence[tuple[Word, ...]]:
+        """The words of each piece, timed from the utterance's start; none unless they were asked for."""
+        if not self.options.words:
+            return [()] * len(pieces)
+        options = replace(self.options, prompt=None, keywords=())
+        language = self.language or ONLY_LANGUAGE
+        times = WordTimes(
+            lambda: self.model.decoder.begin(attempt.hidden),
+            self.model.prompter.prompt(options, language, timestamps=False),
+            self.folder.vocabulary,
+            self.folder.generation,
+            language,
+            self.model.step_seconds,
+        )
+        heard = [piece.moved(-utterance.begin_seconds) for piece in pieces]
+        return times.words(attempt.decoded, heard, utterance.samples.size / SAMPLE_RATE)
 
     def _cuts(self, sound: NDArray[np.float32], longest: int) -> dict[int, int]:
         """Where the window ends that begins at a sample."""
         with self.watch.stage("vad"):
             return dict(cut_at_silences(sound.size, self.gate.speech_spans(sound), longest))
 
-    def _utterance(self, window: NDArray[np.float32], timed: bool) -> NDArray[np.float32] | None:
+    def _utterance(self, window: NDArray[np.float32], timed: bool) -> Utterance | None:
         """What the encoder is to hear of a window, None where nobody speaks.
 
         An encoder of any length hears BEFORE_SECONDS of silence before the first word: more is cut off, and
         what is missing added. A model that tells the time counts the silence before.
         """
         with self.watch.stage("vad"):
-            begin = self.gate.first_speech(window)
-        if begin is None or timed or not self.model.encoder.any_length:
-            return None if begin is None else window
-        before = round(BEFORE_SECONDS * SAMPLE_RATE)
-        missing = min(before - begin, self.model.folder.features.chunk_samples - window.size)
-        return np.pad(window[max(0, begin - before) :], (max(0, missing), 0))
+            first_word = self.gate.first_speech(window)
+        if first_word is None or timed or not self.model.encoder.any_length:
+            return None if first_word is None else Utterance(window, 0.0)
+        begin = first_word - round(BEFORE_SECONDS * SAMPLE_RATE)
+        missing = min(-begin, self.folder.features.chunk_samples - window.size)
+        if missing <= 0:
+            return Utterance(window[max(0, begin) :], max(0, begin) / SAMPLE_RATE)
+        return Utterance(np.pad(window, (missing, 0)), -missing / SAMPLE_RATE)
 
     def _timed(self, long: bool) -> bool:
-        knows_time = self.model.folder.generation.first_timestamp is not None
+        knows_time = self.folder.generation.first_timestamp is not None
         return knows_time and (long or self.options.timestamps)
 
-    def _decoded(self, sound: NDArray[np.float32], timed: bool) -> Decoded:
+    def _attempted(self, sound: NDArray[np.float32], timed: bool) -> Attempt:
         """From as much context as the sound needs; from a whole chunk where that cannot be trusted."""
         model, language = self.model, self.language
-        frames, whole = model.frames(sound.size), model.folder.features.chunk_frames
+        frames, whole = model.frames(sound.size), self.folder.features.chunk_frames
         again = TEMPERATURES if model.listening.retries else TEMPERATURES[:1]
         if frames == whole or model.trained_on_any_length or not model.listening.retries:
             return self._attempt(sound, frames, timed, again)
-        decoded = self._attempt(sound, frames, timed, TEMPERATURES[:1])
-        if not suspicious(decoded, self._text(decoded.tokens), model.folder.generation.end_token):
-            return decoded
+        attempt = self._attempt(sound, frames, timed, TEMPERATURES[:1])
+        text = self._text(attempt.decoded.tokens)
+        if not suspicious(attempt.decoded, text, self.folder.generation.end_token):
+            return attempt
         self.language = language
         decided = self._attempt(sound, whole, timed, again)
-        return replace(decided, retries=(CONTEXT, *decided.retries))
+        return replace(decided, decoded=replace(decided.decoded, retries=(CONTEXT, *decided.decoded.retries)))
 
     def _attempt(
         self, sound: NDArray[np.float32], frames: int, timed: bool, temperatures: Sequence[float]
-    ) -> Decoded:
+    ) -> Attempt:
         hidden = self.model.encode(sound, self.watch, frames)
         with self.watch.stage("decode"):
-            return self._decode(hidden, timed, temperatures)
+            return Attempt(self._decode(hidden, timed, temperatures), hidden)
 
     def _decode(self, hidden: Hidden, timed: bool, temperatures: Sequence[float]) -> Decoded:
         def begin() -> Decoding:
@@ -162,7 +177,7 @@ class Hearing:
         return decode_window(
             begin,
             prompt,
-            TokenRules(self.model.folder.generation, timed),
+            TokenRules(self.folder.generation, timed),
             self._search(),
             self._text,
             started=None if prompt.start_index else started,
@@ -171,11 +186,11 @@ class Hearing:
 
     def _search(self) -> Search:
         options = self.options
-        keywords = keywords_of(options.keywords, self.model.folder.vocabulary)
+        keywords = keywords_of(options.keywords, self.folder.vocabulary)
         return Search(options.temperature, options.beams, self.random, self.company.go_on, keywords)
 
     def _text(self, tokens: Sequence[int]) -> str:
-        return self.model.folder.vocabulary.text(tokens, self.model.folder.generation)
+        return self.folder.vocabulary.text(tokens, self.folder.generation)
 
     def _detect_language(self, decoding: Decoding) -> Started:
         """Sets the language; what has begun serves a prompt that begins with the start token."""
@@ -184,10 +199,8 @@ class Hearing:
         return started
 
     def _pieces(self, decoded: Decoded, seconds: float, timed: bool) -> tuple[tuple[Piece, ...], float]:
-        """What to keep of a window of that many seconds, and how many of them are done with."""
-        folder = self.model.folder
-        first = folder.generation.first_timestamp
+        """What a window of that many seconds says when, and how many of them are done with."""
+        first = self.folder.generation.first_timestamp
         if not timed or first is None:
             return (Piece(0.0, seconds, decoded.tokens),), seconds
-        step_seconds = folder.features.chunk_seconds / folder.architecture.max_source_positions
-        return pieces_of(decoded.tokens, first, step_seconds, seconds)
+        return pieces_of(decoded.tokens, first, self.model.step_seconds, seconds)

@@ -1,16 +1,17 @@
 """From decoded windows to a transcript: text, segments, confidence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voice_api.speech.protocol import SAMPLE_RATE, Segment, Transcript
+from voice_api.speech.protocol import SAMPLE_RATE, Segment, Transcript, Word
 from voice_api.speech.stopwatch import Stopwatch
 from voice_api.speech.vad import active_seconds
 from voice_api.speech.whisper.confidence import Statistics, statistics_of
 from voice_api.speech.whisper.decode import Decoded
+from voice_api.speech.whisper.languages import UNSPACED_LANGUAGES
 from voice_api.speech.whisper.layout import ModelFolder
 from voice_api.speech.whisper.windows import Piece
 
@@ -19,8 +20,6 @@ LIKELY_NO_SPEECH = 0.6
 UNLIKELY_TEXT = -1.0
 LOOPING_COMPRESSION = 2.4
 """The three limits of the Whisper paper's reference: no speech, log-probability, compression."""
-
-UNSPACED_LANGUAGES = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +69,34 @@ def transcript_of(
 
 
 def segments_of(
-    decoded: Decoded, pieces: Sequence[Piece], start_seconds: float, folder: ModelFolder
+    decoded: Decoded,
+    pieces: Sequence[Piece],
+    words: Sequence[tuple[Word, ...]],
+    starts: tuple[float, float],
+    folder: ModelFolder,
 ) -> tuple[Segment, ...]:
-    """The pieces that hold words, of a window that starts so many seconds into the sound."""
-    texts = [(piece, folder.vocabulary.text(piece.tokens, folder.generation).strip()) for piece in pieces]
+    """The pieces that hold text, in seconds of the whole sound.
+
+    starts  where the window begins, which pieces count from, and its utterance, which words count from
+    """
+    window, utterance = starts
+    texts = [folder.vocabulary.text(piece.tokens, folder.generation).strip() for piece in pieces]
     return tuple(
         Segment(
-            start_seconds=start_seconds + piece.start_seconds,
-            end_seconds=start_seconds + piece.end_seconds,
+            start_seconds=window + piece.start_seconds,
+            end_seconds=window + piece.end_seconds,
             text=text,
             average_log_probability=decoded.average_log_probability,
             no_speech_probability=decoded.no_speech_probability,
             token_ids=piece.tokens,
             temperature=decoded.temperature,
+            words=tuple(moved(word, utterance) for word in spoken),
         )
-        for piece, text in texts
+        for piece, text, spoken in zip(pieces, texts, words, strict=True)
         if text
     )
+
+
+def moved(word: Word, seconds: float) -> Word:
+    start, end = word.start_seconds + seconds, word.end_seconds + seconds
+    return replace(word, start_seconds=start, end_seconds=end)

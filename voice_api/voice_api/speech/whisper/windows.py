@@ -1,7 +1,7 @@
 """Long sound in windows the model can hear: where to cut, and what timestamps say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 SHORTEST_ADVANCE_SECONDS = 1.0
@@ -18,6 +18,11 @@ class Piece:
     start_seconds: float
     end_seconds: float
     tokens: tuple[int, ...]
+
+    def moved(self, seconds: float) -> "Piece":
+        return replace(
+            self, start_seconds=self.start_seconds + seconds, end_seconds=self.end_seconds + seconds
+        )
 
 
 def cut_at_silences(length: int, speech: Sequence[Span], longest: int) -> tuple[Span, ...]:
