@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from voice_api.bench.command import add_arguments as add_bench_arguments
 from voice_api.command_settings import add_settings, chosen_settings
 from voice_api.errors import VoiceApiError
 from voice_api.model_commands import add_model_commands
@@ -58,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     add_settings(serve)
     serve.set_defaults(act=_serve)
     add_model_commands(commands.add_parser("model", help="add, compile, check or list speech models"))
+    bench = commands.add_parser("bench", help="measure the models and engines there are on this machine")
+    add_bench_arguments(bench)
+    bench.set_defaults(act=_bench)
     check = commands.add_parser("grammar-check", help="look for mistakes in the grammar of the commands")
     check.add_argument("files", type=Path, nargs="*", metavar="FILE.yaml", help="added to the built-in one")
     check.set_defaults(act=_grammar_check)
@@ -80,6 +84,12 @@ def _serve(parsed: argparse.Namespace) -> None:
     finished = serve_until_signal(settings, surroundings(), listening, figures)
     if not finished:
         os._exit(DONE)  # work that outlived the drain is in C code, and would hold the process
+
+
+def _bench(parsed: argparse.Namespace) -> None:
+    from voice_api.bench.command import run as run_bench  # noqa: PLC0415
+
+    run_bench(parsed)
 
 
 def _grammar_check(parsed: argparse.Namespace) -> None:

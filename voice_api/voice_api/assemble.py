@@ -12,7 +12,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.engines import Engines
 from voice_api.http.health import chosen_threads
 from voice_api.http.service import Service, open_service
-from voice_api.model import describe_model, load_model
+from voice_api.loading import load_listener
 from voice_api.settings import Settings, SettingsError, Surroundings
 from voice_api.speech.processor import processor
 from voice_api.speech.protocol import Speaker
@@ -28,18 +28,11 @@ def assemble(settings: Settings, around: Surroundings) -> Service:
     speaker = _speaker(settings.voice)
     cluster = choose_cluster(_choice(settings, around))
     models_folder = Path(settings.models_folder) if settings.models_folder else around.models_folder
-    listener = load_model(settings.model, models_folder, settings.threads)
+    listener, model = load_listener(settings, models_folder)
     names = Vocabulary(cluster)
     if settings.live_names:
         names.likely()  # begins to ask, so that the first caller has them
-    engines = Engines(
-        listener,
-        speaker,
-        CommandCore(cluster),
-        cluster.description,
-        names,
-        describe_model(settings.model, models_folder),
-    )
+    engines = Engines(listener, speaker, CommandCore(cluster), cluster.description, names, model)
     service = open_service(settings, engines)
     prove(service)
     _tell_figures(service)

@@ -14,6 +14,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.speech.protocol import SAMPLE_RATE, Listener, TranscribeOptions
 from voice_api.speech.runtime import available_threads
 from voice_api.speech.speakers.espeak import EspeakSpeaker
+from voice_api.speech.whisper.context import ADAPTIVE, Listening
 from voice_api.speech.whisper.engine import load_whisper
 from voice_api.speech.whisper.layout import read_folder
 
@@ -70,17 +71,19 @@ def model_folder(name_or_folder: str, models_folder: Path) -> Path:
     )
 
 
-def load_model(name_or_folder: str, models_folder: Path, threads: int) -> Listener:
+def load_model(
+    name_or_folder: str, models_folder: Path, threads: int, listening: Listening = ADAPTIVE
+) -> Listener:
     """The model, ready to listen; 0 threads follow the machine's or container's share.
 
     VoiceApiError for a missing or damaged folder.
     """
-    return load_whisper(model_folder(name_or_folder, models_folder), threads or available_threads())
-
-
-def describe_model(name_or_folder: str, models_folder: Path) -> LoadedModel:
-    """What /health tells of the model; a published folder's precision is in the names of its graphs."""
     folder = model_folder(name_or_folder, models_folder)
+    return load_whisper(folder, threads or available_threads(), listening)
+
+
+def describe_model(folder: Path) -> LoadedModel:
+    """What /health tells of a model; a published folder's precision is in the names of its graphs."""
     precision = compiled_precision(folder)
     if precision is None:
         encoder = read_folder(folder).graphs.encoder.stem
@@ -92,7 +95,7 @@ def describe_model(name_or_folder: str, models_folder: Path) -> LoadedModel:
 def _variant(attention: object) -> str | None:
     """The name of the variant, which stands with the figures that chose it."""
     if isinstance(attention, dict):
-        return str(attention.get("variant", attention.get("name", "unknown")))
+        return str(attention.get("chosen", "unknown"))
     return None if attention is None else str(attention)
 
 

@@ -40,6 +40,10 @@ class _Job:
     since: float = 0.0
 
 
+def leave_as_it_is(_: float) -> None:
+    """For work that leaves nothing behind."""
+
+
 class Lane:
     """Runs jobs in the order they came, one on each of its threads; what finds no room is refused with 429.
 
@@ -48,7 +52,12 @@ class Lane:
     """
 
     def __init__(
-        self, name: str, room: Room, threads: int = 1, give_way: Callable[[Ticket], None] = no_way_to_give
+        self,
+        name: str,
+        room: Room,
+        threads: int = 1,
+        give_way: Callable[[Ticket], None] = no_way_to_give,
+        tidy: Callable[[float], None] = leave_as_it_is,
     ) -> None:
         self.rate = Rate()
         self.idle = threading.Event()
@@ -56,6 +65,7 @@ class Lane:
         self._room = room
         self._threads = threads
         self._give_way = give_way
+        self._tidy = tidy
         self._waiting: deque[_Job] = deque()
         self._running: list[_Job] = []
         self._stopped = False
@@ -168,8 +178,10 @@ class Lane:
     def _work(self) -> None:
         while (job := self._next()) is not None:
             done = job.future.set_running_or_notify_cancel() and _run(job)
+            amount = job.ticket.amount
             self._ended(job, done)
             del job  # its work holds a recording, which is not to wait for the next caller
+            self._tidy(amount)
 
     def _ended(self, job: _Job, done: bool) -> None:
         """Only what was done in full tells how fast the lane is."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from voice_api.http.lane import Lane, Room
 from voice_api.http.tickets import Politeness
+from voice_api.http.tidying import Tidying
 from voice_api.settings import Settings
 
 LONGEST_WAIT_SECONDS = 2.0
@@ -55,11 +56,12 @@ class Lanes:
 def open_lanes(settings: Settings) -> Lanes:
     """Lanes with their threads started; `stop` ends them."""
     room = Room(settings.max_waiting, settings.max_queue_seconds)
-    short = Lane("short", room)
+    tidying = Tidying()
+    short = Lane("short", room, tidy=tidying.after)
     polite = (Politeness(short.idle, LONGEST_WAIT_SECONDS, TURN_SECONDS) for _ in range(2))
     return Lanes(
         short=short,
-        long=Lane("long", room, give_way=next(polite).give_way),
+        long=Lane("long", room, give_way=next(polite).give_way, tidy=tidying.after),
         speaking=Lane("speaking", room, SPEAKING_THREADS, next(polite).give_way),
         acting=Lane("acting", Room(settings.max_waiting)),
     )
