@@ -41,9 +41,10 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A hypothesis and a token to go on with; boosted is what the longer one's would be."""
+    """A hypothesis and a token to go on with; score and boosted are the longer one's."""
 
     boosted: float
+    score: float
     parent: int
     token: int
     statistics: TokenTrace
@@ -52,8 +53,8 @@ class Candidate:
 def decode_beams(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, search: Search) -> Decoded:
     """Decode one window with `search.beams` hypotheses; ends when as many have ended.
 
-    A text ends when its end is among the best candidates of a step, as in transformers' search with early
-    stopping.
+    A text ends when its end is among the best candidates of a step; those that the room did not suffice for
+    compete as they are: transformers' search with early stopping.
     """
     decoding, logits, no_speech = begin(decoding, prompt)
     rows, scores = logits[np.newaxis], [Scores(logits.size) for _ in range(search.beams)]
@@ -71,7 +72,8 @@ def decode_beams(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules
         if room > 1:
             decoding.keep(parents)
             rows = decoding.feed(np.array([[c.token] for c in going], dtype=np.int64))[:, 0]
-    texts, end = finished or alive, rules.generation.end_token
+    unfinished = alive if len(finished) < search.beams else []
+    texts, end = [*finished, *unfinished], rules.generation.end_token
     longest = max(len(text.trace) for text in texts)
     best = max(texts, key=lambda text: text.rank(longest))
     return Decoded(tuple(token for token in best.tokens if token != end), best.trace, no_speech)
@@ -85,10 +87,10 @@ def best_candidates(
     scores: Sequence[Scores],
 ) -> list[Candidate]:
     """The best 2 * beams, best first: where as many texts end as there are beams, enough go on."""
-    offered = (
+    offered = [
         _best_of(rules.apply(row, hypothesis.tokens), hypothesis, parent, search.keywords, reader)
         for parent, (row, hypothesis, reader) in enumerate(zip(rows, alive, scores, strict=False))
-    )
+    ]
     return list(islice(merge(*offered, key=attrgetter("boosted"), reverse=True), 2 * search.beams))
 
 
@@ -106,7 +108,8 @@ def _best_of(
         plain = row.copy()
         before += keywords.favour(row, hypothesis.place)
     while (value := float(row[token := int(row.argmax())])) > -np.inf:
-        yield Candidate(before + value, parent, token, scores.trace(plain, token))
+        told = scores.trace(plain, token)
+        yield Candidate(before + value, hypothesis.score + told.log_probability, parent, token, told)
         row[token] = -np.inf
 
 
@@ -115,6 +118,6 @@ def _longer(alive: Sequence[Hypothesis], candidate: Candidate, keywords: Keyword
     return Hypothesis(
         (*before.tokens, candidate.token),
         (*before.trace, told),
-        before.score + told.log_probability,
+        candidate.score,
         keywords.after(before.place, candidate.token),
     )
