@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "ansible": ("phase", "ansible", "Configure the machines alone."),
     "images": ("phase", "images", "Build the images alone."),
     "kubernetes": ("phase", "kubernetes", "Apply the manifests alone."),
+    "bench": ("bench", "app", "Measure the voice API, here or in a cluster."),
     "rehearse": ("rehearse", "app", "Rehearse on a simulated Hetzner: no account, no bill."),
     "version": ("version", "version", "Print the versions in use."),
 }
