@@ -30,7 +30,7 @@ def ours(
 
 
 def theirs(
-    model: Any, whisper: Whisper, sound: NDArray[np.float32], prompt: Prompt, timed: bool, beams: int
+    model: Any, whisper: Whisper, sound: NDArray[np.float32], prompt: Prompt, *, timed: bool, beams: int
 ) -> list[int]:
     """The tokens of transformers' search that ends when as many texts have ended as there are beams."""
     import torch
@@ -80,6 +80,7 @@ def test_the_text_of_several_beams_equals_that_of_transformers(
     seed: int,
     beams: int,
     timed: bool,
+    *,
     load: Callable[..., Whisper],
     original: Callable[[Path], Any],
     speak: Callable[..., Any],
@@ -89,7 +90,7 @@ def test_the_text_of_several_beams_equals_that_of_transformers(
     model = original(whisper.model.folder.path)
     for sentence in SENTENCES:
         found = ours(whisper, speak(sentence), prompt, timed, Search(beams=beams))
-        assert list(found.tokens) == theirs(model, whisper, speak(sentence), prompt, timed, beams)
+        assert list(found.tokens) == theirs(model, whisper, speak(sentence), prompt, timed=timed, beams=beams)
 
 
 def test_more_beams_find_a_text_that_is_likelier_per_token(
