@@ -1,14 +1,19 @@
 """The models to measure: kept ones, folders, and random ones of the published sizes."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from voice_api.bench.checkpoint import FILE, write_weights
+import numpy as np
+from numpy.typing import NDArray
+
+from voice_api.bench.checkpoint import FILE, read_weights, write_weights
 from voice_api.bench.random_model import SIZES, Size, documents, random_weights
 from voice_api.bench.random_tokenizer import tokenizer_document
 from voice_api.model import model_folder
+from voice_api.speech.whisper.compile.write import CompileOptions, write_compiled
 
 RANDOM = "random-"
 
@@ -47,7 +52,7 @@ def random_subject(size: Size, work: Path, tell: Callable[[str], None]) -> Subje
         write_checkpoint(size, checkpoint)
     if not folder.is_dir():
         tell(f"compiling {name}")
-        raise NotImplementedError
+        write_compiled(for_compiling(read_weights(checkpoint)), checkpoint, folder, CompileOptions(), tell)
     return Subject(name, folder, checkpoint, endless=True)
 
 
@@ -59,3 +64,23 @@ def write_checkpoint(size: Size, folder: Path) -> None:
     for name, document in {**documents(size), "tokenizer.json": tokenizer_document()}.items():
         (unfinished / name).write_text(json.dumps(document))
     unfinished.rename(folder)
+
+
+def for_compiling(
+    checkpoint: Mapping[str, NDArray[np.float32]],
+) -> dict[str, Callable[[], NDArray[np.float32]]]:
+    """Weights of a checkpoint as the compiler wants them: matrices [inputs, outputs], every bias there."""
+    named = {name.removeprefix("model."): values for name, values in checkpoint.items()}
+    named.setdefault("proj_out.weight", named["decoder.embed_tokens.weight"])
+    for name in [name for name in named if name.endswith(("k_proj.weight", "proj_out.weight"))]:
+        named.setdefault(name.replace("weight", "bias"), np.zeros(len(named[name]), dtype=np.float32))
+    return {_compiled_name(name): partial(_turned, name, values) for name, values in named.items()}
+
+
+def _compiled_name(name: str) -> str:
+    """Tables that are looked up have no kind of weight in their name."""
+    return name.removesuffix(".weight") if ".embed_" in name else name
+
+
+def _turned(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return values if values.ndim != 2 or ".embed_" in name else values.T
