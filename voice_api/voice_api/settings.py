@@ -67,7 +67,7 @@ class Settings:
     max_sample_rate: int = _count(192_000, 8_000, 768_000, "highest sample rate that is read")
     max_channels: int = _count(8, 1, 64, "most channels that are mixed to one")
     max_text_characters: int = _count(4_096, 1, 100_000, "longest text that is spoken or interpreted")
-    max_waiting: int = _count(8, 0, 1_000, "requests that may wait in a lane; more get 429")
+    max_waiting: int = _count(16, 0, 1_000, "requests that may wait in a lane; more get 429")
     max_queue_seconds: float = _number(
         900, 1, 86_400, "sound that may wait or be under way in a lane; more gets 429"
     )
