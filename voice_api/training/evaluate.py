@@ -16,6 +16,7 @@ from voice_api.speech.whisper.confidence import Statistics
 from voice_api.speech.whisper.engine import Whisper, load_whisper
 
 SEED = 2_026
+PLAIN = TranscribeOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ def word_errors(text: str, heard: str) -> int:
     return row[-1]
 
 
-def listen(engine: Whisper, clips: Group) -> list[Result]:
+def listen(engine: Whisper, clips: Group, options: TranscribeOptions = PLAIN) -> list[Result]:
     results = []
     for clip in clips:
-        heard, statistics = engine.measure(clip.sound, TranscribeOptions())
+        heard, statistics = engine.measure(clip.sound, options)
         errors = word_errors(clip.text, heard.text)
         results.append(Result(clip.voice, clip.text, heard.text, errors, heard.doubtful, statistics))
     return results

@@ -1,21 +1,26 @@
-"""What becomes of a misheard name: whether the commands' own resolver finds it among a cluster's live names.
+"""What live names are good for: how they are heard when told beforehand, and what the resolver makes of them.
+
+Also that names which nobody says do no harm. All clips are of the examination; what is told, too, was chosen
+with other names and other voices.
 
 python voice_api/training/live_names.py [FOLDER] [--clips 200]
 """
 
 import argparse
+import random
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
-from evaluate import SEED, Result, listen, word_errors
-from exam import espeak_clips, festival_clips
+from evaluate import SEED, Result, listen, row, word_errors
+from exam import Group, espeak_clips, festival_clips, with_noise
 from folder import PLACE
 from phrases import language
 from words import unseen_words
 
 from voice_api.commands.resolve import Resolved, resolve
-from voice_api.speech.whisper.engine import load_whisper
+from voice_api.speech.protocol import TranscribeOptions
+from voice_api.speech.whisper.engine import Whisper, load_whisper
 
 LIVE = 200
 
@@ -52,9 +57,9 @@ def live_names(results: list[Result]) -> list[str]:
     return list(dict.fromkeys([*sorted(unseen_words()), *spoken, *known]))[: max(LIVE, len(set(spoken)))]
 
 
-def found(results: list[Result]) -> Counter[str]:
+def found(results: list[Result], live: list[str]) -> Counter[str]:
     """How many names are "right", "wrong", "asked" with the right one among the choices, or "lost"."""
-    live, counts = live_names(results), Counter[str]()
+    counts = Counter[str]()
     for result in results:
         meant = "-".join(spoken_name(result.text)[1])
         match resolve(heard_name(result), live):
@@ -65,18 +70,52 @@ def found(results: list[Result]) -> Counter[str]:
     return counts
 
 
+def names_nobody_says(count: int) -> tuple[str, ...]:
+    """Unseen words and pairs of them: in no sentence of the examination's known names."""
+    chance, words = random.Random(SEED), sorted(unseen_words())
+    pairs = ("-".join(chance.sample(words, 2)) for _ in range(10 * count))
+    return tuple(dict.fromkeys([*words, *pairs]))[:count]
+
+
+def told(engine: Whisper, clips: Group, beams: int) -> dict[str, list[Result]]:
+    """What is heard without and with the live names of these clips."""
+    plain = listen(engine, clips, TranscribeOptions(beams=beams))
+    names = tuple(live_names(plain))
+    return {
+        f"{beams} beams": plain,
+        f"{beams} beams, {len(names)} live names": listen(
+            engine, clips, TranscribeOptions(keywords=names, beams=beams)
+        ),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=PLACE)
     parser.add_argument("--clips", type=int, default=200, help="per group")
     chosen = parser.parse_args()
     engine = load_whisper(chosen.folder, threads=1)
-    for kind, clips in (
-        ("espeak-ng, unseen voices", espeak_clips(SEED + 1, chosen.clips, "unseen")),
-        ("festival, ked", festival_clips(SEED + 4, chosen.clips, "ked_diphone", "unseen")),
-    ):
-        results = listen(engine, clips)
-        print(f"{kind}: {dict(found(results))} among {len(live_names(results))} live names")
+    named = {
+        "espeak-ng, unseen voices, unseen names": espeak_clips(SEED + 1, chosen.clips, "unseen"),
+        "festival ked, unseen names": festival_clips(SEED + 4, chosen.clips, "ked_diphone", "unseen"),
+    }
+    for kind, clips in named.items():
+        live = live_names(listen(engine, clips))
+        for how, results in (told(engine, clips, 1) | told(engine, clips, 4)).items():
+            print(row(f"{kind}, {how}", results), dict(found(results, live)), flush=True)
+    spoken = espeak_clips(SEED, chosen.clips)
+    plain = {
+        "espeak-ng, unseen voices": spoken,
+        "espeak-ng, unseen voices, noise at 10 dB": with_noise(spoken, SEED + 2, 10.0),
+        "festival ked": festival_clips(SEED + 3, chosen.clips, "ked_diphone"),
+    }
+    for kind, clips in plain.items():
+        for how, options in {
+            "1 beam": TranscribeOptions(),
+            "4 beams": TranscribeOptions(beams=4),
+            "200 names nobody says": TranscribeOptions(keywords=names_nobody_says(200)),
+        }.items():
+            print(row(f"{kind}, {how}", listen(engine, clips, options)), flush=True)
 
 
 if __name__ == "__main__":

@@ -31,12 +31,10 @@ class Hypothesis:
     def boosted(self) -> float:
         return self.score + self.place.bonus
 
-    def rank(self, longest: int) -> float:
-        """What finished texts are compared by: log-probability per token, so that long ones do not lose.
-
-        The bonus is shared among as many tokens in every text: a short one is not to win by it.
-        """
-        return self.score / len(self.trace) + self.place.bonus / longest
+    @property
+    def per_token(self) -> float:
+        """What texts are compared by in the end: long ones are not to lose for their length."""
+        return self.score / len(self.trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +71,18 @@ def decode_beams(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules
             decoding.keep(parents)
             rows = decoding.feed(np.array([[c.token] for c in going], dtype=np.int64))[:, 0]
     unfinished = alive if len(finished) < search.beams else []
-    texts, end = [*finished, *unfinished], rules.generation.end_token
-    longest = max(len(text.trace) for text in texts)
-    best = max(texts, key=lambda text: text.rank(longest))
-    return Decoded(tuple(token for token in best.tokens if token != end), best.trace, no_speech)
+    best, end = winner([*finished, *unfinished]), rules.generation.end_token
+    tokens = tuple(token for token in best.tokens if token != end)
+    return Decoded(tokens, best.trace, no_speech, bonus=best.place.bonus)
+
+
+def winner(texts: Sequence[Hypothesis]) -> Hypothesis:
+    """The likeliest per token; the bonus of a text's names is shared among its tokens, too.
+
+    Among as many at least as the likeliest has without any bonus: a short text is not to win by it.
+    """
+    least = len(max(texts, key=attrgetter("per_token")).trace)
+    return max(texts, key=lambda text: text.per_token + text.place.bonus / max(least, len(text.trace)))
 
 
 def best_candidates(

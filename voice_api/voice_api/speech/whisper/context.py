@@ -62,7 +62,7 @@ def suspicious(decoded: Decoded, text: str, end_token: int) -> bool:
     It repeats itself, is unlikely, or did not end. Silence is not taken from a short context either: what
     is decoded at all passed the silence gate.
     """
-    unlikely = decoded.average_log_probability < UNLIKELY_TEXT
+    unlikely = decoded.favoured_log_probability < UNLIKELY_TEXT
     endless = not decoded.trace or decoded.trace[-1].token != end_token
     return unlikely or endless or loops(text) or repeats(decoded.tokens)
 

@@ -36,6 +36,7 @@ class Decoded:
     """The tokens of one window, without prompt and end; trace also holds the end token.
 
     retries  why it was decoded more than once, such as "temperature"
+    bonus    nats that the names in it were favoured by; in no probability
     """
 
     tokens: tuple[int, ...]
@@ -43,6 +44,12 @@ class Decoded:
     no_speech_probability: float
     temperature: float = 0.0
     retries: tuple[str, ...] = ()
+    bonus: float = 0.0
+
+    @property
+    def favoured_log_probability(self) -> float:
+        """The average as the search saw it: a name that was expected is not unlikely for its spelling."""
+        return self.average_log_probability + self.bonus / max(1, len(self.trace))
 
     @property
     def average_log_probability(self) -> float:
@@ -76,7 +83,8 @@ def decode(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, sear
         if room > 1:
             step[0, 0] = token
             logits = decoding.feed(step)[0, 0]
-    return Decoded(tuple(tokens), tuple(trace), no_speech, search.temperature)
+    bonus = search.keywords.after(place, generation.end_token).bonus
+    return Decoded(tuple(tokens), tuple(trace), no_speech, search.temperature, bonus=bonus)
 
 
 def _chosen(scores: Scores, logits: NDArray[np.float32], search: Search, place: Place) -> tuple[int, Place]:

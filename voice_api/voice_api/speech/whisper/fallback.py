@@ -64,7 +64,7 @@ def _decoded(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, se
 
 def trusted(decoded: Decoded, text: str) -> bool:
     """Whether a text may stand: it does not loop and is likely, or the model says that nobody spoke."""
-    likely = decoded.average_log_probability >= UNLIKELY_TEXT
+    likely = decoded.favoured_log_probability >= UNLIKELY_TEXT
     if not likely and decoded.no_speech_probability > LIKELY_NO_SPEECH:
         return True
     return likely and not loops(text)
@@ -77,4 +77,4 @@ def loops(text: str) -> bool:
 
 
 def _preference(attempt: Decoded, text_of: Callable[[Sequence[int]], str]) -> tuple[bool, float]:
-    return not loops(text_of(attempt.tokens)), attempt.average_log_probability
+    return not loops(text_of(attempt.tokens)), attempt.favoured_log_probability

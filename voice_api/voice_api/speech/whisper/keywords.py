@@ -31,7 +31,7 @@ class Weights:
         return min(self.bound, self.letter * letters + self.whole * whole)
 
 
-CHOSEN = Weights(letter=1.25, whole=0.0, bound=10.0)
+CHOSEN = Weights(letter=1.0, whole=2.0, bound=12.0)
 
 
 @dataclass(frozen=True, slots=True)
