@@ -89,7 +89,9 @@ class CompiledDecoder:
     def __init__(self, folder: Path, architecture: Architecture, threads: int) -> None:
         self.architecture = architecture
         self.compilation = read_compilation(folder)
-        self.session = load(folder / "decoder.onnx", threads)
+        # To wake a thread costs more than a product of one row: only the scores of all tokens gain by it.
+        self.session = load(folder / "decoder.onnx", 1)
+        self.scores = load(folder / "scores.onnx", threads)
         self.tokens = np.load(folder / "embedding.npy", mmap_mode="r")
         self.positions = np.load(folder / "positions.npy", mmap_mode="r")
         kept = folder / "kept.npy"
@@ -117,6 +119,7 @@ class CompiledDecoding:
         self._decoder = decoder
         self._heard = heard
         self._binding = decoder.session.io_binding()
+        self._scores = decoder.scores.io_binding()
         for name, value in heard.items():
             self._binding.bind_ortvalue_input(name, value)
         self._length = 0
@@ -134,6 +137,7 @@ class CompiledDecoding:
         rows = self._rows_for(beams, count, len(wanted))
         self._look_up(tokens, wanted, rows)
         self._decoder.session.run_with_iobinding(self._binding)
+        self._decoder.scores.run_with_iobinding(self._scores)
         self._length += count
         if self._decoder.listening:
             self._queries.add(
@@ -203,7 +207,7 @@ class CompiledDecoding:
         """Buffers of these sizes, bound; the same as last time for every step."""
         if self._rows.sizes != (beams, count, wanted):
             self._rows = _Rows(self._decoder, beams, count, wanted)
-            self._rows.bind(self._binding)
+            self._rows.bind(self._binding, self._scores)
         return self._rows
 
     def _look_up(self, tokens: NDArray[np.int64], wanted: Sequence[int], rows: "_Rows") -> None:
@@ -239,11 +243,12 @@ class _Rows:
         whole = (results, architecture.vocab_size)
         self._spread = None if decoder.kept is None else np.full(whole, -np.inf, dtype=np.float32)
 
-    def bind(self, binding: Any) -> None:
+    def bind(self, binding: Any, scores: Any) -> None:
         for name in ("vectors", "grouping", "ends", "total", "wanted"):
             _bind_input(binding, name, getattr(self, name))
-        for name in ("states", "logits"):
-            _bind_output(binding, name, getattr(self, name))
+        _bind_output(binding, "states", self.states)
+        _bind_input(scores, "states", self.states)
+        _bind_output(scores, "logits", self.logits)
         for place, layer in enumerate(self._decoder.listening):
             _bind_output(binding, f"queries.{layer}", self.queries[place : place + 1])
 

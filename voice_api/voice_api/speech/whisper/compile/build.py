@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
 from voice_api.speech.processor import processor
-from voice_api.speech.whisper.compile.decoder_graph import DecoderGraph
+from voice_api.speech.whisper.compile.decoder_graph import DecoderGraph, scores_graph
 from voice_api.speech.whisper.compile.encoder_graph import EncoderGraph
 from voice_api.speech.whisper.compile.quantise import FULL_RANGE, SAFE_EVERYWHERE
 from voice_api.speech.whisper.compile.sizes import Hearing, Kernels, Sizes
@@ -20,8 +20,8 @@ from voice_api.speech.whisper.layout import COMPILED, COMPILED_SCHEMA
 
 HEARINGS: tuple[Hearing, ...] = ("plain", "fused")
 ROWS_AT_ONCE = 4096
-Graphs = tuple[ModelProto, ModelProto]
-"""Encoder and decoder, whose weights lie in files beside them."""
+Graphs = Mapping[str, ModelProto]
+"""encoder, decoder and scores, whose weights lie in files beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +54,21 @@ class Build:
         return Kernels(self.precision, head, hearing)
 
     def write(self) -> Mapping[Hearing, Graphs]:
-        """Write tables and weights; give back both graphs in every variant, to choose from."""
+        """Write tables and weights; give back the graphs in every variant, to choose from."""
         kind = np.float32 if self.precision == "fp32" else np.float16
         for name, weight in (("embedding", "embed_tokens"), ("positions", "embed_positions")):
             save_table(self.place / f"{name}.npy", self.weights[f"decoder.{weight}"](), kind)
         if self.kept is not None:
             np.save(self.place / "kept.npy", self.kept)
-        encoders = self._variants("encoder", self._encoder)
-        decoders = self._variants("decoder", self._decoder)
-        return {hearing: (encoders[hearing], decoders[hearing]) for hearing in HEARINGS}
+        writes = {"encoder": self._encoder, "decoder": self._decoder, "scores": self._scores}
+        written = {name: self._variants(name, write) for name, write in writes.items()}
+        return {
+            hearing: {name: variants[hearing] for name, variants in written.items()} for hearing in HEARINGS
+        }
 
     def put(self, graphs: Graphs, about: Mapping[str, object]) -> None:
         """Write the chosen graphs, and what is known of the folder."""
-        for name, graph in zip(("encoder", "decoder"), graphs, strict=True):
+        for name, graph in graphs.items():
             (self.place / f"{name}.onnx").write_bytes(graph.SerializeToString())
         tell(self.place, about)
 
@@ -86,8 +88,11 @@ class Build:
         return EncoderGraph(writer, self.sizes, kernels).model()
 
     def _decoder(self, writer: Writer, kernels: Kernels) -> ModelProto:
+        return DecoderGraph(writer, self.sizes, kernels).model()
+
+    def _scores(self, writer: Writer, kernels: Kernels) -> ModelProto:
         kept = self.sizes.architecture.vocab_size if self.kept is None else self.kept.size
-        return DecoderGraph(writer, self.sizes, kernels, kept).model()
+        return scores_graph(writer, self.sizes, kernels, kept)
 
     def _kept_weights(self) -> Weights:
         """The weights with the scores of kept tokens only."""

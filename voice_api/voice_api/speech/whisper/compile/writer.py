@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import StringStringEntryProto, TensorProto, helper, numpy_helper
 
-from voice_api.speech.whisper.compile.quantise import BLOCK, FULL_RANGE, by_blocks, by_columns
+from voice_api.speech.whisper.compile.quantise import FULL_RANGE, by_blocks, by_columns
 
 Values = NDArray[np.float32]
 Weights = Mapping[str, Callable[[], Values]]
@@ -94,7 +94,7 @@ class Writer:
         return self.one("LayerNormalization", value, weight, bias, axis=-1, epsilon=EPSILON)
 
     def sum_and_norm(self, value: str, addition: str, name: str) -> tuple[str, str]:
-        """value + addition, and the same normalised."""
+        """value + addition, and the same normalised; for few rows, because it computes on one thread."""
         weight, bias = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")
         inputs = (value, addition, weight, bias)
         outputs = self.add("SkipLayerNormalization", *inputs, outputs=4, domain=CONTRIBUTED, epsilon=EPSILON)
@@ -125,9 +125,10 @@ class Writer:
 
     def _by_blocks(self, value: str, name: str) -> str:
         """accuracy_level 4: the input is made int8 block by block, so that products are of integers."""
-        outputs, blocks, _ = self.tensors[f"{name}.weight"].dims
+        outputs, blocks, bytes_each = self.tensors[f"{name}.weight"].dims
+        block = 2 * bytes_each
         inputs = (value, f"{name}.weight", f"{name}.scales", "", "", f"{name}.bias")
-        sizes = {"K": blocks * BLOCK, "N": outputs, "bits": 4, "block_size": BLOCK, "accuracy_level": 4}
+        sizes = {"K": blocks * block, "N": outputs, "bits": 4, "block_size": block, "accuracy_level": 4}
         return self.one("MatMulNBits", *inputs, domain=CONTRIBUTED, **sizes)
 
     def _store_linear(self, names: Sequence[str], precision: Precision) -> None:
