@@ -42,11 +42,12 @@ def hear(whisper: Whisper, request: Mapping[str, Any]) -> Reply:
 
 
 def limited(whisper: Whisper, tokens: int) -> Whisper:
-    """The same loaded graphs, for texts of at most so many tokens."""
+    """The same loaded graphs, for texts of so many tokens: a text that is cut off is not heard again."""
     model = whisper.model
     prompt = model.prompter.prompt(OPTIONS, LANGUAGE, timestamps=False)
     generation = replace(model.folder.generation, max_length=len(prompt.tokens) + tokens)
-    return Whisper(replace(model, folder=replace(model.folder, generation=generation)))
+    listening = replace(model.listening, retries=False)
+    return Whisper(replace(model, folder=replace(model.folder, generation=generation), listening=listening))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,10 @@ class Variant:
     def name(self) -> str:
         return f"{self.engine} {self.label}".strip()
 
+    def differs(self, seconds: float) -> bool:
+        """Whether it is another setting than that without a fitted context."""
+        return self.positions is not fitted or fitted(seconds) > 0
+
 
 def installed(python: str) -> tuple[str, ...]:
     """Which peers that Python has; VoiceApiError where it cannot be started."""

@@ -43,24 +43,26 @@ def subject(name_or_folder: str, models_folder: Path, work: Path, tell: Callable
     return Subject(name_or_folder, folder, next(checkpoints, None), endless=False)
 
 
-def random_subject(size: Size, work: Path, tell: Callable[[str], None]) -> Subject:
-    """A model of random weights, made and compiled once in `work`."""
-    name = f"{RANDOM}{size.name}"
+def random_subject(
+    size: Size, work: Path, tell: Callable[[str], None], text_tokens: int | None = None
+) -> Subject:
+    """A model of random weights, made and compiled once in `work`; it ends its texts after text_tokens."""
+    name = f"{RANDOM}{size.name}" + (f"-{text_tokens}" if text_tokens else "")
     checkpoint, folder = work / name / "checkpoint", work / name / "compiled"
     if not checkpoint.is_dir():
         tell(f"drawing the weights of {name}")
-        write_checkpoint(size, checkpoint)
+        write_checkpoint(size, checkpoint, text_tokens)
     if not folder.is_dir():
         tell(f"compiling {name}")
         write_compiled(for_compiling(read_weights(checkpoint)), checkpoint, folder, CompileOptions(), tell)
-    return Subject(name, folder, checkpoint, endless=True)
+    return Subject(name, folder, checkpoint, endless=text_tokens is None)
 
 
-def write_checkpoint(size: Size, folder: Path) -> None:
+def write_checkpoint(size: Size, folder: Path, text_tokens: int | None = None) -> None:
     """config.json, weights and vocabulary, as transformers would write them."""
     unfinished = folder.with_name(f".{folder.name}")
     unfinished.mkdir(parents=True, exist_ok=True)
-    write_weights(unfinished, random_weights(size))
+    write_weights(unfinished, random_weights(size, text_tokens))
     for name, document in {**documents(size), "tokenizer.json": tokenizer_document()}.items():
         (unfinished / name).write_text(json.dumps(document))
     unfinished.rename(folder)

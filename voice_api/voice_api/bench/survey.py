@@ -51,13 +51,14 @@ class Wish:
 def survey(wish: Wish, tell: Tell) -> Report:
     """All measurements; VoiceApiError where a model or an engine cannot be measured."""
     threads = wish.threads or available_threads()
+    missing = _missing(wish.peers)
     with pinned(threads):
         found = [_surveyed(name, wish, threads, tell) for name in wish.models]
     return Report(
         date=datetime.date.today().isoformat(),
         machine=this_machine(threads),
         versions=our_versions() | {name: text for _, versions in found for name, text in versions.items()},
-        missing=_missing(wish.peers),
+        missing=missing,
         models=[report for report, _ in found],
     )
 
@@ -130,7 +131,7 @@ def made_in(work: Path, name: str) -> Path:
 
 def _compared(field: Field, ours: Variant, workload: Workload, sound: Path, rounds: int) -> tuple[Heard, ...]:
     """Ours and the fastest variant of each peer in turn; the slower ones were heard a few times before."""
-    others = [variant for variant in field.variants if variant is not ours]
+    others = [each for each in field.variants if each is not ours and each.differs(workload.seconds)]
     screened = field.alternate(others, workload, sound, SCREENING_ROUNDS) if others else ()
     best = {each.engine for each in _fastest_of_each(others, screened)}
     final = [ours, *(variant for variant in others if variant.name in best)]
