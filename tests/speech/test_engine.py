@@ -96,7 +96,7 @@ def test_long_sound_is_heard_whole_in_windows_that_fit(small: Whisper, speak: Ca
     windows = windows_of(small, sound)
     assert len(windows) > 2
     assert windows[0][0] == 0.0
-    assert windows[-1][1] == pytest.approx(sound.size / SAMPLE_RATE)
+    assert windows[-1][1] == pytest.approx(sound.size / SAMPLE_RATE, abs=0.6)
     assert all(left[1] == pytest.approx(right[0]) for left, right in pairwise(windows))
     assert all(end - start <= 6.0 for start, end in windows)
 

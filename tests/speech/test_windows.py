@@ -2,52 +2,67 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from voice_api.speech.whisper.windows import Piece, cut_at_silences, pieces_of
+from voice_api.speech.whisper.windows import Piece, cut_after, pieces_of
 
 FIRST, END_OF_TIME = 100, 400
 STEP_SECONDS = 0.02
 
 
-@st.composite
-def sounds(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
-    """A length, and spans of speech in it that do not overlap."""
-    length = draw(st.integers(0, 5_000))
-    borders = sorted(draw(st.sets(st.integers(0, length), max_size=20)))
-    return length, list(zip(borders[::2], borders[1::2], strict=False))
+Levels = NDArray[np.float32]
 
 
-@given(sounds(), st.integers(2, 700))
-def test_windows_cover_everything_exactly_once(
-    sound: tuple[int, list[tuple[int, int]]], longest: int
+def sound_of(*parts: tuple[int, float], hiss: float = 0.0) -> Levels:
+    """Levels of stretches, each so many chunks long and so loud."""
+    return np.concatenate([np.full(count, max(level, hiss), np.float32) for count, level in parts])
+
+
+def cuts(levels: Levels, longest: int) -> list[int]:
+    """Where all windows end."""
+    ends = [0]
+    while ends[-1] < levels.size:
+        ends.append(ends[-1] + cut_after(levels[ends[-1] :], longest))
+    return ends[1:]
+
+
+@given(st.lists(st.floats(0.0, 1.0, width=32), max_size=400), st.integers(32, 120))
+def test_windows_cover_everything_and_none_is_longer_than_a_chunk(values: list[float], longest: int) -> None:
+    ends = cuts(np.array(values, np.float32), longest)
+    assert all(0 < right - left <= longest for left, right in pairwise([0, *ends]))
+    assert ends == [] if not values else ends[-1] == len(values)
+
+
+@given(
+    st.lists(st.tuples(st.integers(5, 60), st.integers(16, 80)), min_size=1, max_size=8),
+    st.sampled_from([0.0, 0.001, 0.01]),
+)
+def test_each_utterance_has_a_window_of_its_own_where_pauses_lie_between(
+    spoken: list[tuple[int, int]], hiss: float
 ) -> None:
-    length, speech = sound
-    windows = cut_at_silences(length, speech, longest)
-    assert sum(end - start for start, end in windows) == length
-    assert all(left[1] == right[0] for left, right in pairwise(windows))
-    assert all(0 < end - start <= longest for start, end in windows)
-    assert not windows or (windows[0][0], windows[-1][1]) == (0, length)
+    parts = [part for words, pause in spoken for part in ((words, 0.1), (pause, 0.0))]
+    levels = sound_of(*parts, hiss=hiss)
+    windows = [levels[left:right] for left, right in pairwise([0, *cuts(levels, 312)])]
+    loud = [np.flatnonzero(window > 0.05) for window in windows]
+    assert sorted(found.size for found in loud if found.size) == sorted(words for words, _ in spoken)
+    assert all(np.all(np.diff(found) == 1) for found in loud)
 
 
-@given(sounds(), st.integers(2, 700))
-def test_a_cut_lies_in_silence_where_there_is_one(
-    sound: tuple[int, list[tuple[int, int]]], longest: int
-) -> None:
-    length, speech = sound
-    for start, end in cut_at_silences(length, speech, longest)[:-1]:
-        inside_speech = any(begin < end < finish for begin, finish in speech)
-        silences = [(left[1], right[0]) for left, right in pairwise(speech)]
-        second_half = (start + longest // 2 + 1, start + longest)
-        reached = any(begin <= second_half[1] and finish >= second_half[0] for begin, finish in silences)
-        assert not (inside_speech and reached)
+def test_a_breath_between_words_does_not_end_an_utterance() -> None:
+    assert cuts(sound_of((40, 0.1), (14, 0.0), (40, 0.1)), 312) == [94]
 
 
-def test_a_long_breath_is_where_it_is_cut() -> None:
-    assert cut_at_silences(100, [(0, 40), (50, 100)], 60) == ((0, 45), (45, 100))
-    assert cut_at_silences(100, [(0, 40), (90, 100)], 60) == ((0, 60), (60, 100))
+def test_speech_without_pauses_is_cut_where_its_second_half_is_quietest() -> None:
+    levels = sound_of((200, 0.1), (20, 0.06), (60, 0.1), (20, 0.07), (200, 0.1))
+    assert 200 <= cuts(levels, 312)[0] <= 220
+
+
+def test_the_pause_before_the_first_word_ends_no_window() -> None:
+    assert cuts(sound_of((100, 0.0), (50, 0.1)), 312) == [150]
 
 
 @given(

@@ -22,6 +22,9 @@ READABLE = {
     "OGG": frozenset({"VORBIS", "OPUS"}),
     "MP3": frozenset({"MPEG_LAYER_III"}),
 }
+HOLDS_ANY_NUMBER = frozenset({"FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_III"})
+"""What may decode to more than full scale, or to no number at all; whole numbers cannot."""
+
 BLOCK_SAMPLES = 65_536
 """Samples read at once over all channels: what one block may cost in memory."""
 
@@ -132,11 +135,18 @@ def _mono_blocks(
             raise _refused("audio_too_long", message, "send it in shorter pieces", 413)
         if given_up():
             raise _refused("given_up", "nobody waits for this any more", "send it again", 503)
+        yield _mono(block, file.subtype in HOLDS_ANY_NUMBER)
+
+
+def _mono(block: NDArray[np.float32], may_exceed: bool) -> NDArray[np.float32]:
+    """The mean of the channels of [frames, channels], which may be overwritten; -1 to 1."""
+    if may_exceed:
         if not np.isfinite(block).all():
             raise _refused(
                 "audio_not_finite", "the sound holds values that are no numbers", "export it again"
             )
-        yield np.clip(block, -1, 1).mean(axis=1, dtype=np.float32)
+        np.clip(block, -1.0, 1.0, out=block)
+    return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
 
 def _resampled(blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> Iterator[NDArray[np.float32]]:

@@ -19,7 +19,6 @@ SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PLAIN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 NOISY = {"uvicorn.access": logging.WARNING, "multipart": logging.WARNING, "asyncio": logging.WARNING}
 
-_silence = threading.Lock()
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
@@ -80,15 +79,38 @@ def _own_stderr() -> TextIO:
     return os.fdopen(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace")
 
 
+class NativeStderr:
+    """File descriptor 2, which goes nowhere while anybody wants it so; they do not wait for each other."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanting = 0
+        self._kept = -1
+
+    def silence(self) -> None:
+        with self._lock:
+            self._wanting += 1
+            if self._wanting == 1:
+                self._kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 2)
+                os.close(nowhere)
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._wanting -= 1
+            if not self._wanting:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+
+
+_native_stderr = NativeStderr()
+
+
 @contextmanager
 def silenced_native_stderr() -> Iterator[None]:
     """Discard what C code prints to file descriptor 2 (mpg123 comments on each damaged frame)."""
-    with _silence:
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
+    _native_stderr.silence()
+    try:
+        yield
+    finally:
+        _native_stderr.give_back()

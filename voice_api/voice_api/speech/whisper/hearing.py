@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from voice_api.speech.protocol import ALONE, SAMPLE_RATE, Company, TranscribeOptions, Word
 from voice_api.speech.stopwatch import Stopwatch
-from voice_api.speech.vad import SpeechGate
+from voice_api.speech.vad import CHUNK_SAMPLES, SpeechGate, levels_of
 from voice_api.speech.whisper.context import CONTEXT, suspicious
 from voice_api.speech.whisper.decode import Decoded, Search, Started
 from voice_api.speech.whisper.decoding import Decoding
@@ -21,7 +21,7 @@ from voice_api.speech.whisper.prompts import ONLY_LANGUAGE
 from voice_api.speech.whisper.rules import TokenRules
 from voice_api.speech.whisper.sessions import Hidden
 from voice_api.speech.whisper.transcripts import Heard, segments_of, worth_keeping
-from voice_api.speech.whisper.windows import Piece, cut_at_silences, pieces_of
+from voice_api.speech.whisper.windows import Piece, cut_after, pieces_of
 from voice_api.speech.whisper.words import WordTimes
 
 BEFORE_SECONDS = 0.25
@@ -73,19 +73,25 @@ class Hearing:
     def windows(self, sound: NDArray[np.float32]) -> Iterator[Heard]:
         """Every window that holds words, one after the other.
 
-        Models that tell the time say themselves where the next window begins; else cuts lie in silence.
+        Models that tell the time say themselves where the next window begins; else cuts lie in pauses.
         """
         longest = self.folder.features.chunk_samples
         timed = self._timed(sound.size > longest)
-        ends = {} if timed or sound.size <= longest else self._cuts(sound, longest)
+        levels = levels_of(sound) if sound.size > longest and not timed else None
         position = 0
         while position < sound.size:
             self.company.go_on()
-            window = sound[position : ends.get(position, position + longest)]
+            size = longest if levels is None else self._size(levels[position // CHUNK_SAMPLES :])
+            window = sound[position : position + size]
             heard, seconds = self._heard(window, position, timed)
             position += min(window.size, round(seconds * SAMPLE_RATE))
             if heard is not None:
                 yield heard
+
+    def _size(self, levels: NDArray[np.float32]) -> int:
+        """Samples of the next window, of the levels of all that is left."""
+        longest = self.folder.features.chunk_samples // CHUNK_SAMPLES
+        return cut_after(levels, longest) * CHUNK_SAMPLES
 
     def _heard(self, window: NDArray[np.float32], start: int, timed: bool) -> tuple[Heard | None, float]:
         """What the window says that starts at a sample, and how many seconds of it are done with."""
@@ -121,11 +127,6 @@ class Hearing:
         heard = [piece.moved(-utterance.begin_seconds) for piece in pieces]
         return times.words(attempt.decoded, heard, utterance.samples.size / SAMPLE_RATE)
 
-    def _cuts(self, sound: NDArray[np.float32], longest: int) -> dict[int, int]:
-        """Where the window ends that begins at a sample."""
-        with self.watch.stage("vad"):
-            return dict(cut_at_silences(sound.size, self.gate.speech_spans(sound), longest))
-
     def _utterance(self, window: NDArray[np.float32], timed: bool) -> Utterance | None:
         """What the encoder is to hear of a window, None where nobody speaks.
 
@@ -133,7 +134,7 @@ class Hearing:
         what is missing added. A model that tells the time counts the silence before.
         """
         with self.watch.stage("vad"):
-            first_word = self.gate.first_speech(window)
+            first_word = self.gate.first_speech(window, self.company.go_on)
         if first_word is None or timed or not self.model.encoder.any_length:
             return None if first_word is None else Utterance(window, 0.0)
         begin = first_word - round(BEFORE_SECONDS * SAMPLE_RATE)

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from voice_api.speech.stopwatch import Stopwatch
 from voice_api.speech.whisper.compiled import CompiledDecoder, CompiledEncoder
 from voice_api.speech.whisper.context import ADAPTIVE, Listening, frames_for
-from voice_api.speech.whisper.features import log_mel
+from voice_api.speech.whisper.features import FeatureSettings, log_mel
 from voice_api.speech.whisper.layout import ModelFolder
 from voice_api.speech.whisper.prompts import Prompter
-from voice_api.speech.whisper.sessions import Decoder, Encoder, Hidden
+from voice_api.speech.whisper.sessions import GRAPH_ERRORS, Decoder, Encoder, Hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +58,18 @@ def load_graphs(folder: ModelFolder, threads: int, listening: Listening = ADAPTI
         return Model(folder, CompiledEncoder(folder.path, threads), compiled, listening)
     encoder = Encoder(folder.graphs.encoder, folder.architecture, threads)
     heads = folder.generation.alignment_heads
-    return Model(folder, encoder, Decoder(folder.graphs, folder.architecture, threads, heads), listening)
+    decoder = Decoder(folder.graphs, folder.architecture, threads, heads)
+    encoder.any_length = encoder.any_length and takes_any_length(encoder, folder.features)
+    return Model(folder, encoder, decoder, listening)
+
+
+def takes_any_length(encoder: Encoder, settings: FeatureSettings) -> bool:
+    """Whether a published encoder takes less than a whole chunk, tried: older exports only say so."""
+    frames = settings.chunk_frames // 4 * 2
+    if not encoder.any_length:
+        return False
+    try:
+        hidden = encoder.run(np.zeros((1, settings.bins, frames), np.float32))
+    except GRAPH_ERRORS:
+        return False
+    return bool(hidden.shape()[1] == frames // 2)

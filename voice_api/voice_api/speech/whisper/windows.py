@@ -4,11 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
+from voice_api.speech.vad import quiet_level
+
 SHORTEST_ADVANCE_SECONDS = 1.0
 """A window moves on by at least this much: timestamps near its start must not stall a long file."""
 
-Span = tuple[int, int]
-"""First sample, and the one after the last."""
+STANDS_OUT = 10 ** (-15 / 20)
+PAUSE_CHUNKS = 15
+"""Half a second without speech ends an utterance: a model that tells no time hears one utterance best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +31,34 @@ class Piece:
         )
 
 
-def cut_at_silences(length: int, speech: Sequence[Span], longest: int) -> tuple[Span, ...]:
-    """Spans of at most `longest` samples that cover `length` once, cut in silence where there is one.
+def cut_after(levels: NDArray[np.float32], longest: int) -> int:
+    """How many chunks of sound the next window holds, of the root mean squares of all that is left.
 
-    A cut lies in the last silence that reaches into the second half of a span, as near to the middle of
-    the silence as the span allows; without one, the span is cut at its full length.
+    It ends in the first pause after speech, else with the sound, or where the second half of `longest`
+    chunks is quietest.
     """
-    silences = [(left[1], right[0]) for left, right in pairwise(sorted(speech))]
-    cuts = [0]
-    while length - cuts[-1] > longest:
-        least, most = cuts[-1] + longest // 2 + 1, cuts[-1] + longest
-        reached = [silence for silence in silences if silence[0] <= most and silence[1] >= least]
-        middle = sum(reached[-1]) // 2 if reached else most
-        cuts.append(min(most, max(least, middle)))
-    return tuple(pairwise([*cuts, length])) if length else ()
+    window = levels[:longest]
+    quiet = window <= _pause_level(window)
+    speech = np.flatnonzero(~quiet)
+    pauses = np.flatnonzero(_over_pause(quiet.astype(np.float32)) > PAUSE_CHUNKS - 0.5)
+    pauses = pauses[pauses > speech[0]] if speech.size else pauses[:0]
+    if pauses.size:
+        return int(pauses[0]) + PAUSE_CHUNKS // 2
+    if levels.size <= longest:
+        return int(levels.size)
+    half = longest // 2
+    return half + int(_over_pause(window[half:]).argmin()) + PAUSE_CHUNKS // 2
+
+
+def _pause_level(levels: NDArray[np.float32]) -> float:
+    """What is still a pause: nobody heard, or twice what is always there, where speech stands out of it."""
+    always_there = 2.0 * float(np.percentile(levels, 10))
+    return max(quiet_level(levels), min(always_there, float(levels.max()) * STANDS_OUT))
+
+
+def _over_pause(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums over as many neighbours as a pause has; of fewer values, one sum."""
+    return np.convolve(values, np.ones(min(PAUSE_CHUNKS, values.size), np.float32), "valid")
 
 
 def pieces_of(
