@@ -84,6 +84,10 @@ _kubernetes = _fixtures("kubernetes")
 api_server = _kubernetes.api_server
 _object_storage = _fixtures("object-storage")
 object_storage = _object_storage.object_storage
+_cgroup = _fixtures("cgroup")
+cgroup_of = _cgroup.cgroup_of
+_arm64 = _fixtures("arm64")
+arm64 = _arm64.arm64
 
 # Components that are more than a program on PATH; everything else is looked up there.
 COMPONENTS: dict[str, Callable[[str], str | None]] = {
@@ -94,6 +98,8 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "hcloud-provider": _fixtures("hcloud-provider").missing,
     "checkov": _fixtures("checkov").missing,
     "object-storage": _object_storage.missing,
+    "cgroup": _cgroup.missing,
+    "arm64": _arm64.missing,
 }
 
 
