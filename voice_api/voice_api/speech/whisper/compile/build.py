@@ -124,8 +124,12 @@ def adds_in_32_bits() -> bool:
 
 
 def save_table(path: Path, table: Values, kind: type[np.floating[Any]]) -> None:
-    """Write a table row by row, so that it is never held a second time."""
-    file = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=table.shape)
-    for start in range(0, len(table), ROWS_AT_ONCE):
-        file[start : start + ROWS_AT_ONCE] = table[start : start + ROWS_AT_ONCE]
-    file.flush()
+    """Write a table some rows at a time, so that it is never held a second time.
+
+    Not through a memory map: on a full disk, that ends the process instead of failing.
+    """
+    header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": table.shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(table), ROWS_AT_ONCE):
+            file.write(np.ascontiguousarray(table[start : start + ROWS_AT_ONCE], dtype=kind).data)

@@ -43,14 +43,39 @@ class OnnxFile:
         if tensor.data_location != TensorProto.EXTERNAL:
             return numpy_helper.to_array(tensor)
         place = {entry.key: entry.value for entry in tensor.external_data}
-        file = self.path.parent / place["location"]
-        if not file.resolve().is_relative_to(self.path.parent.resolve()):
-            raise ModelFolderError(f"{self.path} names weights outside its folder: {file}", COPY_AGAIN)
+        file = self._beside(place["location"])
         kind = helper.tensor_dtype_to_np_dtype(tensor.data_type)
         try:
             return np.memmap(file, kind, "r", int(place.get("offset", 0)), tuple(tensor.dims))
         except (OSError, ValueError) as error:
             raise ModelFolderError(f"{file} does not hold the weight {tensor.name}", COPY_AGAIN) from error
+
+    def files_beside(self) -> list[Path]:
+        """The files that weights lie in, without the graph's own; each is there."""
+        named = {
+            entry.value
+            for tensor in _tensors(self.model.graph)
+            for entry in tensor.external_data
+            if entry.key == "location"
+        }
+        files = [self._beside(name) for name in sorted(named - {self.path.name})]
+        for missing in (file for file in files if not file.is_file()):
+            raise ModelFolderError(f"{missing} is missing: weights of {self.path} lie in it", COPY_AGAIN)
+        return files
+
+    def _beside(self, location: str) -> Path:
+        file = self.path.parent / location
+        if not file.resolve().is_relative_to(self.path.parent.resolve()):
+            raise ModelFolderError(f"{self.path} names weights outside its folder: {file}", COPY_AGAIN)
+        return file
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
+    """The weights of a graph and of its branches."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from _tensors(attribute.g)
 
 
 def read_onnx(path: Path) -> OnnxFile:

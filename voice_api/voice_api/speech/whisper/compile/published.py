@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voice_api.speech.whisper.compile.flow import flow_of
-from voice_api.speech.whisper.compile.onnx_file import OnnxFile, read_onnx
+from voice_api.speech.whisper.compile.onnx_file import read_onnx
 from voice_api.speech.whisper.compile.sizes import Sizes
 from voice_api.speech.whisper.compile.source import decoder_weights, encoder_weights
 from voice_api.speech.whisper.compile.writer import Weights
@@ -62,8 +62,8 @@ class Published:
         return total.hexdigest()[:40]
 
     def _data_files(self) -> Iterator[Path]:
-        found = {place for file in self.files for place in _outside(read_onnx(file))}
-        yield from sorted(found)
+        for file in self.files:
+            yield from read_onnx(file).files_beside()
 
 
 def find_published(path: Path) -> Published:
@@ -85,14 +85,3 @@ def _decoders(place: Path, suffix: str) -> tuple[Path, Path | None] | None:
     if merged.is_file():
         return merged, None
     return (first, later) if first.is_file() and later.is_file() else None
-
-
-def _outside(file: OnnxFile) -> set[Path]:
-    """Files beside a graph in which its weights lie."""
-    places = {
-        entry.value
-        for tensor in file.model.graph.initializer
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    return {file.path.parent / place for place in places - {file.path.name}}

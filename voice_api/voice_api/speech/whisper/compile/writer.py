@@ -66,7 +66,7 @@ class Writer:
         """Append values to the data file, at the start of a memory page so that they can be mapped."""
         offset = -(-self.data.tell() // PAGE_BYTES) * PAGE_BYTES
         self.data.seek(offset)
-        values.tofile(self.data)
+        self.data.write(values.data)
         kind = helper.np_dtype_to_tensor_dtype(values.dtype)
         place = {"location": Path(self.data.name).name, "offset": offset, "length": values.nbytes}
         return TensorProto(
