@@ -59,7 +59,8 @@ def transcript_with(small: Whisper, calibration: Calibration, tokens: tuple[int,
     """A transcript of one window in which these tokens were heard, each of them surely."""
     folder = replace(small.model.folder, calibration=calibration)
     decoded = Decoded(tokens, tuple(replace(SURE, token=token) for token in tokens), 0.0)
-    heard = [Heard(0.0, decoded, (Piece(0.0, 1.0, tokens),))]
+    segments = segments_of(decoded, (Piece(0.0, 1.0, tokens),), ((),), (0.0, 0.0), folder)
+    heard = [Heard(decoded, segments)]
     return transcript_of(heard, np.ones(16_000, dtype=np.float32), "en", folder, Stopwatch())[0]
 
 
