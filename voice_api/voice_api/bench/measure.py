@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from voice_api.bench.figures import Heard, Memory, Spread, Workload
@@ -17,6 +18,15 @@ SCREENING_ROUNDS = 3
 FRESH_STARTS = 3
 
 Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A sound that is heard several times, as a file that workers read."""
+
+    workload: Workload
+    file: Path
+    rounds: int
 
 
 class Field:
@@ -45,47 +55,47 @@ class Field:
             if worker.about["build"]
         }
 
-    def alternate(
-        self, variants: Sequence[Variant], workload: Workload, sound: Path, rounds: int
-    ) -> tuple[Heard, ...]:
+    def alternate(self, variants: Sequence[Variant], task: Task) -> tuple[Heard, ...]:
         """Every variant hears the sound once a round, after a round that does not count."""
         times: dict[Variant, list[float]] = {variant: [] for variant in variants}
         last = {}
-        for number in range(rounds + 1):
+        for number in range(task.rounds + 1):
             for variant in variants:
-                answer = self._workers[variant.command].ask(**_request(variant, workload, sound))
-                if number:
-                    times[variant].append(answer["milliseconds"])
+                answer = self._workers[variant.command].ask(**_request(variant, task))
+                times[variant] += [answer["milliseconds"]] if number else []
                 last[variant] = answer
                 time.sleep(PAUSE_SECONDS)
         return tuple(
-            Heard(variant.name, workload, Spread(tuple(times[variant])), answer["tokens"], answer["text"], {})
+            Heard(
+                variant.name,
+                task.workload,
+                Spread(tuple(times[variant])),
+                answer["tokens"],
+                answer["text"],
+                {},
+            )
             for variant, answer in last.items()
         )
 
-    def stages(self, variant: Variant, workload: Workload, sound: Path, rounds: int) -> dict[str, float]:
-        """Medians of the stages of our own engine, in milliseconds, and of the decode loop's own share."""
-        worker = self._workers[variant.command]
-        answers = [worker.ask(**_request(variant, workload, sound), stages=True) for _ in range(rounds + 1)][
-            1:
-        ]
+    def stages(self, variant: Variant, task: Task) -> dict[str, float]:
+        """Medians of the stages of our own engine, and of the decode loop within onnxruntime; ms."""
+        worker, request = self._workers[variant.command], _request(variant, task)
+        answers = [worker.ask(**request, stages=True) for _ in range(task.rounds + 1)][1:]
         found = {
             name: Spread(tuple(answer["timings_ms"][name] for answer in answers)).median
             for name in answers[0]["timings_ms"]
         }
-        runs = Spread(tuple(sum(answer["onnxruntime_ms"]) for answer in answers)).median
-        steps = [run for answer in answers for run in answer["onnxruntime_ms"][1:]]
-        found["decode within onnxruntime"] = runs
-        if steps:
-            found["per token"] = Spread(tuple(steps)).median
-        return found
+        within = Spread(tuple(sum(answer["onnxruntime_ms"]) for answer in answers)).median
+        per_token = found["decode"] / max(1, answers[0]["tokens"])
+        return found | {"decode within onnxruntime": within, "per token": per_token}
 
 
-def _request(variant: Variant, workload: Workload, sound: Path) -> dict[str, object]:
+def _request(variant: Variant, task: Task) -> dict[str, object]:
     return {
-        "sound": str(sound),
-        "tokens": workload.tokens,
-        "audio_positions": variant.positions(workload.seconds),
+        "sound": str(task.file),
+        "tokens": task.workload.tokens,
+        "audio_positions": variant.positions(task.workload.seconds),
+        "trained": variant.trained,
     }
 
 
@@ -99,18 +109,17 @@ def refuse_unequal_work(heard: Sequence[Heard]) -> None:
         )
 
 
-def fresh(variant: Variant, sounds: Sequence[tuple[Workload, Path]], rounds: int = FRESH_STARTS) -> Memory:
+def fresh(variant: Variant, tasks: Sequence[Task], rounds: int = FRESH_STARTS) -> Memory:
     """Memory of processes that heard one sound only, and the time from start to the first answer."""
     after, firsts, loaded = {}, [], 0
-    for workload, sound in sounds:
+    for task in tasks:
         with Worker(variant.command) as worker:
             loaded = worker.about["resident_bytes"]
             for _ in range(rounds):
-                answer = worker.ask(**_request(variant, workload, sound))
-        after[str(workload)] = (answer["resident_bytes"], answer["peak_bytes"])
-    workload, sound = sounds[0]
+                answer = worker.ask(**_request(variant, task))
+        after[str(task.workload)] = (answer["resident_bytes"], answer["peak_bytes"])
     for _ in range(rounds):
         with Worker(variant.command) as worker:
-            worker.ask(**_request(variant, workload, sound))
+            worker.ask(**_request(variant, tasks[0]))
             firsts.append((time.perf_counter() - worker.started_at) * 1e3)
     return Memory(variant.name, loaded, after, Spread(tuple(firsts)))

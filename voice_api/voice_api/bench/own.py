@@ -28,6 +28,7 @@ def hear(whisper: Whisper, request: Mapping[str, Any]) -> Reply:
     """Sound to words, with what the stages took; `stages` also times what lies within onnxruntime."""
     sound = np.load(request["sound"])
     listener = limited(whisper, request["tokens"]) if request.get("tokens") else whisper
+    listener = trained(listener) if request.get("trained") else listener
     clock = time_sessions(whisper.model.decoder) if request.get("stages") else SessionClock()
     with clock:
         transcript, milliseconds = timed(lambda: listener.transcribe(sound, OPTIONS))
@@ -48,6 +49,12 @@ def limited(whisper: Whisper, tokens: int) -> Whisper:
     generation = replace(model.folder.generation, max_length=len(prompt.tokens) + tokens)
     listening = replace(model.listening, retries=False)
     return Whisper(replace(model, folder=replace(model.folder, generation=generation), listening=listening))
+
+
+def trained(whisper: Whisper) -> Whisper:
+    """The same loaded graphs, taken for those of a model that was trained on sound of any length."""
+    model = whisper.model
+    return Whisper(replace(model, folder=replace(model.folder, short_context=True)))
 
 
 if __name__ == "__main__":

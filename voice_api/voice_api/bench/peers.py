@@ -24,12 +24,17 @@ POSITIONS_STEP = 64
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One engine with settings; positions tells how many its encoder hears of so many seconds, 0 all."""
+    """One engine with settings.
+
+    positions  how many the encoder of a peer hears of so many seconds, 0 all
+    trained    our engine takes the model for one that was trained on short sounds (ACFT)
+    """
 
     engine: str
     label: str
     command: Command
     positions: Callable[[float], int] = field(default=lambda _: 0)
+    trained: bool = False
 
     @property
     def name(self) -> str:

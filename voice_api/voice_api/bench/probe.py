@@ -5,8 +5,9 @@ Both by the very kernels that a model runs on, so that the distance to them is w
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -33,23 +34,32 @@ def operations_per_second(threads: int) -> float:
     return 2 * COMPUTE_ROWS * COMPUTE_WIDTH**2 / seconds
 
 
-def costs(config: Path, positions: int, threads: int) -> Costs:
-    """Of a model by its config.json, with int8 weights, hearing so many positions.
+def costs(folder: Path, positions: int, threads: int) -> Costs:
+    """Of a model that hears so many positions, by its config.json and the weights of its decoder.
 
-    Per token: the decoder's weights, the output's, and the keys and values of what is heard in float32.
-    Per position of the encoder: twice its weights, and attention to all positions.
+    Per token: the decoder's weights with those of its scores, and the keys and values of what is heard in
+    float32. Per position of the encoder: twice its weights, and attention to all positions.
     """
-    sizes = json.loads(config.read_text())
-    width, layers = sizes["d_model"], sizes["decoder_layers"]
-    weights = layers * (6 * width**2 + 2 * width * sizes["decoder_ffn_dim"]) + sizes["vocab_size"] * width
-    memories = layers * 2 * positions * width * 4
+    sizes = json.loads((folder / "config.json").read_text())
+    width = sizes["d_model"]
+    memories = sizes["decoder_layers"] * 2 * positions * width * 4
     layer = 2 * (4 * width**2 + 2 * width * sizes["encoder_ffn_dim"]) + 4 * positions * width
     return Costs(
-        token_bytes=weights + memories,
+        token_bytes=_decoder_bytes(folder, sizes) + memories,
         position_operations=sizes["encoder_layers"] * layer,
         read_bytes_per_second=reading_bytes_per_second(threads),
         operations_per_second=operations_per_second(threads),
     )
+
+
+def _decoder_bytes(folder: Path, sizes: Mapping[str, Any]) -> int:
+    """As compiled; of a published folder as if all its products were in int8."""
+    compiled = [*folder.glob("decoder*.weights"), *folder.glob("scores*.weights")]
+    if compiled:
+        return sum(path.stat().st_size for path in compiled)
+    width, layers = sizes["d_model"], sizes["decoder_layers"]
+    layer = 6 * width**2 + 2 * width * sizes["decoder_ffn_dim"]
+    return int(layers * layer + sizes["vocab_size"] * width)
 
 
 def _product_seconds(rows: int, inputs: int, outputs: int, threads: int) -> float:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from voice_api.audio import AudioLimits, read_sound
 from voice_api.bench.figures import Heard, ModelReport, Report, Spread, Workload
 from voice_api.bench.machine import our_versions, this_machine
-from voice_api.bench.markdown import OURS
-from voice_api.bench.measure import SCREENING_ROUNDS, Field, fresh, refuse_unequal_work
+from voice_api.bench.markdown import OURS, TUNED
+from voice_api.bench.measure import SCREENING_ROUNDS, Field, Task, fresh, refuse_unequal_work
 from voice_api.bench.peer import timed
 from voice_api.bench.peers import PACKAGES, POSITIONS_PER_SECOND, Variant, installed, variants
 from voice_api.bench.probe import costs
@@ -83,26 +83,33 @@ def _missing(peers: str | None) -> tuple[str, ...]:
 
 def _surveyed(name: str, wish: Wish, threads: int, tell: Tell) -> tuple[ModelReport, dict[str, str]]:
     found = subject(name, wish.models_folder, wish.work, tell)
-    workloads = [_given(workload, found) for workload in wish.workloads]
-    sounds = {workload: spoken(workload.seconds) for workload in workloads}
-    files = [(workload, kept(sound, wish.work)) for workload, sound in sounds.items()]
-    ours = Variant(OURS, "", own_command(found.folder, threads))
+    tasks = [_task(_given(workload, found), wish) for workload in wish.workloads]
+    ours = _ours(found, threads)
     others = _others(found, wish, threads, tell)
     heard: list[Heard] = []
     with ExitStack() as stack:
-        field = Field([ours, *others], stack, tell)
-        for workload, file in files:
-            tell(f"{name}: {workload}")
-            compared = _compared(field, ours, workload, file, wish.rounds)
-            heard += [_staged(each, field, ours, sounds[workload], file) for each in compared]
+        field = Field([*ours, *others], stack, tell)
+        for task in tasks:
+            tell(f"{name}: {task.workload}")
+            heard += [_staged(each, field, ours, task) for each in _compared(field, ours, others, task)]
         versions = field.versions
     tell(f"{name}: memory and first answers")
-    short = [each for each in heard if each.workload == workloads[0]]
+    short = [each for each in heard if each.workload == tasks[0].workload]
     best = {each.engine for each in _fastest_of_each(others, short)}
-    watched = (ours, *(variant for variant in others if variant.name in best))
-    memory = tuple(fresh(variant, files) for variant in watched)
-    limits = costs(found.folder / "config.json", round(workloads[0].seconds * POSITIONS_PER_SECOND), threads)
+    watched = (ours[0], *(variant for variant in others if variant.name in best))
+    memory = tuple(fresh(variant, tasks) for variant in watched)
+    limits = costs(found.folder, round(tasks[0].workload.seconds * POSITIONS_PER_SECOND), threads)
     return ModelReport(name, tuple(heard), memory, limits), versions
+
+
+def _task(workload: Workload, wish: Wish) -> Task:
+    return Task(workload, kept(spoken(workload.seconds), wish.work), wish.rounds)
+
+
+def _ours(found: Subject, threads: int) -> tuple[Variant, ...]:
+    """Our engine; a random model also as if it were one that was trained on short sounds."""
+    ours = Variant(OURS, "", own_command(found.folder, threads))
+    return (ours, replace(ours, label=TUNED, trained=True)) if found.endless else (ours,)
 
 
 def _given(workload: Workload, found: Subject) -> Workload:
@@ -129,14 +136,15 @@ def made_in(work: Path, name: str) -> Path:
     return folder
 
 
-def _compared(field: Field, ours: Variant, workload: Workload, sound: Path, rounds: int) -> tuple[Heard, ...]:
+def _compared(
+    field: Field, ours: Sequence[Variant], others: Sequence[Variant], task: Task
+) -> tuple[Heard, ...]:
     """Ours and the fastest variant of each peer in turn; the slower ones were heard a few times before."""
-    others = [each for each in field.variants if each is not ours and each.differs(workload.seconds)]
-    screened = field.alternate(others, workload, sound, SCREENING_ROUNDS) if others else ()
+    others = [each for each in others if each.differs(task.workload.seconds)]
+    screened = field.alternate(others, replace(task, rounds=SCREENING_ROUNDS)) if others else ()
     best = {each.engine for each in _fastest_of_each(others, screened)}
-    final = [ours, *(variant for variant in others if variant.name in best)]
-    heard = field.alternate(final, workload, sound, rounds)
-    if workload.tokens is not None:
+    heard = field.alternate([*ours, *(each for each in others if each.name in best)], task)
+    if task.workload.tokens is not None:
         refuse_unequal_work((*heard, *screened))
     return (*heard, *(each for each in screened if each.engine not in best))
 
@@ -153,12 +161,12 @@ def _fastest_of_each(others: Sequence[Variant], heard: Sequence[Heard]) -> list[
     ]
 
 
-def _staged(heard: Heard, field: Field, ours: Variant, sound: NDArray[np.float32], file: Path) -> Heard:
+def _staged(heard: Heard, field: Field, ours: Sequence[Variant], task: Task) -> Heard:
     """What our own engine heard, with the time of each stage."""
-    if heard.engine != OURS:
+    variant = next((each for each in ours if each.name == heard.engine), None)
+    if variant is None:
         return heard
-    stages = field.stages(ours, heard.workload, file, len(heard.milliseconds.values))
-    return replace(heard, stages={**_file_stages(sound), **stages})
+    return replace(heard, stages={**_file_stages(np.load(task.file)), **field.stages(variant, task)})
 
 
 def _file_stages(sound: NDArray[np.float32]) -> dict[str, float]:
