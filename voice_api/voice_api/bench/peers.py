@@ -15,6 +15,7 @@ from voice_api.errors import VoiceApiError
 
 HERE = Path(__file__).parent
 FASTER_WHISPER, WHISPER_CPP = "faster-whisper", "whisper.cpp"
+FITTED = "fitted context"
 PACKAGES = {FASTER_WHISPER: ("faster_whisper",), WHISPER_CPP: ("pywhispercpp",)}
 LOOK_SECONDS, CONVERT_SECONDS = 60.0, 300.0
 POSITIONS_PER_SECOND = 50
@@ -75,7 +76,7 @@ def variants(python: str, checkpoint: Path, work: Path, threads: int) -> Iterato
                 command = _command(python, WHISPER_CPP, file, settings)
                 label = f"{precision}, {'with' if flash else 'without'} flash attention"
                 yield Variant(WHISPER_CPP, label, command)
-                yield Variant(WHISPER_CPP, f"{label}, fitted context", command, fitted)
+                yield Variant(WHISPER_CPP, f"{label}, {FITTED}", command, fitted)
 
 
 def fitted(seconds: float) -> int:

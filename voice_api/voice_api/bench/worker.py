@@ -20,8 +20,6 @@ ANSWER_SECONDS = 300.0
 """No engine takes as long to load or to hear half a minute; one that does is ended."""
 
 END_SECONDS = 10.0
-QUIET = {"OPENBLAS_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-"""numpy's own threads would stand in the way of the engine's; nobody looks for models elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,6 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._talk,
-                env={**os.environ, **QUIET},
             )
         except OSError as error:
             self._talk.close()
