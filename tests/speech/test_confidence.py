@@ -22,7 +22,7 @@ from voice_api.speech.whisper.confidence import (
 )
 from voice_api.speech.whisper.decode import Decoded
 from voice_api.speech.whisper.engine import Whisper, load_whisper
-from voice_api.speech.whisper.transcripts import LOOPING_COMPRESSION, Heard, transcript_of
+from voice_api.speech.whisper.transcripts import LOOPING_COMPRESSION, Heard, segments_of, transcript_of
 from voice_api.speech.whisper.windows import Piece
 
 SURE = TokenTrace(token=1, log_probability=math.log(0.9), margin=3.0, entropy=0.2)

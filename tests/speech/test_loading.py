@@ -71,7 +71,7 @@ def test_a_compiled_stock_model_gets_the_context_that_the_sound_needs(
 ) -> None:
     seconds = speak().size / SAMPLE_RATE
     assert not compiled.model.trained_on_any_length
-    assert seconds + 2.5 <= positions(compiled, speak()) * 0.02 <= seconds + 2.6
+    assert seconds + 1.5 <= positions(compiled, speak()) * 0.02 <= seconds + 1.6
 
 
 def test_a_compiled_model_that_is_tuned_for_short_contexts_gets_less(
