@@ -43,7 +43,7 @@ def no_way_to_give(_: Ticket) -> None:
 class Politeness:
     """Lets short work pass, but never for ever: after the longest wait there is a turn for the long work.
 
-    With 2 s and 0.25 s long work has a ninth of the time at least, however many short jobs come.
+    However many short jobs come, long work has turn / (wait + turn) of the time.
     """
 
     def __init__(self, idle: threading.Event, longest_wait_seconds: float, turn_seconds: float) -> None:
