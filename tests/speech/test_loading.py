@@ -85,6 +85,15 @@ def test_a_compiled_model_that_is_tuned_for_short_contexts_gets_less(
     assert seconds + 0.5 <= positions(load_whisper(folder, 2), speak()) * 0.02 <= seconds + 0.6
 
 
+def test_a_model_that_was_made_for_any_length_still_is_when_compiled(
+    small_folder: Path, tmp_path: Path, speak: Callable[..., Sound]
+) -> None:
+    compile_folder(small_folder, tmp_path / "small", CompileOptions("fp32"), lambda _: None)
+    whisper, seconds = load_whisper(tmp_path / "small", 2), speak().size / SAMPLE_RATE
+    assert whisper.model.trained_on_any_length
+    assert seconds + 0.5 <= positions(whisper, speak()) * 0.04 <= seconds + 0.6
+
+
 def test_words_are_told_in_seconds_of_the_sound_wherever_the_utterance_begins(
     compiled: Whisper, speak: Callable[..., Sound]
 ) -> None:

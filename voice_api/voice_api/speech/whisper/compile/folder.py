@@ -24,7 +24,9 @@ from voice_api.speech.whisper.compile.writer import Weights
 from voice_api.speech.whisper.compiled import read_compilation
 from voice_api.speech.whisper.documents import read_document
 from voice_api.speech.whisper.errors import ModelFolderError
-from voice_api.speech.whisper.layout import COMPILED, read_folder
+from voice_api.speech.whisper.layout import COMPILED, ModelFolder, read_folder
+from voice_api.speech.whisper.model import takes_any_length
+from voice_api.speech.whisper.sessions import Encoder
 
 __all__ = ["CompileOptions", "Compiled", "compile_folder", "compiled_cache"]
 
@@ -50,7 +52,8 @@ def compiled_cache(models_folder: Path, source: Path, options: CompileOptions) -
 def compile_folder(source: Path, target: Path, options: CompileOptions, progress: Say) -> Compiled:
     """Write `target` whole, or nothing; ModelFolderError for a source that cannot be compiled."""
     began = time.monotonic()
-    if read_folder(source).compiled:
+    folder = read_folder(source)
+    if folder.compiled:
         raise ModelFolderError(f"{source} is compiled already", "name the published folder")
     published = find_published(source)
     digest = published.digest()
@@ -65,6 +68,7 @@ def compile_folder(source: Path, target: Path, options: CompileOptions, progress
         exact = proving.exact(place / "exact")
         about = fill(place, weights, source, options, progress)
         about["proof"] = {"fp32": asdict(exact), options.precision: asdict(proving.rounded(place))}
+        about["short_context"] = about["short_context"] or _made_for_any_length(folder, published)
         about["source"] = {
             "name": source.resolve().name,
             "sha256": digest,
@@ -73,6 +77,12 @@ def compile_folder(source: Path, target: Path, options: CompileOptions, progress
         seconds = time.monotonic() - began
         finish(place, about | {"peak_memory_bytes": peak_memory_bytes(), "seconds": round(seconds, 1)})
     return Compiled(target, seconds, peak_memory_bytes(), fresh=True)
+
+
+def _made_for_any_length(folder: ModelFolder, published: Published) -> bool:
+    """Whether the model was made for sound of any length: only then its published encoder takes less."""
+    encoder = Encoder(published.graphs.encoder, folder.architecture, available_threads())
+    return takes_any_length(encoder, folder.features)
 
 
 def is_compiled_from(target: Path, digest: str, options: CompileOptions) -> bool:
