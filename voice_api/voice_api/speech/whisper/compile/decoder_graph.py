@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 from onnx import TensorProto
 
@@ -85,8 +86,9 @@ class DecoderGraph:
             return writer.one("MultiHeadAttention", *inputs, domain=CONTRIBUTED, num_heads=sizes.heads)
         shape = writer.integers(0, 0, sizes.heads, sizes.head_size)
         by_head = writer.one("Transpose", writer.one("Reshape", queries, shape), perm=[0, 2, 1, 3])
-        factor = sizes.head_size**-0.5
-        scores = writer.one("FusedMatMul", by_head, key, domain=CONTRIBUTED, alpha=factor)
+        # Scaled before, because a product with a factor of its own packs all keys anew at every step.
+        factor = writer.store("hearing_scale", np.array(sizes.head_size**-0.5, dtype=np.float32))
+        scores = writer.one("MatMul", writer.one("Mul", by_head, factor), key)
         heard = writer.one("MatMul", writer.one("Softmax", scores, axis=-1), value)
         joined = writer.one("Transpose", heard, perm=[0, 2, 1, 3])
         return writer.one("Reshape", joined, writer.integers(0, 0, sizes.width))

@@ -103,16 +103,17 @@ def without_weights(path: Path) -> bytes:
 
 def _rewritten(content: mmap.mmap, start: int, end: int, kind: str, name: str) -> bytes:
     parts: list[bytes] = []
+    references: list[bytes] = []  # last, where they win over a data_location that the file gives itself
     for number, wire, tag, begin, after in _fields(content, start, end):
         child = CHILDREN.get((kind, number))
         if child is not None and wire == LENGTH_DELIMITED:
             inner = _rewritten(content, begin, after, child, name)
             parts.append(_delimited(number, inner))
         elif kind == "tensor" and number == RAW_DATA and after - begin >= LEFT_ON_DISK_FROM_BYTES:
-            parts.append(_reference(name, begin, after - begin))
+            references.append(_reference(name, begin, after - begin))
         else:
             parts.append(content[tag:after])
-    return b"".join(parts)
+    return b"".join([*parts, *references])
 
 
 def _reference(name: str, offset: int, length: int) -> bytes:
