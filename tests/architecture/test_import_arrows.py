@@ -57,8 +57,12 @@ VOICE_API_ARROWS = {
     "speech": {"errors"},
     "cluster": {"errors"},
     "commands": {"cluster", "errors"},
+    "audio": {"errors", "logs", "speech"},
+    "sound_length": {"audio", "errors", "logs", "speech"},
     "model": {"errors", "speech"},
+    "compiled_copies": {"errors", "model", "speech"},
     "figures": set(),
+    "bench": {"audio", "errors", "loading", "model", "settings", "speech", "version"},
 }
 
 # The outside world has one door each.
@@ -74,7 +78,9 @@ DOORS = [
     (KVX, "subprocess", {"drivers", "supervisor"}),
     (KVX, "rich", {"report"}),
     (VOICE_API, "kubernetes", {"cluster"}),
+    (VOICE_API, "onnx", {"bench", "speech"}),
     (VOICE_API, "onnxruntime", {"speech"}),
+    (VOICE_API, "subprocess", {"bench"}),
     (VOICE_API, "fastapi", {"app", "http"}),
     (VOICE_API, "prometheus_client", {"figures"}),
 ]

@@ -43,7 +43,19 @@ class VoiceSettings:
     max_sample_rate: Annotated[int | None, Says("highest sample rate that is read", 8_000, 768_000)] = None
     max_channels: Annotated[int | None, Says("most channels that are mixed to one", 1, 64)] = None
     max_text_characters: Annotated[int | None, Says("longest text that is taken", 1, 100_000)] = None
-    max_waiting: Annotated[int | None, Says("requests that may wait for the model", 0, 1_000)] = None
+    max_waiting: Annotated[int | None, Says("requests that may wait in a lane", 0, 1_000)] = None
+    max_queue_seconds: Annotated[float | None, Says("sound that may wait in a lane", 1, 86_400)] = None
+    short_seconds: Annotated[float | None, Says("longest sound of the lane for commands", 1, 300)] = None
+    audio_context: Annotated[
+        str | None, Says("how much is heard of a short sound", choices=("auto", "full"))
+    ] = None
+    beams: Annotated[int | None, Says("hypotheses kept while decoding", 1, 8)] = None
+    live_names: Annotated[bool | None, Says("favour names of the cluster in spoken commands")] = None
+    realtime_sessions: Annotated[int | None, Says("sessions at /v1/realtime", 0, 1_000)] = None
+    realtime_idle_seconds: Annotated[
+        float | None, Says("a session without sound is closed after", 0.05, 3_600)
+    ] = None
+    realtime_seconds: Annotated[float | None, Says("sound that one session may send", 1, 86_400)] = None
     max_uploads: Annotated[int | None, Says("request bodies read at the same time", 1, 1_000)] = None
     max_connections: Annotated[int | None, Says("open connections", 1, 10_000)] = None
     request_seconds: Annotated[float | None, Says("deadline of a request", 0.05, 3_600)] = None
