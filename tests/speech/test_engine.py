@@ -238,5 +238,15 @@ def test_any_numbers_are_survived(small: Whisper, values: list[float], repeats: 
     assert np.abs(cleaned(sound)).max() <= 1.0
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1.5, -2.0])
+def test_sound_is_cleaned_of_a_single_number_that_is_out_of_range(odd: float) -> None:
+    sound = noise(1, 0.1)
+    sound[777] = odd
+    found = cleaned(sound)
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() <= 1.0
+    np.testing.assert_array_equal(np.delete(found, 777), np.delete(sound, 777))
+
+
 def test_a_transcript_can_be_written_as_plain_data(small: Whisper, speak: Callable[..., Any]) -> None:
     assert asdict(small.transcribe(speak(), PLAIN))["timings_ms"].keys() >= {"decode"}

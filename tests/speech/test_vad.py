@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from voice_api.speech.protocol import SAMPLE_RATE
-from voice_api.speech.vad import SpeechGate, active_seconds
+from voice_api.speech.vad import CHUNK_SAMPLES, SpeechGate, active_seconds, levels_of
 
 Sound = NDArray[np.float32]
 
@@ -59,3 +59,12 @@ def test_active_seconds_leave_out_the_silence_around(speak: Callable[..., Sound]
     alone = active_seconds(speak())
     assert active_seconds(np.concatenate([silence(2), speak(), silence(3)])) == pytest.approx(alone, abs=0.1)
     assert active_seconds(silence(2)) == active_seconds(silence(0)) == 0.0
+
+
+@pytest.mark.parametrize("samples", [0, 1, 511, 512, 513, 5_000])
+def test_the_level_of_a_chunk_is_its_root_mean_square_with_the_last_one_filled_with_silence(
+    samples: int,
+) -> None:
+    sound = np.random.default_rng(0).normal(0, 0.2, samples).astype(np.float32)
+    filled = np.pad(sound, (0, -samples % CHUNK_SAMPLES)).reshape(-1, CHUNK_SAMPLES)
+    np.testing.assert_allclose(levels_of(sound), np.sqrt(np.square(filled).mean(axis=1)), rtol=1e-5)

