@@ -14,8 +14,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from voice_api.speech.processor import Processor
 from voice_api.speech.whisper.compile.folder import CompileOptions, compile_folder, compiled_cache
-from voice_api.speech.whisper.compiled import CompiledDecoder, read_compilation
+from voice_api.speech.whisper.compiled import CompiledDecoder, adds_in_32_bits, read_compilation
 from voice_api.speech.whisper.config import read_architecture
 from voice_api.speech.whisper.errors import ModelFolderError
 
@@ -191,3 +192,12 @@ def test_a_full_disk_is_told_and_leaves_nothing(source: Path, disk_of: Callable[
         compile_folder(source, disk / "model", EXACT, quiet)
     assert os.strerror(28) in full.value.message
     assert list(disk.iterdir()) == []
+
+
+def test_int8_weights_of_a_whole_byte_need_a_processor_that_adds_them_without_loss() -> None:
+    def named(machine: str, *features: str) -> Processor:
+        return Processor(machine, features, "", "", ())
+
+    assert adds_in_32_bits(named("x86_64", "avx2", "avx512_vnni"))
+    assert adds_in_32_bits(named("aarch64", "asimd"))
+    assert not adds_in_32_bits(named("x86_64", "avx2", "avx512bw"))

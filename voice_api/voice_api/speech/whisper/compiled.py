@@ -9,17 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voice_api.speech.runtime import gives_memory_back, onnxruntime
+from voice_api.speech.processor import Processor, processor
+from voice_api.speech.runtime import gives_memory_back, onnxruntime, open_session
 from voice_api.speech.whisper.config import Architecture
 from voice_api.speech.whisper.documents import read_document
 from voice_api.speech.whisper.errors import ModelFolderError
-from voice_api.speech.whisper.sessions import HeardAt, load
+from voice_api.speech.whisper.sessions import HeardAt, OpenGraph, load
 
 Values = NDArray[np.float32]
 Heard = Mapping[str, Any]
 """What a compiled encoder gives a decoder: onnxruntime values by name, cross.{layer}.{key|value}."""
 
 COMPILE_AGAIN = "compile the published folder again: voice-api model compile FOLDER"
+COMPILE_HERE = "compile the published folder on this kind of machine: voice-api model compile FOLDER"
+SAFE_EVERYWHERE = 63
+"""The largest int8 weight for x86 without VNNI, which adds two products in 16 bits: there these fit."""
+
 MOST_SCORED_AGAIN = 256
 """Tokens whose scores are computed again at most: more than that are never near the best in speech."""
 
@@ -31,30 +36,35 @@ class Compilation:
     score_again_within  how near to the best a token's score must be to be computed again from the
                         embedding in half precision; 0 where the graph's own scores stand
     alignment_heads     (layer, head) pairs that follow the sound
-    turned_keys         keys of the sound are [heads, head_size, positions]
     """
 
     files: Mapping[str, str]
     score_again_within: float
     alignment_heads: tuple[tuple[int, int], ...]
-    turned_keys: bool
 
 
 def read_compilation(folder: Path) -> Compilation:
     """Read compiled.json and check every file it lists; raises ModelFolderError."""
     document = read_document(folder / "compiled.json")
-    files, attention = document.values.get("files"), document.values.get("attention")
+    files = document.values.get("files")
     heads = document.values.get("alignment_heads")
-    if not isinstance(files, dict) or not isinstance(attention, dict) or not isinstance(heads, list):
-        raise ModelFolderError(f"{document.path} lacks files, attention or alignment_heads", COMPILE_AGAIN)
+    if not isinstance(files, dict) or not isinstance(heads, list):
+        raise ModelFolderError(f"{document.path} lacks files or alignment_heads", COMPILE_AGAIN)
+    if document.whole("largest_int8", 0) > SAFE_EVERYWHERE and not adds_in_32_bits():
+        raise ModelFolderError(f"{folder} was compiled for a processor with VNNI", COMPILE_HERE)
     for name, digest in files.items():
         _check(folder / name, digest)
     return Compilation(
         files=files,
         score_again_within=document.number("score_again_within", 0.0),
         alignment_heads=tuple((int(layer), int(head)) for layer, head in heads),
-        turned_keys=attention.get("chosen") == "plain",
     )
+
+
+def adds_in_32_bits(here: Processor | None = None) -> bool:
+    """Whether products of bytes are added without loss, so that weights may use all of a byte."""
+    found = here or processor()
+    return found.machine != "x86_64" or any("vnni" in name or "amx" in name for name in found.features)
 
 
 def _check(file: Path, digest: object) -> None:
@@ -72,8 +82,8 @@ class CompiledEncoder:
 
     any_length = True
 
-    def __init__(self, folder: Path, threads: int) -> None:
-        self._session = load(folder / "encoder.onnx", threads)
+    def __init__(self, folder: Path, threads: int, open_graph: OpenGraph = open_session) -> None:
+        self._session = load(folder / "encoder.onnx", threads, open_graph)
         self._shapes = {entry.name: entry.shape for entry in self._session.get_outputs()}
         self._options = gives_memory_back()
 
@@ -101,12 +111,14 @@ def _known(shape: Sequence[int | str], positions: int) -> list[int]:
 class CompiledDecoder:
     """The graph for prompt and steps, with the tables that are looked up outside of it."""
 
-    def __init__(self, folder: Path, architecture: Architecture, threads: int) -> None:
+    def __init__(
+        self, folder: Path, architecture: Architecture, threads: int, open_graph: OpenGraph = open_session
+    ) -> None:
         self.architecture = architecture
         self.compilation = read_compilation(folder)
         # To wake a thread costs more than a product of one row: only the scores of all tokens gain by it.
-        self.session = load(folder / "decoder.onnx", 1)
-        self.scores = load(folder / "scores.onnx", threads)
+        self.session = load(folder / "decoder.onnx", 1, open_graph)
+        self.scores = load(folder / "scores.onnx", threads, open_graph)
         self.tokens = np.load(folder / "embedding.npy", mmap_mode="r")
         self.positions = np.load(folder / "positions.npy", mmap_mode="r")
         kept = folder / "kept.npy"
@@ -190,11 +202,10 @@ class CompiledDecoding:
         return next(iter(self._memory.values())).shape[0] if self._memory else 1
 
     def _one_head(self, queries: Values, layer: int, head: int) -> Values:
-        """Softmax over the sound of queries [tokens, width], as the graph has it inside."""
+        """Softmax over the sound of queries [tokens, width] that come scaled, as the graph has it inside."""
         size = self._decoder.architecture.head_size
         keys = self._heard[f"cross.{layer}.key"].numpy()[0, head]
-        keys = keys if self._decoder.compilation.turned_keys else keys.T
-        scores = queries[:, head * size : (head + 1) * size] @ keys * np.float32(size**-0.5)
+        scores = queries[:, head * size : (head + 1) * size] @ keys.T
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=-1, keepdims=True), dtype=np.float32)
 

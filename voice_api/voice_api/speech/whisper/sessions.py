@@ -1,6 +1,6 @@
 """The graphs of a folder as loaded sessions, checked against the sizes the folder claims."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,14 @@ Hidden = Any
 """What the encoder gives the decoder: an onnxruntime value, [1, positions, d_model]."""
 
 
-def load(path: Path, threads: int) -> onnxruntime.InferenceSession:
+OpenGraph = Callable[[Path, int], onnxruntime.InferenceSession]
+"""Opens a graph for a number of threads."""
+
+
+def load(path: Path, threads: int, open_graph: OpenGraph = open_session) -> onnxruntime.InferenceSession:
     """A session, or ModelFolderError for a graph that onnxruntime refuses."""
     try:
-        return open_session(path, threads)
+        return open_graph(path, threads)
     except GRAPH_ERRORS as error:
         reason = str(error).split("failed:")[-1].strip().splitlines()[0]
         fix = "copy it again whole; a large graph also needs its .onnx_data file beside it"
@@ -46,9 +50,9 @@ def load(path: Path, threads: int) -> onnxruntime.InferenceSession:
 class Graph:
     """A session with what it takes and gives by name."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, open_graph: OpenGraph = open_session) -> None:
         self.path = path
-        self.session = load(path, threads)
+        self.session = load(path, threads, open_graph)
         self.inputs = {entry.name: entry for entry in self.session.get_inputs()}
         self.outputs = {entry.name: entry for entry in self.session.get_outputs()}
 
@@ -81,8 +85,10 @@ class Graph:
 class Encoder:
     """features [1, bins, frames] to hidden states."""
 
-    def __init__(self, path: Path, architecture: Architecture, threads: int) -> None:
-        self._graph = Graph(path, threads)
+    def __init__(
+        self, path: Path, architecture: Architecture, threads: int, open_graph: OpenGraph = open_session
+    ) -> None:
+        self._graph = Graph(path, threads, open_graph)
         frames = 2 * architecture.max_source_positions
         self._graph.require_input("input_features", None, architecture.num_mel_bins, frames)
         self._graph.require_output("last_hidden_state", None, None, architecture.d_model)
@@ -106,11 +112,13 @@ class Decoder:
         architecture: Architecture,
         threads: int,
         alignment_heads: Sequence[tuple[int, int]] = (),
+        open_graph: OpenGraph = open_session,
     ) -> None:
         self.architecture = architecture
-        self.first = Graph(files.decoder, threads)
-        merged = files.later_decoder is None
-        self.later = self.first if files.later_decoder is None else Graph(files.later_decoder, threads)
+        self.first = Graph(files.decoder, threads, open_graph)
+        later = files.later_decoder
+        merged = later is None
+        self.later = self.first if later is None else Graph(later, threads, open_graph)
         self._require(merged)
         told = all(f"cross_attentions.{layer}" in self.first.outputs for layer, _ in alignment_heads)
         self.alignment_heads = tuple(alignment_heads) if told else ()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
-from voice_api.speech.processor import processor
 from voice_api.speech.whisper.compile.decoder_graph import DecoderGraph, scores_graph
 from voice_api.speech.whisper.compile.encoder_graph import EncoderGraph
-from voice_api.speech.whisper.compile.quantise import FULL_RANGE, SAFE_EVERYWHERE
+from voice_api.speech.whisper.compile.quantise import FULL_RANGE
 from voice_api.speech.whisper.compile.sizes import Hearing, Kernels, Sizes
 from voice_api.speech.whisper.compile.writer import Precision, Values, Weights, Writer
+from voice_api.speech.whisper.compiled import SAFE_EVERYWHERE, adds_in_32_bits
 from voice_api.speech.whisper.layout import COMPILED, COMPILED_SCHEMA
 
 HEARINGS: tuple[Hearing, ...] = ("plain", "fused")
@@ -77,7 +78,7 @@ class Build:
     ) -> dict[Hearing, ModelProto]:
         """The graph for each way of hearing; their weights are the same and written once."""
         stored: dict[str, TensorProto] = {}
-        weights = self._kept_weights()
+        weights = self._own_weights()
         with (self.place / f"{name}.weights").open("wb") as data:
             return {
                 hearing: write(Writer(weights, data, self.largest, stored), self.kernels(hearing))
@@ -94,16 +95,28 @@ class Build:
         kept = self.sizes.architecture.vocab_size if self.kept is None else self.kept.size
         return scores_graph(writer, self.sizes, kernels, kept)
 
-    def _kept_weights(self) -> Weights:
-        """The weights with the scores of kept tokens only."""
+    def _own_weights(self) -> Weights:
+        """The weights as our graphs want them: queries of the sound scaled, scores of kept tokens only."""
+        factor = np.float32(self.sizes.head_size**-0.5)
+        scaled = {
+            name: partial(_scaled, load, factor)
+            for name, load in self.weights.items()
+            if ".encoder_attn.q_proj." in name
+        }
+        return {**self.weights, **scaled, **self._kept_scores()}
+
+    def _kept_scores(self) -> Weights:
         if self.kept is None:
-            return self.weights
+            return {}
         kept, matrix, bias = self.kept, self.weights["proj_out.weight"], self.weights["proj_out.bias"]
         return {
-            **self.weights,
             "proj_out.weight": lambda: matrix()[:, kept],
             "proj_out.bias": lambda: bias()[kept],
         }
+
+
+def _scaled(load: Callable[[], Values], factor: np.float32) -> Values:
+    return load() * factor
 
 
 def tell(place: Path, about: Mapping[str, object]) -> None:
@@ -115,12 +128,6 @@ def tell(place: Path, about: Mapping[str, object]) -> None:
 def are_tied(weights: Weights) -> bool:
     """Whether tokens are scored by the table of their vectors."""
     return np.array_equal(weights["decoder.embed_tokens"](), weights["proj_out.weight"]().T)
-
-
-def adds_in_32_bits() -> bool:
-    """x86 without VNNI adds two products of a byte and a weight in 16 bits, and stops at their largest."""
-    here = processor()
-    return here.machine != "x86_64" or any("vnni" in name or "amx" in name for name in here.features)
 
 
 def save_table(path: Path, table: Values, kind: type[np.floating[Any]]) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import onnx
 from onnx import TensorProto
 
@@ -78,17 +77,20 @@ class DecoderGraph:
         return writer.one("Reshape", outputs[0], writer.integers(1, -1, self.sizes.width))
 
     def _hear(self, queries: str, index: int) -> str:
-        """Attend to the sound: all beams hear the same, so their rows are rows of one product."""
+        """Attend to the sound: all beams hear the same, so their rows are rows of one product.
+
+        The queries come scaled: with a factor in the product, onnxruntime would pack all keys anew at every
+        step instead of multiplying a vector (base, 1500 positions: 4.1 ms of 9.0 a token).
+        """
         writer, sizes = self.writer, self.sizes
         key, value = (cross_name(index, part) for part in PARTS)
         if self.kernels.hearing == "fused":
             inputs = (queries, key, value)
-            return writer.one("MultiHeadAttention", *inputs, domain=CONTRIBUTED, num_heads=sizes.heads)
+            settings = {"num_heads": sizes.heads, "scale": 1.0}
+            return writer.one("MultiHeadAttention", *inputs, domain=CONTRIBUTED, **settings)
         shape = writer.integers(0, 0, sizes.heads, sizes.head_size)
         by_head = writer.one("Transpose", writer.one("Reshape", queries, shape), perm=[0, 2, 1, 3])
-        # Scaled before, because a product with a factor of its own packs all keys anew at every step.
-        factor = writer.store("hearing_scale", np.array(sizes.head_size**-0.5, dtype=np.float32))
-        scores = writer.one("MatMul", writer.one("Mul", by_head, factor), key)
+        scores = writer.one("FusedMatMul", by_head, key, domain=CONTRIBUTED, transB=1)
         heard = writer.one("MatMul", writer.one("Softmax", scores, axis=-1), value)
         joined = writer.one("Transpose", heard, perm=[0, 2, 1, 3])
         return writer.one("Reshape", joined, writer.integers(0, 0, sizes.width))
@@ -102,7 +104,7 @@ class DecoderGraph:
             wholes("total", TensorProto.INT32),
             wholes("wanted", TensorProto.INT64, "results"),
             *self._memories(""),
-            *(cross_value(name, self.sizes, self.kernels) for name in names),
+            *(cross_value(name, self.sizes) for name in names),
         ]
 
     def _outputs(self) -> list[onnx.ValueInfoProto]:

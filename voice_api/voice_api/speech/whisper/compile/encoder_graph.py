@@ -13,11 +13,8 @@ def cross_name(layer: int, part: str) -> str:
     return f"cross.{layer}.{part}"
 
 
-def cross_value(name: str, sizes: Sizes, kernels: Kernels) -> onnx.ValueInfoProto:
-    """[1, heads, positions, head_size]; keys for plain products are turned."""
-    turned = kernels.hearing == "plain" and name.endswith("key")
-    last = (sizes.head_size, "positions") if turned else ("positions", sizes.head_size)
-    return floats(name, 1, sizes.heads, *last)
+def cross_value(name: str, sizes: Sizes) -> onnx.ValueInfoProto:
+    return floats(name, 1, sizes.heads, "positions", sizes.head_size)
 
 
 def attention_inputs(name: str) -> list[str]:
@@ -85,7 +82,6 @@ class EncoderGraph:
         outputs: list[onnx.ValueInfoProto] = []
         for index, part in enumerate(parts):
             name = cross_name(index // 2, "value" if index % 2 else "key")
-            turned = self.kernels.hearing == "plain" and not index % 2
-            writer.rename(writer.one("Transpose", part, perm=[0, 2, 3, 1] if turned else [0, 2, 1, 3]), name)
-            outputs.append(cross_value(name, self.sizes, self.kernels))
+            writer.rename(writer.one("Transpose", part, perm=[0, 2, 1, 3]), name)
+            outputs.append(cross_value(name, self.sizes))
         return outputs

@@ -19,7 +19,7 @@ from voice_api.speech.whisper.compile.proof import (
 )
 from voice_api.speech.whisper.compile.published import Published, find_published
 from voice_api.speech.whisper.compile.sizes import read_sizes
-from voice_api.speech.whisper.compile.write import CompileOptions, Say, fill, finish
+from voice_api.speech.whisper.compile.write import CompileOptions, Say, fill, fill_exactly, finish
 from voice_api.speech.whisper.compile.writer import Weights
 from voice_api.speech.whisper.compiled import read_compilation
 from voice_api.speech.whisper.documents import read_document
@@ -114,10 +114,11 @@ class _Proving:
     def exact(self, place: Path) -> Exactness:
         """Compile without rounding, only to see that the weights were understood."""
         place.mkdir()
-        fill(place, self.weights, self.published.path, CompileOptions("fp32"), lambda _: None)
+        fill_exactly(place, self.weights, self.published.path)
         found = self._compared(place)
         require_exact(found, self.published)
         shutil.rmtree(place)
+        trim_memory()
         self.progress(
             f"it computes what was published: logits differ by {found.largest_difference:.1e} at most"
         )

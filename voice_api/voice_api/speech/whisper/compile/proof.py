@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_api.speech.protocol import SAMPLE_RATE
+from voice_api.speech.whisper.compile.mapped import open_mapped
 from voice_api.speech.whisper.compile.published import Published
 from voice_api.speech.whisper.compile.sizes import Sizes
 from voice_api.speech.whisper.compiled import CompiledDecoder, CompiledEncoder
@@ -55,12 +56,12 @@ def published_cases(published: Published, sizes: Sizes, threads: int) -> list[Ca
 
     Whole chunks, and shorter ones where the published encoder takes them.
     """
-    encoder = Encoder(published.graphs.encoder, sizes.architecture, threads)
+    encoder = Encoder(published.graphs.encoder, sizes.architecture, threads, open_mapped)
     shares = SHARES_OF_CHUNK if encoder.any_length else (1.0, 1.0)
     features = seeded_features(published.path, sizes, shares)
     hidden = [encoder.run(each) for each in features]
     del encoder
-    decoder = Decoder(published.graphs, sizes.architecture, threads)
+    decoder = Decoder(published.graphs, sizes.architecture, threads, open_graph=open_mapped)
     tokens = [seeded_tokens(seed, sizes) for seed in range(len(shares))]
     logits = [logits_of(decoder, heard, fed) for heard, fed in zip(hidden, tokens, strict=True)]
     return [Case(*each) for each in zip(features, tokens, logits, strict=True)]
@@ -97,10 +98,13 @@ def logits_of(decoder: Decoder | CompiledDecoder, heard: object, tokens: NDArray
 
 
 def exactness(folder: Path, sizes: Sizes, cases: Sequence[Case], threads: int) -> Exactness:
-    """Compare a compiled folder with what the published one gave."""
-    encoder = CompiledEncoder(folder, threads)
-    decoder = CompiledDecoder(folder, sizes.architecture, threads)
-    found = np.concatenate([logits_of(decoder, encoder.run(case.features), case.tokens) for case in cases])
+    """Compare a compiled folder with what the published one gave; one graph is loaded at a time."""
+    encoder = CompiledEncoder(folder, threads, open_mapped)
+    heard = [encoder.run(case.features) for case in cases]
+    del encoder
+    decoder = CompiledDecoder(folder, sizes.architecture, threads, open_mapped)
+    logits = [logits_of(decoder, each, case.tokens) for each, case in zip(heard, cases, strict=True)]
+    found = np.concatenate(logits)
     wanted = np.concatenate([case.logits for case in cases])
     kept = np.isfinite(found).all(axis=0)
     found, wanted = found[:, kept], wanted[:, kept]

@@ -16,7 +16,7 @@ from voice_api.speech.whisper.layout import FETCH_GRAPHS, GraphFiles
 BEST_FIRST = ("", "_fp16", "_int8", "_quantized", "_uint8")
 """Rounded weights are compiled where nothing better is there."""
 
-FORM = "2"
+FORM = "3"
 """Another one than before whenever the graphs that are written change: what was compiled is not used then."""
 
 COPIED = (

@@ -13,9 +13,6 @@ FOUR_BIT_ZERO = 8
 FOUR_BIT_DIVISORS = (-8.0, -7.5, -7.0)
 """What the largest weight of a block may be made to; the one that loses least is taken for each block."""
 
-SAFE_EVERYWHERE = 63
-"""Seven bits: x86 without VNNI adds two products of a byte and a weight in 16 bits, where these fit."""
-
 FULL_RANGE = 127
 
 

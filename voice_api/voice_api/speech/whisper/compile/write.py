@@ -48,8 +48,19 @@ def write_compiled(
     return target
 
 
+def fill_exactly(place: Path, weights: Weights, folder: Path) -> None:
+    """Write graphs that round nothing, only to be compared with others: neither variant is timed."""
+    build, about = _begun(place, weights, folder, CompileOptions("fp32"))
+    build.put(build.write()["plain"], about | {"attention": {"chosen": "plain"}})
+
+
 def fill(place: Path, weights: Weights, folder: Path, options: CompileOptions, progress: Say) -> About:
     """Write everything but the final compiled.json; what it will say so far."""
+    build, about = _begun(place, weights, folder, options)
+    return _measured(build, about, folder, progress)
+
+
+def _begun(place: Path, weights: Weights, folder: Path, options: CompileOptions) -> tuple[Build, About]:
     for file in (folder / name for name in COPIED):
         if file.is_file():
             shutil.copyfile(file, place / file.name)
@@ -69,7 +80,7 @@ def fill(place: Path, weights: Weights, folder: Path, options: CompileOptions, p
         "features": list(processor().features),
         "files": {},
     }
-    return _measured(build, about, folder, progress)
+    return build, about
 
 
 def finish(place: Path, about: About) -> None:
@@ -97,4 +108,4 @@ def _measured(build: Build, about: About, folder: Path, progress: Say) -> About:
 
 def _timed(build: Build, graphs: Graphs, hearing: Hearing, about: About, threads: int) -> float:
     build.put(graphs, about | {"attention": {"chosen": hearing}})
-    return step_milliseconds(build.place, build.sizes, hearing, threads)
+    return step_milliseconds(build.place, build.sizes, threads)

@@ -133,7 +133,8 @@ class Writer:
 
     def _store_linear(self, names: Sequence[str], precision: Precision) -> None:
         name = names[0]
-        matrix = np.concatenate([self.weights[f"{each}.weight"]() for each in names], axis=1)
+        matrices = [self.weights[f"{each}.weight"]() for each in names]
+        matrix = matrices[0] if len(matrices) == 1 else np.concatenate(matrices, axis=1)
         bias = np.concatenate([self.weights[f"{each}.bias"]() for each in names])
         match precision:
             case "fp32":
