@@ -16,7 +16,7 @@ from voice_api.speech.whisper.beam import decode_beams
 from voice_api.speech.whisper.config import Generation
 from voice_api.speech.whisper.decode import Search, decode
 from voice_api.speech.whisper.engine import Whisper
-from voice_api.speech.whisper.keywords import CHOSEN, NO_KEYWORDS, Keywords, Weights, keywords_of
+from voice_api.speech.whisper.keywords import NO_KEYWORDS, Keywords, Weights, keywords_of, letters_of
 from voice_api.speech.whisper.prompts import Prompt
 from voice_api.speech.whisper.rules import TokenRules
 
@@ -48,7 +48,7 @@ GENERATION = Generation(
     max_initial_timestamp_index=None,
     max_length=12,
 )
-WEIGHTS = Weights(letter=1.0, whole=2.0, bound=4.0)
+WEIGHTS = Weights(letter=1.0, token=1.0, whole=2.0, bound=4.0, gap=3.0)
 ALL_SEARCHES = pytest.mark.parametrize("beams", [1, 3])
 
 words = st.text(LETTERS, min_size=1, max_size=5)
@@ -59,7 +59,8 @@ texts = st.lists(
 
 
 def keywords(*spoken: str, weights: Weights = WEIGHTS) -> Keywords:
-    return Keywords([form for name in spoken for form in (name, f"Ġ{name}")], IDS, weights)
+    forms = [[token for word in name.split("Ġ") for token in (f"Ġ{word[0]}", *word[1:])] for name in spoken]
+    return Keywords(forms, letters_of(IDS), weights)
 
 
 def hear(logits_after: Callable[[tuple[int, ...]], Any], search: Search) -> str:
@@ -97,7 +98,7 @@ def test_only_names_said_in_full_are_worth_anything_in_the_end(spoken: list[str]
     for token in tokens:
         place = known.after(place, token)
     said = "".join(SPELT[token] for token in tokens).split("Ġ")
-    wanted = sum(WEIGHTS.worth(len(word), whole=True) for word in said if word in spoken)
+    wanted = sum(known.worth(f"Ġ{word}") for word in said if word in spoken)
     assert known.after(place, END).bonus == pytest.approx(wanted)
 
 
@@ -203,7 +204,7 @@ def test_a_name_may_be_said_with_and_without_space_and_in_any_split(
             for piece in pieces:
                 place = known.after(place, vocabulary.ids[piece])
             ended = known.after(place, small.model.folder.generation.end_token)
-            assert ended.kept == CHOSEN.worth(len(text.strip()), whole=True), (text, pieces)
+            assert ended.kept == known.worth(text.strip().replace(" ", "Ġ")), (text, pieces)
 
 
 def test_the_same_names_are_prepared_once(small: Whisper) -> None:

@@ -125,5 +125,5 @@ def _longer(alive: Sequence[Hypothesis], candidate: Candidate, keywords: Keyword
         (*before.tokens, candidate.token),
         (*before.trace, told),
         candidate.score,
-        keywords.after(before.place, candidate.token),
+        keywords.after(before.place, candidate.token, max(0.0, -told.margin)),
     )

@@ -52,8 +52,13 @@ class Decoded:
         return self.average_log_probability + self.bonus / max(1, len(self.trace))
 
     @property
+    def log_probability(self) -> float:
+        """Of the whole text, without any bonus."""
+        return sum(entry.log_probability for entry in self.trace)
+
+    @property
     def average_log_probability(self) -> float:
-        return sum(entry.log_probability for entry in self.trace) / max(1, len(self.trace))
+        return self.log_probability / max(1, len(self.trace))
 
 
 @dataclass(frozen=True, slots=True)

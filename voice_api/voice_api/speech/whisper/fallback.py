@@ -7,6 +7,8 @@ from dataclasses import replace
 from voice_api.speech.whisper.beam import decode_beams
 from voice_api.speech.whisper.decode import Decoded, Search, Started, decode
 from voice_api.speech.whisper.decoding import Decoding
+from voice_api.speech.whisper.keywords import NO_KEYWORDS
+from voice_api.speech.whisper.naming import with_names
 from voice_api.speech.whisper.prompts import Prompt
 from voice_api.speech.whisper.rules import TokenRules
 
@@ -15,9 +17,6 @@ LIKELY_NO_SPEECH = 0.6
 UNLIKELY_TEXT = -1.0
 LOOPING_TEXT = 2.4
 """The limits of the Whisper paper's reference: no speech, average log-probability, compression."""
-
-LEAST_BEAMS_FOR_NAMES = 4
-"""Chosen by measurement with other names and voices than those of docs/embedded-model.md."""
 
 TEMPERATURE = "temperature"
 """The reason to decode again that this module gives."""
@@ -45,7 +44,10 @@ def decode_window(
     attempts: list[Decoded] = []
     for temperature in tried:
         decoding = started if started is not None and not attempts else begin()
-        decoded = _decoded(decoding, prompt, rules, replace(search, temperature=temperature))
+        warm = replace(search, temperature=temperature)
+        decoded = _decoded(decoding, prompt, rules, replace(warm, keywords=NO_KEYWORDS))
+        if temperature == 0.0:
+            decoded = with_names(begin, prompt, rules, warm, decoded)
         attempts.append(decoded)
         if trusted(decoded, text_of(decoded.tokens)):
             break
@@ -55,11 +57,8 @@ def decode_window(
 
 
 def _decoded(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, search: Search) -> Decoded:
-    """With several hypotheses where names are favoured: the only one must not have begun a wrong name."""
-    beams = max(search.beams, LEAST_BEAMS_FOR_NAMES) if search.keywords else search.beams
-    if search.temperature > 0 or beams == 1:
-        return decode(decoding, prompt, rules, search)
-    return decode_beams(decoding, prompt, rules, replace(search, beams=beams))
+    greedy = search.temperature > 0 or search.beams == 1
+    return (decode if greedy else decode_beams)(decoding, prompt, rules, search)
 
 
 def trusted(decoded: Decoded, text: str) -> bool:
