@@ -26,6 +26,7 @@ def test_what_two_hypotheses_agree_on_is_told_but_for_the_last_word() -> None:
         "",
         " pods are running",
     ]
+    assert told("how many", "how many", "how many pods") == ["", "how", " many pods"]
 
 
 def test_case_and_punctuation_are_no_disagreement() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voice_api.bench.command import add_arguments as add_bench_arguments
-from voice_api.command_settings import add_settings, chosen_settings
+from voice_api.command_settings import add_settings, chosen_settings, kept_in
 from voice_api.errors import VoiceApiError
 from voice_api.model_commands import add_model_commands
 from voice_api.settings import PREFIX, SettingsError, surroundings
@@ -78,10 +78,14 @@ def _serve(parsed: argparse.Namespace) -> None:
     configure_logs(settings.log_format, settings.log_level)
     listening = listening_socket(settings.host, settings.port, parsed.fd)
     figures = figures_socket(settings.metrics_host, settings.metrics_port, parsed.metrics_fd)
-    # This takes a second to import, for which a wrong setting or a port that is taken need not wait.
+    # These take a second to import, for which a wrong setting or a port that is taken need not wait. The
+    # model loads while what serves it is still imported.
+    from voice_api.loading import begin_loading  # noqa: PLC0415
+
+    loading = begin_loading(settings, kept_in(settings))
     from voice_api.run import serve_until_signal  # noqa: PLC0415
 
-    finished = serve_until_signal(settings, surroundings(), listening, figures)
+    finished = serve_until_signal(settings, surroundings(), listening, figures, loading)
     if not finished:
         os._exit(DONE)  # work that outlived the drain is in C code, and would hold the process
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from pathlib import Path
+from concurrent.futures import Future
 
 from voice_api.cluster.choose import ClusterChoice, choose_cluster
 from voice_api.cluster.protocol import Cluster
@@ -12,7 +12,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.engines import Engines
 from voice_api.http.health import chosen_threads
 from voice_api.http.service import Service, open_service
-from voice_api.loading import load_listener
+from voice_api.loading import Loaded
 from voice_api.settings import Settings, SettingsError, Surroundings
 from voice_api.speech.processor import processor
 from voice_api.speech.protocol import Speaker
@@ -23,12 +23,11 @@ from voice_api.version import VERSION
 log = logging.getLogger("voice_api.assemble")
 
 
-def assemble(settings: Settings, around: Surroundings) -> Service:
+def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]") -> Service:
     """A service that has listened once; VoiceApiError for everything that keeps it from working."""
     speaker = _speaker(settings.voice)
     cluster = choose_cluster(_choice(settings, around))
-    models_folder = Path(settings.models_folder) if settings.models_folder else around.models_folder
-    listener, model = load_listener(settings, models_folder)
+    listener, model = loading.result()
     names = Vocabulary(cluster)
     if settings.live_names:
         names.likely()  # begins to ask, so that the first caller has them

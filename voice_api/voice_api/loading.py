@@ -1,8 +1,11 @@
 """The model that a service is to listen with: the compiled copy where there is one, by its own name."""
 
 import logging
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +39,24 @@ class NamedListener:
         return self.listener.transcribe(samples, options, company)
 
 
-def load_listener(settings: Settings, models_folder: Path) -> tuple[Listener, LoadedModel]:
+Loaded: TypeAlias = tuple[Listener, LoadedModel]
+
+
+def begin_loading(settings: Settings, models_folder: Path) -> "Future[Loaded]":
+    """Load in a thread of its own, beside all that a service has to import and to ask meanwhile."""
+    future: Future[Loaded] = Future()
+
+    def load() -> None:
+        try:
+            future.set_result(load_listener(settings, models_folder))
+        except BaseException as error:  # noqa: BLE001  it is raised again where the result is awaited
+            future.set_exception(error)
+
+    Thread(target=load, name="loading", daemon=True).start()
+    return future
+
+
+def load_listener(settings: Settings, models_folder: Path) -> Loaded:
     """The listener and what is known of its graphs; VoiceApiError for a missing or damaged folder."""
     asked = model_folder(settings.model, models_folder)
     folder = _folder_to_load(asked, models_folder)
