@@ -1,5 +1,6 @@
 """The voice API program in little memory and a part of a core, with a model of the base size."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -30,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 CACHE = Path.home() / ".cache" / "kvx" / "components"
 TEXT_TOKENS = 20
 START_SECONDS = 120
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -91,22 +92,32 @@ def _write_base(documents_folder: Path, target: Path) -> None:
 
 @pytest.fixture
 def start_program(tmp_path: Path) -> Iterator[StartProgram]:
-    """start_program("--model", FOLDER, wrap=group.command) serves, once it is ready."""
-    begun: list[Program] = []
+    """start_program("--model", FOLDER, wrap=group.command) serves, once it answers."""
+    with contextlib.ExitStack() as programs:
+        yield lambda *flags, **how: programs.enter_context(running(tmp_path, *flags, **how))
 
-    def begin(
-        *flags: str,
-        wrap: Callable[..., Sequence[str]] = lambda *words: words,
-        environment: Mapping[str, str] = os.environ,
-    ) -> Program:
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            program = _begin(tmp_path, listening, wrap(*serve_on(listening), *flags), environment)
-        begun.append(program)
+
+@pytest.fixture(scope="module")
+def resident_bytes(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """What a service with that model holds when it has started, without a limit."""
+    with running(tmp_path_factory.mktemp("free"), "--model", str(base_folder)) as program:
+        return int(program.memory() * 1024 * 1024)
+
+
+@contextlib.contextmanager
+def running(
+    folder: Path,
+    *flags: str,
+    wrap: Callable[..., Sequence[str]] = lambda *words: words,
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[Program]:
+    """A service that answers; its log is in `folder`."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        program = _begin(folder, listening, wrap(*serve_on(listening), *flags), environment)
+    try:
         _wait_until_it_answers(program)
-        return program
-
-    yield begin
-    for program in begun:
+        yield program
+    finally:
         program.process.kill()
         program.process.wait(10)
         program.client.close()

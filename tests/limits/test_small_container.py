@@ -25,6 +25,8 @@ SETTLED_AFTER = 10
 PROBE_SECONDS = 5.0
 """What is kept until the next request follows the length of the last: compared after this one."""
 
+HALF_THE_HEADROOM = 24_000_000
+HARDLY_ENOUGH = 76_000_000
 CALLERS = 4
 LARGEST_GROWTH = 5.0  # MiB
 LARGEST_UNDER_LOAD = 400.0  # MiB
@@ -89,5 +91,32 @@ def test_four_callers_at_once_stay_below_400_mebibytes(
         caller.join()
     most = program.memory("VmHWM")
     print(f"{CALLERS} callers at once: {most:.0f} MiB at most, {program.memory():.0f} MiB after")
-    assert statuses == [200] * len(statuses)
+    assert statuses == [200] * (CALLERS * 3)
     assert most < LARGEST_UNDER_LOAD
+
+
+@pytest.mark.needs("cgroup")
+@pytest.mark.timeout(600)
+def test_too_little_memory_is_refused_before_the_system_kills(
+    base_folder: Path, resident_bytes: int, cgroup_of: Callable[..., Any], start_program: Callable[..., Any]
+) -> None:
+    group = cgroup_of(resident_bytes + HALF_THE_HEADROOM)
+    program = start_program("--model", str(base_folder), wrap=group.command)
+    ready = program.client.get("/ready")
+    assert (ready.status_code, ready.json()["reason"]) == (503, "memory_low")
+    refused = program.hear(30.0)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "memory_low")
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert group.kills == 0
+
+
+@pytest.mark.needs("cgroup")
+@pytest.mark.timeout(600)
+def test_long_sounds_in_hardly_enough_memory_leave_the_service_ready(
+    base_folder: Path, resident_bytes: int, cgroup_of: Callable[..., Any], start_program: Callable[..., Any]
+) -> None:
+    group = cgroup_of(resident_bytes + HARDLY_ENOUGH)
+    program = start_program("--model", str(base_folder), wrap=group.command)
+    assert [program.hear(seconds).status_code for seconds in (30.0, 30.0, 3.0)] == [200, 200, 200]
+    assert program.client.get("/ready").status_code == 200
+    assert group.kills == 0
