@@ -100,6 +100,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "object-storage": _object_storage.missing,
     "cgroup": _cgroup.missing,
     "arm64": _arm64.missing,
+    "optimum": _fixtures("optimum").missing,
 }
 
 
