@@ -12,15 +12,15 @@ from collections import Counter
 from itertools import groupby
 from pathlib import Path
 
-from evaluate import SEED, Result, listen, row, word_errors
-from exam import Group, espeak_clips, festival_clips, with_noise
+from evaluate import PLAIN, SEED, Result, listen, row, word_errors
+from exam import espeak_clips, festival_clips, with_noise
 from folder import PLACE
 from phrases import language
 from words import unseen_words
 
 from voice_api.commands.resolve import Resolved, resolve
 from voice_api.speech.protocol import TranscribeOptions
-from voice_api.speech.whisper.engine import Whisper, load_whisper
+from voice_api.speech.whisper.engine import load_whisper
 
 LIVE = 200
 
@@ -77,18 +77,6 @@ def names_nobody_says(count: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*words, *pairs]))[:count]
 
 
-def told(engine: Whisper, clips: Group, beams: int) -> dict[str, list[Result]]:
-    """What is heard without and with the live names of these clips."""
-    plain = listen(engine, clips, TranscribeOptions(beams=beams))
-    names = tuple(live_names(plain))
-    return {
-        f"{beams} beams": plain,
-        f"{beams} beams, {len(names)} live names": listen(
-            engine, clips, TranscribeOptions(keywords=names, beams=beams)
-        ),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=PLACE)
@@ -100,9 +88,11 @@ def main() -> None:
         "festival ked, unseen names": festival_clips(SEED + 4, chosen.clips, "ked_diphone", "unseen"),
     }
     for kind, clips in named.items():
-        live = live_names(listen(engine, clips))
-        for how, results in (told(engine, clips, 1) | told(engine, clips, 4)).items():
-            print(row(f"{kind}, {how}", results), dict(found(results, live)), flush=True)
+        plainly = listen(engine, clips)
+        live = live_names(plainly)
+        print(row(f"{kind}, not told", plainly), dict(found(plainly, live)), flush=True)
+        told = listen(engine, clips, TranscribeOptions(keywords=tuple(live)))
+        print(row(f"{kind}, {len(live)} live names told", told), dict(found(told, live)), flush=True)
     spoken = espeak_clips(SEED, chosen.clips)
     plain = {
         "espeak-ng, unseen voices": spoken,
@@ -111,8 +101,7 @@ def main() -> None:
     }
     for kind, clips in plain.items():
         for how, options in {
-            "1 beam": TranscribeOptions(),
-            "4 beams": TranscribeOptions(beams=4),
+            "not told": PLAIN,
             "200 names nobody says": TranscribeOptions(keywords=names_nobody_says(200)),
         }.items():
             print(row(f"{kind}, {how}", listen(engine, clips, options)), flush=True)
