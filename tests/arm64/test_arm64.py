@@ -39,7 +39,7 @@ LARGEST_DIFFERENCE = 0.05
 """Of a confidence: int8 products are rounded alike, what surrounds them in another order."""
 
 TESTS_OF_THE_ENGINE = ("rules", "windows", "processor")
-RUN_SECONDS = 300
+RUN_SECONDS = 540
 pytestmark = [pytest.mark.needs("arm64"), pytest.mark.timeout(600)]
 
 

@@ -29,6 +29,7 @@ class Arm64:
     @property
     def environment(self) -> dict[str, str]:
         return {
+            "CI": "true",  # hypothesis then gives an example all the time it takes
             "HOME": os.environ["HOME"],  # where the folders are kept that the tests share
             "PATH": "/usr/bin:/bin",
             "OPENBLAS_NUM_THREADS": "1",
