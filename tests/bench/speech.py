@@ -212,14 +212,15 @@ def main() -> None:
     )
     with undisturbed(), pinned(CORES):
         report = survey(wish, tell)
+        print(markdown(report), flush=True)
         tell("whole voice APIs")
         services = {name: served(each.folder, SHORT.tokens or 0) for name, each in ending.items()}
+    print("## What was to be reached\n")
     rows = [
         (goal.what, goal.reach, goal.reached, "yes" if goal.met else "**no**")
         for goal in goals(report, services)
     ]
     print(table(("what", "reach", "reached", "met"), rows))
-    print(f"\n{markdown(report)}")
 
 
 if __name__ == "__main__":
