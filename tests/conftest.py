@@ -84,6 +84,8 @@ _kubernetes = _fixtures("kubernetes")
 api_server = _kubernetes.api_server
 _object_storage = _fixtures("object-storage")
 object_storage = _object_storage.object_storage
+_hosts = _fixtures("hosts")
+hosts = _hosts.hosts
 
 # Components that are more than a program on PATH; everything else is looked up there.
 COMPONENTS: dict[str, Callable[[str], str | None]] = {
@@ -94,6 +96,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "hcloud-provider": _fixtures("hcloud-provider").missing,
     "checkov": _fixtures("checkov").missing,
     "object-storage": _object_storage.missing,
+    "hosts": _hosts.missing,
 }
 
 
