@@ -59,7 +59,7 @@ def clear(fleet: Fleet) -> None:
     if succeeds("nft", "list", "table", "ip", _bridges(fleet.number)[0]):
         run("nft", "delete", "table", "ip", _bridges(fleet.number)[0])
     # The first namespace had brought this mount.
-    if NAMESPACES.is_mount() and not any(NAMESPACES.iterdir()):
+    if succeeds("mountpoint", "-q", str(NAMESPACES)) and not any(NAMESPACES.iterdir()):
         run("umount", str(NAMESPACES))
 
 
