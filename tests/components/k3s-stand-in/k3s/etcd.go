@@ -31,18 +31,18 @@ type member struct {
 }
 
 func newMember(f folder, node, address string, metrics bool) (*member, error) {
-	path := f.etcd() + "/name"
-	if !exists(path) {
-		if err := write(path, []byte(node+"-"+randomText(4))); err != nil {
-			return nil, err
-		}
+	m := &member{f, node + "-" + randomText(4), address, metrics}
+	if !exists(m.nameFile()) {
+		return m, nil
 	}
-	name, err := readText(path)
-	return &member{f, name, address, metrics}, err
+	name, err := readText(m.nameFile())
+	m.name = name
+	return m, err
 }
 
 func (m *member) peerURL() string   { return "https://" + m.address + ":2380" }
 func (m *member) clientURL() string { return "https://" + m.address + ":2379" }
+func (m *member) nameFile() string  { return m.folder.etcd() + "/name" }
 func (m *member) peersFile() string { return m.folder.etcd() + "/peers" }
 func (m *member) hasData() bool     { return exists(m.folder.etcd() + "/member") }
 
@@ -92,6 +92,9 @@ func (m *member) configure(cluster, state string, forceNew bool) (string, error)
 		"peer-transport-security":   security("peer-server-client", "peer-ca"),
 	})
 	if err != nil {
+		return "", err
+	}
+	if err := write(m.nameFile(), []byte(m.name)); err != nil {
 		return "", err
 	}
 	return m.folder.etcd() + "/config", write(m.folder.etcd()+"/config", content)

@@ -68,7 +68,8 @@ func (a *agent) run(ctx context.Context) error {
 	}
 	for beat := 0; ; beat++ {
 		if err := a.beat(ctx, client, beat); err != nil {
-			say("the node cannot report: %v", err)
+			say("the node cannot report, and tries again: %v", err)
+			beat = -1
 		}
 		select {
 		case <-ctx.Done():

@@ -91,8 +91,5 @@ func (s *server) restore(ctx context.Context, path string) error {
 	say("the snapshot %s is restored", path)
 	_, err := s.programs.output(ctx, "etcdutl", "snapshot", "restore", path, "--name", name, "--data-dir", s.folder.etcd(),
 		"--initial-cluster", name+"="+s.member.peerURL(), "--initial-advertise-peer-urls", s.member.peerURL())
-	if err != nil {
-		return err
-	}
-	return write(s.folder.etcd()+"/name", []byte(name))
+	return err
 }

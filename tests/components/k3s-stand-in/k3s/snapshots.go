@@ -59,7 +59,7 @@ func (s *server) takeSnapshot(ctx context.Context, prefix string) error {
 	}
 	say("Snapshot %s saved.", name)
 	if s.options.truth("etcd-s3") {
-		if err := s.upload(ctx, path); err != nil {
+		if err := s.upload(ctx, path, prefix); err != nil {
 			return err
 		}
 	}
@@ -102,6 +102,9 @@ func runSnapshotCommand(arguments []string) error {
 	s, err := newServer(given)
 	if err != nil {
 		return err
+	}
+	if !s.member.hasData() {
+		return errors.New("etcd datastore is not enabled: this node keeps no data of etcd")
 	}
 	switch rest[0] {
 	case "save":
