@@ -97,6 +97,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "checkov": _fixtures("checkov").missing,
     "object-storage": _object_storage.missing,
     "hosts": _hosts.missing,
+    "k3s-stand-in": _fixtures("k3s-stand-in").missing,
 }
 
 
