@@ -38,7 +38,7 @@ def test_a_log_is_rotated_when_its_day_has_come(nodes: Nodes) -> None:
     node = nodes.all[0]
     node.says(
         "rm -f /var/log/kvx-rotated.log* && echo line > /var/log/kvx-rotated.log &&"
-        " (cat /etc/logrotate.conf | grep -v include; echo '/var/log/kvx-rotated.log { }') > /run/kvx-rotate &&"
+        " (grep -v include /etc/logrotate.conf; echo '/var/log/kvx-rotated.log { }') > /run/kvx-rotate &&"
         " logrotate --force --state /run/kvx-rotate-state /run/kvx-rotate"
     )
     assert node.machine.file("/var/log/kvx-rotated.log.1.gz").exists, node.name
