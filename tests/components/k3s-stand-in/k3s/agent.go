@@ -137,7 +137,10 @@ func (a *agent) enter(ctx context.Context, url string, with token) error {
 
 func (a *agent) writeKubeconfig() error {
 	cluster := map[string]any{"server": a.api, "certificate-authority": a.folder.agent("server-ca.crt")}
-	user := map[string]any{"client-certificate": a.folder.agent("client-kubelet.crt"), "client-key": a.folder.agent("client-kubelet.key")}
+	user := map[string]any{
+		"client-certificate": a.folder.agent("client-kubelet.crt"),
+		"client-key":         a.folder.agent("client-kubelet.key"),
+	}
 	content, err := kubeconfigOf(cluster, user)
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// What every server of a cluster must have alike; kept in etcd, encrypted by the token, and given to servers that join.
+// What every server of a cluster must have alike; kept in etcd, encrypted by the token, and given to who joins.
 var sharedFiles = []string{
 	"tls/server-ca.crt", "tls/server-ca.key", "tls/client-ca.crt", "tls/client-ca.key",
 	"tls/request-header-ca.crt", "tls/request-header-ca.key", "tls/service.key",
@@ -30,7 +30,12 @@ var authorityNames = map[string]string{
 	"etcd/server-ca": "etcd-server-ca", "etcd/peer-ca": "etcd-peer-ca",
 }
 
-const encryptionConfiguration = `{"kind":"EncryptionConfiguration","apiVersion":"apiserver.config.k8s.io/v1","resources":[{"resources":["secrets"],"providers":[{"aescbc":{"keys":[{"name":"aescbckey","secret":%q}]}},{"identity":{}}]}]}`
+const encryptionConfiguration = `{
+  "kind": "EncryptionConfiguration", "apiVersion": "apiserver.config.k8s.io/v1",
+  "resources": [{"resources": ["secrets"], "providers": [
+    {"aescbc": {"keys": [{"name": "aescbckey", "secret": %q}]}}, {"identity": {}}
+  ]}]
+}`
 
 // makeClusterData makes what of it is missing, for the first server of a cluster.
 func makeClusterData(f folder, encrypt bool) error {
@@ -84,8 +89,8 @@ func writeClusterData(f folder, data map[string][]byte) error {
 	return nil
 }
 
-// keepClusterData puts it into etcd the first time; later it checks that the token still opens it, and that
-// the files of this server are the cluster's, as they are not after the restore of another cluster's snapshot.
+// keepClusterData puts it into etcd the first time. Later it checks that the token still opens it, and that the
+// files of this server are the cluster's: after the restore of another cluster's snapshot they are not.
 func keepClusterData(ctx context.Context, client *clientv3.Client, f folder, password string) error {
 	data, err := readClusterData(f)
 	if err != nil {
@@ -175,7 +180,7 @@ func runSecretsEncrypt(arguments []string) error {
 		fmt.Println("Encryption Status: Disabled, no configuration file found")
 		return nil
 	}
-	fmt.Print("Encryption Status: Enabled\nCurrent Rotation Stage: start\nServer Encryption Hashes: All hashes match\n\n" +
-		"Active  Key Type  Name\n------  --------  ----\n *      AES-CBC   aescbckey\n")
+	fmt.Print("Encryption Status: Enabled\nCurrent Rotation Stage: start\n" +
+		"Server Encryption Hashes: All hashes match\n\nActive  Key Type  Name\n------  --------  ----\n *      AES-CBC   aescbckey\n")
 	return nil
 }

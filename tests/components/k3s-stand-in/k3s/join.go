@@ -34,21 +34,26 @@ type cluster struct {
 
 // meet fetches the authority of the cluster, and trusts it if the token says so.
 func meet(ctx context.Context, url string, with token) (*cluster, error) {
-	careless := &http.Client{Timeout: callLimit, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	c := &cluster{url: strings.TrimSuffix(url, "/"), token: with, client: careless}
+	careless := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	c := &cluster{
+		url: strings.TrimSuffix(url, "/"), token: with,
+		client: &http.Client{Timeout: callLimit, Transport: careless},
+	}
 	authority, err := c.call(ctx, http.MethodGet, "/cacerts", nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("failed to get CA certs: %w", err)
 	}
 	if with.hash != "" && with.hash != digest(authority) {
-		return nil, fmt.Errorf("failed to validate token: token CA hash does not match the Cluster CA certificate hash: %s != %s", with.hash, digest(authority))
+		const complaint = "failed to validate token: token CA hash does not match the Cluster CA certificate hash"
+		return nil, fmt.Errorf("%s: %s != %s", complaint, with.hash, digest(authority))
 	}
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM(authority) {
 		return nil, errors.New("the server gives no certificate authority")
 	}
 	c.authority = authority
-	c.client = &http.Client{Timeout: callLimit, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}}}
+	secure := &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}
+	c.client = &http.Client{Timeout: callLimit, Transport: &http.Transport{TLSClientConfig: secure}}
 	return c, nil
 }
 
@@ -82,7 +87,7 @@ func (c *cluster) call(ctx context.Context, method, path string, headers map[str
 		return nil, err
 	}
 	if response.StatusCode == http.StatusUnauthorized {
-		return nil, fmt.Errorf("%s: 401 Unauthorized: not authorized, the token is not this cluster's", c.url+path)
+		return nil, fmt.Errorf("%s: 401 Unauthorized: the token is not this cluster's", c.url+path)
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: %s: %s", c.url+path, response.Status, bytes.TrimSpace(content))
@@ -96,7 +101,8 @@ func (c *cluster) certify(ctx context.Context, path, endpoint, node, address str
 	if err != nil {
 		return err
 	}
-	wish, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: node}}, key)
+	template := &x509.CertificateRequest{Subject: pkix.Name{CommonName: node}}
+	wish, err := x509.CreateCertificateRequest(rand.Reader, template, key)
 	if err != nil {
 		return err
 	}

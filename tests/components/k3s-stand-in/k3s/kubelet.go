@@ -2,13 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -16,7 +11,6 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
@@ -121,7 +115,9 @@ func (a *agent) newNode() *corev1.Node {
 	for _, taint := range a.options["node-taint"] {
 		whole, effect, _ := strings.Cut(taint, ":")
 		key, value, _ := strings.Cut(whole, "=")
-		node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: key, Value: value, Effect: corev1.TaintEffect(effect)})
+		node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{
+			Key: key, Value: value, Effect: corev1.TaintEffect(effect),
+		})
 	}
 	return node
 }
@@ -147,68 +143,15 @@ func contains(all, some map[string]string) bool {
 	return true
 }
 
-func (a *agent) fill(ctx context.Context, status *corev1.NodeStatus) {
-	status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: a.address}, {Type: corev1.NodeHostName, Address: a.node}}
-	status.Capacity = corev1.ResourceList{
-		corev1.ResourceCPU: *resource.NewQuantity(int64(runtime.NumCPU()), resource.DecimalSI), corev1.ResourceMemory: resource.MustParse("4Gi"),
-		corev1.ResourcePods: resource.MustParse("110"),
-	}
-	status.Allocatable = status.Capacity
-	machine, _ := readText("/etc/machine-id")
-	boot, _ := readText("/proc/sys/kernel/random/boot_id")
-	kernel, _ := readText("/proc/sys/kernel/osrelease")
-	status.NodeInfo = corev1.NodeSystemInfo{
-		MachineID: machine, SystemUUID: machine, BootID: boot, KernelVersion: kernel, OSImage: osName(), KubeletVersion: version,
-		ContainerRuntimeVersion: "stand-in://" + version, OperatingSystem: "linux", Architecture: runtime.GOARCH,
-	}
-	status.DaemonEndpoints.KubeletEndpoint.Port = 10250
-	a.setCondition(status, corev1.NodeReady, true, "KubeletReady", "the stand-in of a kubelet is posting ready status")
-	for _, pressure := range []corev1.NodeConditionType{corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure} {
-		a.setCondition(status, pressure, false, "KubeletHasNoPressure", "the stand-in of a kubelet measures no pressure")
-	}
-	if a.isVoter != nil {
-		votes, err := a.isVoter(ctx)
-		a.setCondition(status, "EtcdIsVoter", err == nil && votes, "MemberNotLearner", "Node is a voting member of the etcd cluster")
-	}
-}
-
-func osName() string {
-	content, _ := os.ReadFile("/etc/os-release")
-	for _, line := range strings.Split(string(content), "\n") {
-		if name, found := strings.CutPrefix(line, "PRETTY_NAME="); found {
-			return strings.Trim(name, `"`)
-		}
-	}
-	return "Linux"
-}
-
-func (a *agent) setCondition(status *corev1.NodeStatus, kind corev1.NodeConditionType, holds bool, reason, message string) {
-	now := metav1.Now()
-	value := corev1.ConditionFalse
-	if holds {
-		value = corev1.ConditionTrue
-	}
-	condition := corev1.NodeCondition{Type: kind, Status: value, Reason: reason, Message: message, LastHeartbeatTime: now, LastTransitionTime: now}
-	for i, each := range status.Conditions {
-		if each.Type != kind {
-			continue
-		}
-		if each.Status == value {
-			condition.LastTransitionTime = each.LastTransitionTime
-		}
-		status.Conditions[i] = condition
-		return
-	}
-	status.Conditions = append(status.Conditions, condition)
-}
-
 func (a *agent) renew(ctx context.Context, client kubernetes.Interface) error {
 	leases := client.CoordinationV1().Leases("kube-node-lease")
 	now := metav1.NowMicro()
 	lease, err := leases.Get(ctx, a.node, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		lease = &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: a.node}}
-		lease.Spec = coordinationv1.LeaseSpec{HolderIdentity: &a.node, LeaseDurationSeconds: ptr.To[int32](leaseLife), RenewTime: &now}
+		lease.Spec = coordinationv1.LeaseSpec{
+			HolderIdentity: &a.node, LeaseDurationSeconds: ptr.To[int32](leaseLife), RenewTime: &now,
+		}
 		_, err = leases.Create(ctx, lease, metav1.CreateOptions{})
 		return err
 	}
@@ -222,7 +165,9 @@ func (a *agent) renew(ctx context.Context, client kubernetes.Interface) error {
 
 // tendPods says of new pods that they run, and lets go of those that are to end.
 func (a *agent) tendPods(ctx context.Context, client kubernetes.Interface) error {
-	pods, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + a.node})
+	pods, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{
+		FieldSelector: "spec.nodeName=" + a.node,
+	})
 	if err != nil {
 		return err
 	}
@@ -230,7 +175,10 @@ func (a *agent) tendPods(ctx context.Context, client kubernetes.Interface) error
 		place := client.CoreV1().Pods(pod.Namespace)
 		switch {
 		case pod.DeletionTimestamp != nil:
-			err = place.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0), Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
+			err = place.Delete(ctx, pod.Name, metav1.DeleteOptions{
+				GracePeriodSeconds: ptr.To[int64](0),
+				Preconditions:      metav1.NewUIDPreconditions(string(pod.UID)),
+			})
 		case pod.Status.Phase == corev1.PodPending:
 			pod.Status = runningStatus(&pod, a.address)
 			_, err = place.UpdateStatus(ctx, &pod, metav1.UpdateOptions{})
@@ -238,47 +186,6 @@ func (a *agent) tendPods(ctx context.Context, client kubernetes.Interface) error
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			return err
 		}
-	}
-	return nil
-}
-
-func runningStatus(pod *corev1.Pod, address string) corev1.PodStatus {
-	now := metav1.Now()
-	status := corev1.PodStatus{Phase: corev1.PodRunning, HostIP: address, StartTime: &now}
-	for _, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
-		status.Conditions = append(status.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue, LastTransitionTime: now})
-	}
-	for _, container := range pod.Spec.Containers {
-		state := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}}
-		status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{Name: container.Name, Image: container.Image, Ready: true, Started: ptr.To(true), State: state})
-	}
-	return status
-}
-
-// listen holds the ports of a kubelet, and answers /healthz to those it should.
-func (a *agent) listen() error {
-	pair, err := tls.LoadX509KeyPair(a.folder.agent("serving-kubelet.crt"), a.folder.agent("serving-kubelet.key"))
-	if err != nil {
-		return err
-	}
-	authority, err := readCertificate(a.folder.agent("client-ca.crt"))
-	if err != nil {
-		return err
-	}
-	clients := x509.NewCertPool()
-	clients.AddCert(authority)
-	secure, err := tls.Listen("tcp", ":10250", &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients, MinVersion: tls.VersionTLS12})
-	if err != nil {
-		return err
-	}
-	local, err := net.Listen("tcp", "127.0.0.1:10248")
-	if err != nil {
-		return err
-	}
-	healthy := http.NewServeMux()
-	healthy.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })
-	for _, listener := range []net.Listener{secure, local} {
-		go func() { say("a port of the node ended: %v", (&http.Server{Handler: healthy}).Serve(listener)) }()
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 )
 
 // Set when it is linked.
@@ -63,9 +62,4 @@ func run(arguments []string) error {
 	default:
 		return fmt.Errorf("No help topic for '%s'", verb)
 	}
-}
-
-// kubernetesVersion is what the node reports: the version as k3s writes it.
-func kubernetesVersion() string {
-	return strings.TrimSpace(version)
 }

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	nodePeriod      = 2 * time.Second
-	roleLabel       = "node-role.kubernetes.io/"
-	memberAnnotaton = "etcd.k3s.cattle.io/node-name"
+	nodePeriod       = 2 * time.Second
+	roleLabel        = "node-role.kubernetes.io/"
+	memberAnnotation = "etcd.k3s.cattle.io/node-name"
 )
 
 // watchNodes labels this server's node, which it may not itself, and removes from etcd the member of a server
@@ -40,10 +40,11 @@ func (s *server) lookAtNodes(ctx context.Context, seen map[string]string) error 
 	}
 	present := map[string]string{}
 	for _, node := range nodes.Items {
-		if name := node.Annotations[memberAnnotaton]; name != "" {
+		if name := node.Annotations[memberAnnotation]; name != "" {
 			present[node.Name] = name
 		}
-		if node.Name == s.node && (node.Labels[roleLabel+"etcd"] != "true" || node.Annotations[memberAnnotaton] != s.member.name) {
+		labelled := node.Labels[roleLabel+"etcd"] == "true" && node.Annotations[memberAnnotation] == s.member.name
+		if node.Name == s.node && !labelled {
 			if err := s.labelOwnNode(ctx); err != nil {
 				return err
 			}
@@ -65,8 +66,10 @@ func (s *server) lookAtNodes(ctx context.Context, seen map[string]string) error 
 
 func (s *server) labelOwnNode(ctx context.Context) error {
 	change, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"labels":      map[string]string{roleLabel + "control-plane": "true", roleLabel + "etcd": "true"},
-		"annotations": map[string]string{memberAnnotaton: s.member.name, "etcd.k3s.cattle.io/node-address": s.address},
+		"labels": map[string]string{roleLabel + "control-plane": "true", roleLabel + "etcd": "true"},
+		"annotations": map[string]string{
+			memberAnnotation: s.member.name, "etcd.k3s.cattle.io/node-address": s.address,
+		},
 	}})
 	if err != nil {
 		return err

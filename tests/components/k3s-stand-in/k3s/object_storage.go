@@ -45,7 +45,9 @@ func bucketOf(o options) (*bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("etcd-s3-timeout: %w", err)
 	}
-	secure := &tls.Config{InsecureSkipVerify: o.truth("etcd-s3-skip-ssl-verify"), MinVersion: tls.VersionTLS12}
+	secure := &tls.Config{
+		InsecureSkipVerify: o.truth("etcd-s3-skip-ssl-verify"), MinVersion: tls.VersionTLS12,
+	}
 	if file := o.text("etcd-s3-endpoint-ca", ""); file != "" {
 		content, err := os.ReadFile(file)
 		if err != nil {
@@ -54,13 +56,16 @@ func bucketOf(o options) (*bucket, error) {
 		secure.RootCAs = x509.NewCertPool()
 		secure.RootCAs.AppendCertsFromPEM(content)
 	}
+	transport := &http.Transport{TLSClientConfig: secure, Proxy: http.ProxyFromEnvironment}
 	return &bucket{
-		address:   url.URL{Scheme: scheme, Host: o.text("etcd-s3-endpoint", "s3.amazonaws.com"), Path: "/" + name + "/"},
+		address: url.URL{
+			Scheme: scheme, Host: o.text("etcd-s3-endpoint", "s3.amazonaws.com"), Path: "/" + name + "/",
+		},
 		region:    o.text("etcd-s3-region", "us-east-1"),
 		folder:    o.text("etcd-s3-folder", ""),
 		accessKey: o.text("etcd-s3-access-key", ""),
 		secretKey: o.text("etcd-s3-secret-key", ""),
-		client:    &http.Client{Timeout: limit, Transport: &http.Transport{TLSClientConfig: secure, Proxy: http.ProxyFromEnvironment}},
+		client:    &http.Client{Timeout: limit, Transport: transport},
 	}, nil
 }
 
@@ -157,8 +162,11 @@ func (b *bucket) sign(request *http.Request, body []byte, now time.Time) {
 	request.Header.Set("x-amz-date", moment)
 	request.Header.Set("x-amz-content-sha256", digest(body))
 	const signed = "host;x-amz-content-sha256;x-amz-date"
-	headers := fmt.Sprintf("host:%s\nx-amz-content-sha256:%s\nx-amz-date:%s\n", request.URL.Host, digest(body), moment)
-	canonical := strings.Join([]string{request.Method, request.URL.EscapedPath(), request.URL.RawQuery, headers, signed, digest(body)}, "\n")
+	headers := fmt.Sprintf("host:%s\nx-amz-content-sha256:%s\nx-amz-date:%s\n",
+		request.URL.Host, digest(body), moment)
+	canonical := strings.Join([]string{
+		request.Method, request.URL.EscapedPath(), request.URL.RawQuery, headers, signed, digest(body),
+	}, "\n")
 	scope := day + "/" + b.region + "/s3/aws4_request"
 	toSign := strings.Join([]string{"AWS4-HMAC-SHA256", moment, scope, digest([]byte(canonical))}, "\n")
 	key := []byte("AWS4" + b.secretKey)
@@ -166,7 +174,10 @@ func (b *bucket) sign(request *http.Request, body []byte, now time.Time) {
 		key = mac(key, part)
 	}
 	signature := hex.EncodeToString(mac(key, toSign))
-	request.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s", b.accessKey, scope, signed, signature))
+	request.Header.Set("Authorization", fmt.Sprintf(
+		"AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s", b.accessKey, scope, signed,
+		signature,
+	))
 }
 
 func mac(key []byte, text string) []byte {

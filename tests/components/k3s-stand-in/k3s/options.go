@@ -51,8 +51,18 @@ var (
 		list: `tls-san cluster-cidr service-cidr cluster-dns disable kube-apiserver-arg etcd-arg
 			kube-controller-manager-arg kube-scheduler-arg kube-cloud-controller-manager-arg`,
 	}
-	aliases         = map[string]string{"t": "token", "s": "server", "d": "data-dir", "c": "config", "o": "write-kubeconfig", "name": "etcd-snapshot-name", "dir": "etcd-snapshot-dir", "snapshot-retention": "etcd-snapshot-retention", "snapshot-compress": "etcd-snapshot-compress", "s3": "etcd-s3"}
-	fromEnvironment = map[string]string{"token": "K3S_TOKEN", "token-file": "K3S_TOKEN_FILE", "server": "K3S_URL", "node-name": "K3S_NODE_NAME", "cluster-init": "K3S_CLUSTER_INIT", "write-kubeconfig-mode": "K3S_KUBECONFIG_MODE", "etcd-s3-access-key": "AWS_ACCESS_KEY_ID", "etcd-s3-secret-key": "AWS_SECRET_ACCESS_KEY"}
+	aliases = map[string]string{
+		"t": "token", "s": "server", "d": "data-dir", "c": "config", "o": "write-kubeconfig",
+		"name": "etcd-snapshot-name", "dir": "etcd-snapshot-dir",
+		"snapshot-retention": "etcd-snapshot-retention", "snapshot-compress": "etcd-snapshot-compress",
+		"s3": "etcd-s3",
+	}
+	fromEnvironment = map[string]string{
+		"token": "K3S_TOKEN", "token-file": "K3S_TOKEN_FILE", "server": "K3S_URL",
+		"node-name": "K3S_NODE_NAME", "cluster-init": "K3S_CLUSTER_INIT",
+		"write-kubeconfig-mode": "K3S_KUBECONFIG_MODE", "etcd-s3-access-key": "AWS_ACCESS_KEY_ID",
+		"etcd-s3-secret-key": "AWS_SECRET_ACCESS_KEY",
+	}
 )
 
 // options are the settings of one command; each has the values it was given, in order.

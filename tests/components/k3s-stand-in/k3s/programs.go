@@ -2,15 +2,11 @@ package main
 
 import (
 	"archive/zip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -22,7 +18,10 @@ const (
 	stopDeadline = 15 * time.Second
 )
 
-var programs = []string{"etcd", "etcdctl", "etcdutl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl"}
+var programs = []string{
+	"etcd", "etcdctl", "etcdutl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet",
+	"kubectl",
+}
 
 func isProgram(name string) bool {
 	for _, each := range append(programs, "crictl", "ctr") {
@@ -113,109 +112,4 @@ func replaceBy(name string, arguments []string) error {
 		}
 	}
 	return syscall.Exec(filepath.Join(folder, name), append([]string{name}, arguments...), os.Environ())
-}
-
-// family is the programs of this node. If one ends by itself, so does the whole; they never outlive it.
-type family struct {
-	folder string
-	ended  chan error
-	mutex  sync.Mutex
-	living []*exec.Cmd
-	gone   sync.WaitGroup
-}
-
-func newFamily() (*family, error) {
-	folder, err := unpack()
-	return &family{folder: folder, ended: make(chan error, len(programs))}, err
-}
-
-// start runs it until the family is stopped.
-func (f *family) start(name string, arguments ...string) error {
-	command := exec.Command(filepath.Join(f.folder, name), arguments...)
-	command.Stdout, command.Stderr = os.Stderr, os.Stderr
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := command.Start(); err != nil {
-		return err
-	}
-	f.mutex.Lock()
-	f.living = append(f.living, command)
-	f.mutex.Unlock()
-	f.gone.Add(1)
-	go func() {
-		defer f.gone.Done()
-		f.ended <- fmt.Errorf("%s ended: %w", name, orEnd(command.Wait()))
-	}()
-	return nil
-}
-
-// stop ends the programs in the opposite order of their start.
-func (f *family) stop() {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	for i := len(f.living) - 1; i >= 0; i-- {
-		_ = f.living[i].Process.Signal(syscall.SIGTERM)
-	}
-	timer := time.AfterFunc(stopDeadline, func() {
-		for _, command := range f.living {
-			_ = command.Process.Kill()
-		}
-	})
-	f.gone.Wait()
-	timer.Stop()
-	f.living = nil
-}
-
-// output runs a program to its end.
-func (f *family) output(ctx context.Context, name string, arguments ...string) (string, error) {
-	command := exec.CommandContext(ctx, filepath.Join(f.folder, name), arguments...)
-	answer, err := command.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", name, err, answer)
-	}
-	return string(answer), nil
-}
-
-func orEnd(err error) error {
-	if err == nil {
-		return errors.New("without an error")
-	}
-	return err
-}
-
-// notify tells systemd, where it listens.
-func notify(state string) {
-	place := os.Getenv("NOTIFY_SOCKET")
-	if place == "" {
-		return
-	}
-	connection, err := net.Dial("unixgram", place)
-	if err != nil {
-		say("systemd cannot be told: %v", err)
-		return
-	}
-	defer connection.Close()
-	if _, err := connection.Write([]byte(state)); err != nil {
-		say("systemd cannot be told: %v", err)
-	}
-}
-
-func say(format string, values ...any) {
-	fmt.Fprintf(os.Stderr, "time=%q level=info msg=%q\n", time.Now().UTC().Format(time.RFC3339), fmt.Sprintf(format, values...))
-}
-
-// within tries until it succeeds, and gives the last error where it does not in time.
-func within(ctx context.Context, limit time.Duration, what string, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for {
-		err := try(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: not within %s: %w", what, limit, err)
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
 }

@@ -12,12 +12,15 @@ import (
 const resetDone = "Managed etcd cluster membership has been reset, restart without --cluster-reset flag now. " +
 	"Backup and delete ${datadir}/server/db on each peer etcd server and rejoin the nodes"
 
+const resetAgain = "cluster-reset was successfully performed, please remove the cluster-reset flag and start k3s " +
+	"normally, if you need to perform another cluster reset, you must first manually delete the %s file"
+
 func (s *server) resetFlag() string { return s.folder.server("db", "reset-flag") }
 
 // reset makes this server the only member of etcd, with its own data or that of a snapshot, and ends.
 func (s *server) reset(ctx context.Context) error {
 	if exists(s.resetFlag()) {
-		return errors.New("cluster-reset was successfully performed, please remove the cluster-reset flag and start k3s normally, if you need to perform another cluster reset, you must first manually delete the " + s.resetFlag() + " file")
+		return fmt.Errorf(resetAgain, s.resetFlag())
 	}
 	if err := s.prepareReset(); err != nil {
 		return err

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -19,6 +17,11 @@ const (
 	defaultKubeconfig = "/etc/rancher/k3s/k3s.yaml"
 	readyLimit        = 3 * time.Minute
 )
+
+// impossible is what k3s can and the stand-in cannot.
+var impossible = []string{
+	"disable-etcd", "disable-apiserver", "disable-controller-manager", "datastore-endpoint", "rootless",
+}
 
 // server is one server of the cluster while it starts and runs.
 type server struct {
@@ -70,7 +73,7 @@ func newServer(o options) (*server, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("k3s must be run as root, or with --rootless")
 	}
-	for _, flag := range []string{"disable-etcd", "disable-apiserver", "disable-controller-manager", "datastore-endpoint", "rootless"} {
+	for _, flag := range impossible {
 		if o.text(flag, "false") != "false" {
 			return nil, fmt.Errorf("the stand-in cannot do --%s", flag)
 		}
@@ -122,55 +125,6 @@ func (s *server) begin(ctx context.Context) error {
 	return nil
 }
 
-// prepare finds out which cluster this server belongs to, and gives the members of etcd it has to ask.
-func (s *server) prepare(ctx context.Context) ([]string, error) {
-	given, err := tokenOf(s.options, s.folder.server("token"))
-	if err != nil {
-		return nil, err
-	}
-	url := s.options.text("server", "")
-	if s.member.hasData() || url == "" {
-		return nil, s.prepareAlone(given)
-	}
-	if given == "" {
-		return nil, errNoToken
-	}
-	wanted, err := parseToken(given, "server")
-	if err != nil {
-		return nil, err
-	}
-	s.password = wanted.password
-	other, err := meet(ctx, url, wanted)
-	if err != nil {
-		return nil, err
-	}
-	data := map[string][]byte{}
-	if err := other.ask(ctx, http.MethodGet, "/v1-k3s/server-bootstrap", nil, nil, &data); err != nil {
-		return nil, fmt.Errorf("failed to bootstrap cluster data: %w", err)
-	}
-	if err := writeClusterData(s.folder, data); err != nil {
-		return nil, err
-	}
-	var members []string
-	err = other.ask(ctx, http.MethodGet, "/v1-k3s/members", nil, nil, &members)
-	return members, err
-}
-
-func (s *server) prepareAlone(given string) error {
-	if !s.member.hasData() && !s.options.truth("cluster-init") {
-		return errors.New("the stand-in keeps its data in etcd alone: set cluster-init, or the server to join")
-	}
-	if given == "" {
-		given = randomText(16)
-	}
-	wanted, err := parseToken(given, "server")
-	if err != nil {
-		return err
-	}
-	s.password = wanted.password
-	return makeClusterData(s.folder, s.options.truth("secrets-encryption"))
-}
-
 func (s *server) keepClusterData(ctx context.Context) error {
 	client, err := s.member.connect(nil)
 	if err != nil {
@@ -219,22 +173,6 @@ func (s *server) serve(ctx context.Context) error {
 	return s.startControllers()
 }
 
-// agentPassword is what agents join with; the token of the servers unless they have one of their own.
-func (s *server) agentPassword() string {
-	given := s.options.text("agent-token", "")
-	if file := s.options.text("agent-token-file", ""); given == "" && file != "" {
-		given, _ = readText(file)
-	}
-	if given == "" {
-		return s.password
-	}
-	wanted, err := parseToken(given, "node")
-	if err != nil {
-		return given
-	}
-	return wanted.password
-}
-
 // guarded ends the wait when one of the programs ends.
 func (s *server) guarded(ctx context.Context, wait func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -247,23 +185,4 @@ func (s *server) guarded(ctx context.Context, wait func(context.Context) error) 
 	case err := <-s.programs.ended:
 		return err
 	}
-}
-
-// nodeAddress is the one that was given, else that of the interface which leads out.
-func nodeAddress(o options) (string, error) {
-	if given := o.text("node-ip", ""); given != "" {
-		return strings.Split(given, ",")[0], nil
-	}
-	connection, err := net.Dial("udp", "192.0.2.1:9")
-	if err != nil {
-		return "", fmt.Errorf("no route leads out, set node-ip: %w", err)
-	}
-	defer connection.Close()
-	host, _, err := net.SplitHostPort(connection.LocalAddr().String())
-	return host, err
-}
-
-func nodeName(o options) (string, error) {
-	name, err := os.Hostname()
-	return strings.ToLower(o.text("node-name", name)), err
 }

@@ -68,7 +68,10 @@ func (s *server) takeSnapshot(ctx context.Context, prefix string) error {
 
 func (s *server) etcdctl() []string {
 	tls := s.folder.tls
-	return []string{"--endpoints=https://127.0.0.1:2379", "--cacert=" + tls("etcd/server-ca.crt"), "--cert=" + tls("etcd/client.crt"), "--key=" + tls("etcd/client.key"), "--command-timeout=60s"}
+	return []string{
+		"--endpoints=https://127.0.0.1:2379", "--cacert=" + tls("etcd/server-ca.crt"),
+		"--cert=" + tls("etcd/client.crt"), "--key=" + tls("etcd/client.key"), "--command-timeout=60s",
+	}
 }
 
 // prune keeps the newest of that prefix on this server.
@@ -133,7 +136,8 @@ func (s *server) listSnapshots() error {
 			return err
 		}
 		created := info.ModTime().UTC().Format(time.RFC3339)
-		fmt.Fprintf(table, "%s\tfile://%s\t%d\t%s\n", entry.Name(), filepath.Join(folder, entry.Name()), info.Size(), created)
+		place := filepath.Join(folder, entry.Name())
+		fmt.Fprintf(table, "%s\tfile://%s\t%d\t%s\n", entry.Name(), place, info.Size(), created)
 	}
 	return table.Flush()
 }
