@@ -7,7 +7,7 @@ import time
 
 from systemd_hosts import power
 from systemd_hosts.fleet import Fleet, standing
-from systemd_hosts.lifecycle import bring_down, bring_up, missing
+from systemd_hosts.lifecycle import bring_down, bring_up, missing, refuse_what_cannot_run
 from systemd_hosts.template import HostsError, built_template, template_folder
 
 
@@ -44,8 +44,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.verb == "template":
-        place = template_folder if arguments.where else built_template
-        print(place(arguments.architecture))
+        if not arguments.where:
+            refuse_what_cannot_run(arguments.architecture)
+            built_template(arguments.architecture)
+        print(template_folder(arguments.architecture))
         return 0
     if (reason := missing()) is not None:
         raise HostsError(reason)

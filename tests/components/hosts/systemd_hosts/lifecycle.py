@@ -1,6 +1,7 @@
 """Brings a fleet up, and takes it down so that nothing of it is left on the machine."""
 
 import os
+import platform
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,11 @@ PROGRAMS = {
 }
 
 
+# What the kernel calls each architecture, and what qemu is registered as for those that are not its own.
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+INTERPRETERS = Path("/proc/sys/fs/binfmt_misc")
+
+
 def missing() -> str | None:
     """Why no host can stand on this machine, None if one can."""
     if os.geteuid() != 0:
@@ -37,6 +43,7 @@ def bring_up(number: int, count: int, architecture: str = "amd64") -> Fleet:
         raise HostsError("ask for at least one host")
     if present is not None and present != wanted:
         raise HostsError(f"{len(present.hosts)} other hosts stand; take them away with `hosts down`")
+    refuse_what_cannot_run(architecture)
     built_template(architecture)
     machine_settings.remember()
     write_down(wanted)
@@ -51,6 +58,14 @@ def bring_up(number: int, count: int, architecture: str = "amd64") -> Fleet:
     with ThreadPoolExecutor(len(wanted.hosts)) as pool:
         list(pool.map(lambda host: power.await_login(wanted, host), wanted.hosts))
     return wanted
+
+
+def refuse_what_cannot_run(architecture: str) -> None:
+    machine = MACHINES[architecture]
+    if platform.machine() != machine and not (INTERPRETERS / f"qemu-{machine}").exists():
+        raise HostsError(
+            f"{architecture} hosts need qemu here, registered for their programs; qemu-user 10 works"
+        )
 
 
 def bring_down(number: int) -> None:
