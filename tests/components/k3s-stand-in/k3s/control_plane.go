@@ -112,6 +112,11 @@ func clientFrom(kubeconfig string) (kubernetes.Interface, error) {
 	return kubernetes.NewForConfig(settings)
 }
 
+// patience is with hosts that share few processors: k3s, too, ends when it loses its lease, but after 10 s.
+var patience = []string{
+	"--leader-elect-lease-duration=30s", "--leader-elect-renew-deadline=25s", "--leader-elect-retry-period=4s",
+}
+
 func (s *server) startAPIServer() error {
 	services := s.options.text("service-cidr", serviceRange)
 	return s.programs.start("kube-apiserver", s.apiServerArguments(services)...)
@@ -133,7 +138,7 @@ func (s *server) startControllers() error {
 		"--service-cluster-ip-range=" + services,
 		"--controllers=*,tokencleaner,-service-lb-controller,-node-route-controller", "--profiling=false",
 	}
-	controllers = with(controllers, s.options["kube-controller-manager-arg"])
+	controllers = with(append(controllers, patience...), s.options["kube-controller-manager-arg"])
 	if err := s.programs.start("kube-controller-manager", controllers...); err != nil {
 		return err
 	}
@@ -146,7 +151,7 @@ func (s *server) startControllers() error {
 		"--authorization-kubeconfig=" + s.folder.cred("scheduler.kubeconfig"), "--bind-address=127.0.0.1",
 		"--secure-port=10259", "--profiling=false",
 	}
-	return s.programs.start("kube-scheduler", with(scheduler, s.options["kube-scheduler-arg"])...)
+	return s.programs.start("kube-scheduler", with(append(scheduler, patience...), s.options["kube-scheduler-arg"])...)
 }
 
 // apiServerArguments are those k3s gives it, as far as they have a meaning without containers.
