@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from systemd_hosts.fleet import STATE
-from systemd_hosts.programs import run
+from systemd_hosts.programs import succeeds
 
 SETTINGS = STATE / "settings.json"
 FOLDERS = ("/proc/sys/kernel", "/proc/sys/vm", "/proc/sys/fs", "/proc/sys/net/core")
@@ -67,11 +68,10 @@ def _zram_devices() -> list[str]:
 
 
 def _remove_zram(device: str) -> None:
-    """The node of the device lay in a host that is gone, so it is reached by a node of our own."""
-    if f"/{device} " in Path("/proc/swaps").read_text():
-        with tempfile.TemporaryDirectory() as folder:
-            node = Path(folder) / device
-            major, minor = Path(f"/sys/block/{device}/dev").read_text().split(":")
-            os.mknod(node, 0o600 | 0o060000, os.makedev(int(major), int(minor)))
-            run("swapoff", str(node))
+    """By a node of our own: that of the host is gone with it, and so may be the name it swaps under."""
+    major, minor = Path(f"/sys/block/{device}/dev").read_text().split(":")
+    with tempfile.TemporaryDirectory() as folder:
+        node = Path(folder) / device
+        os.mknod(node, 0o600 | stat.S_IFBLK, os.makedev(int(major), int(minor)))
+        succeeds("swapoff", str(node))  # it fails where the device is no swap
     Path("/sys/class/zram-control/hot_remove").write_text(device.removeprefix("zram"))
