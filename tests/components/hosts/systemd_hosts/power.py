@@ -12,7 +12,7 @@ from systemd_hosts import control_groups
 from systemd_hosts.fleet import Fleet, Host
 from systemd_hosts.template import HostsError
 
-LOGIN_SECONDS = 90.0
+LOGIN_SECONDS = 180.0
 STOP_SECONDS = 25.0
 KILL_SECONDS = 10.0
 PAUSE_SECONDS = 0.1
