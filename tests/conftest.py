@@ -88,6 +88,8 @@ _cgroup = _fixtures("cgroup")
 cgroup_of = _cgroup.cgroup_of
 _arm64 = _fixtures("arm64")
 arm64 = _arm64.arm64
+_hosts = _fixtures("hosts")
+hosts = _hosts.hosts
 
 # Components that are more than a program on PATH; everything else is looked up there.
 COMPONENTS: dict[str, Callable[[str], str | None]] = {
@@ -101,6 +103,8 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "cgroup": _cgroup.missing,
     "arm64": _arm64.missing,
     "optimum": _fixtures("optimum").missing,
+    "hosts": _hosts.missing,
+    "k3s-stand-in": _fixtures("k3s-stand-in").missing,
 }
 
 

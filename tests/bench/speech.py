@@ -134,10 +134,11 @@ def ratio(report: ModelReport, workload: Workload, reach: float, label: str = ""
         key=lambda each: each.milliseconds.median,
     )
     whole = [each for each in peers if FITTED not in each.engine]
-    shown = dict.fromkeys(
+    firsts = (
         next(each for each in found if each.engine.startswith(engine))
         for engine, found in ((peers[0].engine, peers), (WHISPER_CPP, whole), (FASTER_WHISPER, whole))
     )
+    shown = {each.engine: each for each in firsts}.values()
     beside = ", ".join(
         f"{ours.median / each.milliseconds.median:.2f}x {each.engine} ({each.milliseconds.median:.0f} ms)"
         for each in shown

@@ -1,0 +1,77 @@
+"""What hosts may change on the whole machine, its kernel being one: written down before, put back after."""
+
+import json
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from systemd_hosts.fleet import STATE
+from systemd_hosts.programs import succeeds
+
+SETTINGS = STATE / "settings.json"
+FOLDERS = ("/proc/sys/kernel", "/proc/sys/vm", "/proc/sys/fs", "/proc/sys/net/core")
+FILES = (
+    *("/proc/sys/net/ipv4/ip_forward", "/proc/irq/default_smp_affinity"),
+    *("/sys/kernel/mm/transparent_hugepage/enabled", "/sys/kernel/mm/transparent_hugepage/defrag"),
+)
+# They count or command; they set nothing.
+NO_SETTINGS = {"ns_last_pid", "drop_caches", "compact_memory", "stat_refresh", "unregister", "register"}
+ZRAM = "zram*"
+
+
+def remember() -> None:
+    """Once, before the first host of any fleet."""
+    if SETTINGS.exists():
+        return
+    STATE.mkdir(parents=True, exist_ok=True)
+    values = {str(path): value for path in _files() if (value := _value(path)) is not None}
+    SETTINGS.write_text(json.dumps({"values": values, "zram": _zram_devices()}))
+
+
+def put_back() -> None:
+    """When the last fleet is down."""
+    if not SETTINGS.exists():
+        return
+    before = json.loads(SETTINGS.read_text())
+    for device in set(_zram_devices()) - set(before["zram"]):
+        _remove_zram(device)
+    for path, value in before["values"].items():
+        if _value(Path(path)) != value:
+            Path(path).write_text(value)
+    SETTINGS.unlink()
+
+
+def _files() -> Iterator[Path]:
+    yield from (Path(file) for file in FILES if Path(file).exists())
+    yield from Path("/proc/irq").glob("*/smp_affinity")
+    for folder in FOLDERS:
+        for path in Path(folder).rglob("*"):
+            if path.is_file() and path.stat().st_mode & 0o200 and path.name not in NO_SETTINGS:
+                yield path
+
+
+def _value(path: Path) -> str | None:
+    """Of a list with the chosen one in brackets, the chosen one; None for what cannot be read."""
+    try:
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    chosen = re.search(r"\[(\w+)\]", text)
+    return chosen.group(1) if chosen else text
+
+
+def _zram_devices() -> list[str]:
+    return [path.name for path in Path("/sys/block").glob(ZRAM)]
+
+
+def _remove_zram(device: str) -> None:
+    """By a node of our own: that of the host is gone with it, and so may be the name it swaps under."""
+    major, minor = Path(f"/sys/block/{device}/dev").read_text().split(":")
+    with tempfile.TemporaryDirectory() as folder:
+        node = Path(folder) / device
+        os.mknod(node, 0o600 | stat.S_IFBLK, os.makedev(int(major), int(minor)))
+        succeeds("swapoff", str(node))  # it fails where the device is no swap
+    Path("/sys/class/zram-control/hot_remove").write_text(device.removeprefix("zram"))

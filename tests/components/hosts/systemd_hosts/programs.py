@@ -1,0 +1,22 @@
+"""Runs a program of the machine and turns its failure into words."""
+
+import subprocess
+
+from systemd_hosts.template import HostsError
+
+PROGRAM_SECONDS = 60.0
+
+
+def run(*command: str, standard_input: str | None = None) -> str:
+    """What the program printed; HostsError with its complaint where it failed."""
+    done = subprocess.run(
+        command, input=standard_input, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False
+    )
+    if done.returncode != 0:
+        raise HostsError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def succeeds(*command: str) -> bool:
+    done = subprocess.run(command, capture_output=True, timeout=PROGRAM_SECONDS, check=False)
+    return done.returncode == 0

@@ -1,0 +1,114 @@
+"""Test hosts are machines of their own, and leave nothing behind."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from systemd_hosts import control_groups, lifecycle, machine_settings, power
+from systemd_hosts.fleet import Fleet, planned
+
+pytestmark = pytest.mark.needs("hosts")
+
+FLEET = 51
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Fleet]:
+    lifecycle.bring_down(FLEET)
+    try:
+        yield lifecycle.bring_up(FLEET, 2)
+    finally:
+        lifecycle.bring_down(FLEET)
+
+
+def _says(fleet: Fleet, number: int, command: str) -> str:
+    done = power.ssh(fleet, fleet.hosts[number - 1], command)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_systemd_is_the_first_program_and_content(pair: Fleet) -> None:
+    assert _says(pair, 1, "systemctl is-system-running --wait") == "running"
+    assert _says(pair, 1, "cat /proc/1/comm") == "systemd"
+
+
+def test_each_host_has_names_and_keys_of_its_own(pair: Fleet) -> None:
+    assert [_says(pair, number, "hostname") for number in (1, 2)] == ["kvx-control-plane-1", "kvx-workers-1"]
+    keys = {line.split()[2] for line in pair.known_hosts.read_text().splitlines()}
+    assert len(keys) == 2
+
+
+def test_a_wrong_host_key_is_refused(pair: Fleet) -> None:
+    first, second = pair.known_hosts.read_text().splitlines()
+    swapped = [f"{first.split()[0]} {second.split(maxsplit=1)[1]}", second]
+    right = pair.known_hosts.read_text()
+    try:
+        pair.known_hosts.write_text("\n".join(swapped) + "\n")
+        assert power.ssh(pair, pair.hosts[0], "true").returncode == 255
+    finally:
+        pair.known_hosts.write_text(right)
+
+
+def test_limits_of_services_are_in_force(pair: Fleet) -> None:
+    run = "systemd-run --quiet --pipe --wait -p TasksMax=3"
+    many = power.ssh(pair, pair.hosts[0], f"{run} sh -c 'sleep 1 & sleep 1 & sleep 1 & sleep 1 & wait'")
+    assert many.returncode != 0
+    assert "fork" in many.stderr
+    assert power.ssh(pair, pair.hosts[0], f"{run} true").returncode == 0
+
+
+def test_the_inventory_is_of_the_form_terraform_hands_over(pair: Fleet) -> None:
+    everything = json.loads(pair.inventory.read_text())["all"]
+    assert set(everything["vars"]) == {"ansible_user", "cluster_name", "subnet_range"}
+    assert set(everything["children"]) == {"k3s_server", "k3s_agent", "pool_control_plane", "pool_workers"}
+    worker = everything["children"]["pool_workers"]["hosts"]["kvx-workers-1"]
+    assert worker["private_ip"] == pair.hosts[1].private_ip
+    assert worker["node_labels"] == {"kvx/pool": "workers"}
+
+
+def test_a_host_that_lost_its_power_keeps_what_was_on_its_disk(pair: Fleet) -> None:
+    _says(pair, 2, "echo kept > /root/note; sync")
+    power.kill(pair.hosts[1])
+    assert not power.is_on(pair.hosts[1])
+    power.start(pair.hosts[1])
+    power.await_login(pair, pair.hosts[1])
+    assert _says(pair, 2, "cat /root/note") == "kept"
+
+
+def test_a_host_reboots_by_itself(pair: Fleet) -> None:
+    before = power.first_process(pair.hosts[0])
+    power.ssh(pair, pair.hosts[0], "systemctl reboot")
+    power.await_login(pair, pair.hosts[0])
+    assert power.first_process(pair.hosts[0]) != before
+
+
+def test_three_of_five_hosts_are_servers() -> None:
+    nodes = [host.node for host in planned(0, 5, "amd64").hosts]
+    assert nodes == ["control-plane-1", "control-plane-2", "control-plane-3", "workers-1", "workers-2"]
+
+
+def test_nothing_is_left_when_hosts_are_down() -> None:
+    before = _left()
+    fleet = lifecycle.bring_up(FLEET + 1, 1)
+    _says(fleet, 1, "sysctl -qw kernel.panic=7; echo always > /sys/kernel/mm/transparent_hugepage/enabled")
+    _says(fleet, 1, "cat /sys/class/zram-control/hot_add")
+    assert _left() != before
+    lifecycle.bring_down(FLEET + 1)
+    if machine_settings.SETTINGS.exists():
+        pytest.skip("another fleet stands, so the machine's settings are not put back yet")
+    assert _left() == before
+
+
+def _left() -> dict[str, object]:
+    links = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, check=True).stdout)
+    number = f"hosts{FLEET + 1}"
+    return {
+        "links": sorted(link["ifname"] for link in links if str(FLEET + 1) in link["ifname"]),
+        "mounts": [line for line in Path("/proc/self/mounts").read_text().splitlines() if number in line],
+        "groups": [g for each in control_groups.hierarchies() for g in each.glob(f"kvx-{number}*")],
+        "panic": Path("/proc/sys/kernel/panic").read_text(),
+        "huge pages": Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(),
+        "compressed disks": sorted(path.name for path in Path("/sys/block").glob("zram*")),
+    }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// In the zip at the end of this very file lies one program that is each of these by name.
+const (
+	packed       = "kubernetes"
+	dataFolder   = "/var/lib/rancher/k3s/data"
+	stopDeadline = 15 * time.Second
+)
+
+var programs = []string{
+	"etcd", "etcdctl", "etcdutl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet",
+	"kubectl",
+}
+
+func isProgram(name string) bool {
+	for _, each := range append(programs, "crictl", "ctr") {
+		if each == name {
+			return true
+		}
+	}
+	return false
+}
+
+// unpack puts the real programs where k3s puts its own, once for each version, and gives their folder.
+func unpack() (string, error) {
+	archive, err := zip.OpenReader("/proc/self/exe")
+	if err != nil {
+		return "", fmt.Errorf("this k3s carries no programs, it was built wrongly: %w", err)
+	}
+	defer archive.Close()
+	source, err := archive.Open(packed)
+	if err != nil {
+		return "", err
+	}
+	defer source.Close()
+	place := filepath.Join(dataFolder, digest(fmt.Appendf(nil, "%s %x", version, archive.File[0].CRC32)))
+	folder := filepath.Join(place, "bin")
+	if exists(folder) {
+		return folder, nil
+	}
+	if err := os.MkdirAll(dataFolder, 0o755); err != nil {
+		return "", err
+	}
+	unfinished, err := os.MkdirTemp(dataFolder, "unfinished")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(unfinished)
+	if err := fill(filepath.Join(unfinished, "bin"), source); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(unfinished, 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Rename(unfinished, place); err != nil && !exists(folder) {
+		return "", err
+	}
+	return folder, pointTo(place)
+}
+
+func fill(folder string, source io.Reader) error {
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		return err
+	}
+	target, err := os.OpenFile(filepath.Join(folder, packed), os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(target, source); err != nil {
+		return errors.Join(err, target.Close())
+	}
+	if err := target.Close(); err != nil {
+		return err
+	}
+	for _, name := range programs {
+		if err := os.Symlink(packed, filepath.Join(folder, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func pointTo(place string) error {
+	unfinished := filepath.Join(dataFolder, "current.unfinished")
+	_ = os.Remove(unfinished)
+	if err := os.Symlink(place, unfinished); err != nil {
+		return err
+	}
+	return os.Rename(unfinished, filepath.Join(dataFolder, "current"))
+}
+
+// replaceBy becomes that program, for the administrator of this server.
+func replaceBy(name string, arguments []string) error {
+	folder, err := unpack()
+	if err != nil {
+		return err
+	}
+	if name == "kubectl" && os.Getenv("KUBECONFIG") == "" && exists(defaultKubeconfig) {
+		if err := os.Setenv("KUBECONFIG", defaultKubeconfig); err != nil {
+			return err
+		}
+	}
+	return syscall.Exec(filepath.Join(folder, name), append([]string{name}, arguments...), os.Environ())
+}
