@@ -15,8 +15,9 @@ import pytest
 from onnx import helper, numpy_helper
 
 from voice_api.speech.processor import Processor
+from voice_api.speech.whisper.compilation import adds_in_32_bits, read_compilation
 from voice_api.speech.whisper.compile.folder import CompileOptions, compile_folder, compiled_cache
-from voice_api.speech.whisper.compiled import CompiledDecoder, adds_in_32_bits, read_compilation
+from voice_api.speech.whisper.compiled import CompiledDecoder
 from voice_api.speech.whisper.config import read_architecture
 from voice_api.speech.whisper.errors import ModelFolderError
 

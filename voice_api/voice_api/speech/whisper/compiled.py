@@ -1,80 +1,23 @@
 """Compiled graphs, loaded and run: buffers that are reused, tables that stay on disk until looked at."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voice_api.speech.processor import Processor, processor
 from voice_api.speech.runtime import gives_memory_back, onnxruntime, open_session
+from voice_api.speech.whisper.compilation import read_compilation
 from voice_api.speech.whisper.config import Architecture
-from voice_api.speech.whisper.documents import read_document
-from voice_api.speech.whisper.errors import ModelFolderError
 from voice_api.speech.whisper.sessions import HeardAt, OpenGraph, load
 
 Values = NDArray[np.float32]
 Heard = Mapping[str, Any]
 """What a compiled encoder gives a decoder: onnxruntime values by name, cross.{layer}.{key|value}."""
 
-COMPILE_AGAIN = "compile the published folder again: voice-api model compile FOLDER"
-COMPILE_HERE = "compile the published folder on this kind of machine: voice-api model compile FOLDER"
-SAFE_EVERYWHERE = 63
-"""The largest int8 weight for x86 without VNNI, which adds two products in 16 bits: there these fit."""
-
-MOST_SCORED_AGAIN = 256
+MOST_SCORED_AGAIN = 64
 """Tokens whose scores are computed again at most: more than that are never near the best in speech."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compilation:
-    """What the runtime reads of compiled.json.
-
-    score_again_within  how near to the best a token's score must be to be computed again from the
-                        embedding in half precision; 0 where the graph's own scores stand
-    alignment_heads     (layer, head) pairs that follow the sound
-    """
-
-    files: Mapping[str, str]
-    score_again_within: float
-    alignment_heads: tuple[tuple[int, int], ...]
-
-
-def read_compilation(folder: Path) -> Compilation:
-    """Read compiled.json and check every file it lists; raises ModelFolderError."""
-    document = read_document(folder / "compiled.json")
-    files = document.values.get("files")
-    heads = document.values.get("alignment_heads")
-    if not isinstance(files, dict) or not isinstance(heads, list):
-        raise ModelFolderError(f"{document.path} lacks files or alignment_heads", COMPILE_AGAIN)
-    if document.whole("largest_int8", 0) > SAFE_EVERYWHERE and not adds_in_32_bits():
-        raise ModelFolderError(f"{folder} was compiled for a processor with VNNI", COMPILE_HERE)
-    for name, digest in files.items():
-        _check(folder / name, digest)
-    return Compilation(
-        files=files,
-        score_again_within=document.number("score_again_within", 0.0),
-        alignment_heads=tuple((int(layer), int(head)) for layer, head in heads),
-    )
-
-
-def adds_in_32_bits(here: Processor | None = None) -> bool:
-    """Whether products of bytes are added without loss, so that weights may use all of a byte."""
-    found = here or processor()
-    return found.machine != "x86_64" or any("vnni" in name or "amx" in name for name in found.features)
-
-
-def _check(file: Path, digest: object) -> None:
-    try:
-        with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelFolderError(f"{file} cannot be read: {error.strerror}", COMPILE_AGAIN) from error
-    if found != digest:
-        raise ModelFolderError(f"{file} is damaged: its checksum is not that of compiled.json", COMPILE_AGAIN)
 
 
 class CompiledEncoder:
@@ -119,8 +62,8 @@ class CompiledDecoder:
         # To wake a thread costs more than a product of one row: only the scores of all tokens gain by it.
         self.session = load(folder / "decoder.onnx", 1, open_graph)
         self.scores = load(folder / "scores.onnx", threads, open_graph)
-        self.tokens = np.load(folder / "embedding.npy", mmap_mode="r")
-        self.positions = np.load(folder / "positions.npy", mmap_mode="r")
+        self.tokens = _mapped(folder / "embedding.npy")
+        self.positions = _mapped(folder / "positions.npy")
         kept = folder / "kept.npy"
         self.kept: NDArray[np.int64] | None = np.load(kept) if kept.exists() else None
         self.listening = sorted({layer for layer, _ in self.compilation.alignment_heads})
@@ -151,7 +94,7 @@ class CompiledDecoding:
             self._binding.bind_ortvalue_input(name, value)
         self._length = 0
         self._memory: dict[str, Values] = {}
-        self._rows = _Rows(decoder, 0, 0, 0)
+        self._rows = _Rows(decoder, 0, 0, ())
         self._queries = HeardAt()
 
     def feed(self, tokens: NDArray[np.int64], wanted: Sequence[int] = (-1,)) -> Values:
@@ -161,8 +104,8 @@ class CompiledDecoding:
             self._remember(beams, {})
         if beams > 1 and count > 1 and self._length:  # the operator takes several tokens of one beam only
             return self._one_by_one(tokens, wanted)
-        rows = self._rows_for(beams, count, len(wanted))
-        self._look_up(tokens, wanted, rows)
+        rows = self._rows_for(beams, count, tuple(wanted))
+        self._look_up(tokens, rows)
         self._decoder.session.run_with_iobinding(self._binding)
         self._decoder.scores.run_with_iobinding(self._scores)
         self._length += count
@@ -219,7 +162,7 @@ class CompiledDecoding:
         shape = (beams, sizes.decoder_attention_heads, sizes.max_target_positions, sizes.head_size)
         if self._beams != beams or not self._memory:
             self._memory = {
-                f"memory.{layer}.{part}": np.zeros(shape, dtype=np.float32)
+                f"memory.{layer}.{part}": np.empty(shape, dtype=np.float32)
                 for layer in range(sizes.decoder_layers)
                 for part in ("key", "value")
             }
@@ -229,42 +172,41 @@ class CompiledDecoding:
         for name, values in past.items():
             self._memory[name][:, :, : self._length] = values
 
-    def _rows_for(self, beams: int, count: int, wanted: int) -> "_Rows":
-        """Buffers of these sizes, bound; the same as last time for every step."""
-        if self._rows.sizes != (beams, count, wanted):
+    def _rows_for(self, beams: int, count: int, wanted: tuple[int, ...]) -> "_Rows":
+        """Buffers for such a run, bound; the same as last time for every step."""
+        if self._rows.kind != (beams, count, wanted):
             self._rows = _Rows(self._decoder, beams, count, wanted)
             self._rows.bind(self._binding, self._scores)
         return self._rows
 
-    def _look_up(self, tokens: NDArray[np.int64], wanted: Sequence[int], rows: "_Rows") -> None:
+    def _look_up(self, tokens: NDArray[np.int64], rows: "_Rows") -> None:
         """Write what the graph takes into its buffers."""
         beams, count = tokens.shape
         end = self._length + count
-        vectors = self._decoder.tokens[tokens].astype(np.float32)
+        vectors = rows.vectors.reshape(beams, count, -1)
+        vectors[:] = self._decoder.tokens[tokens]
         vectors += self._decoder.positions[self._length : end]
-        rows.vectors[0] = vectors.reshape(beams * count, -1)
         rows.ends[:] = end - 1
         rows.total[()] = end
-        places = np.asarray(wanted) % count
-        rows.wanted[:] = (np.arange(beams)[:, np.newaxis] * count + places).reshape(-1)
 
 
 class _Rows:
     """The buffers of runs that feed the same number of beams and tokens."""
 
-    def __init__(self, decoder: CompiledDecoder, beams: int, count: int, wanted: int) -> None:
+    def __init__(self, decoder: CompiledDecoder, beams: int, count: int, wanted: tuple[int, ...]) -> None:
         architecture = decoder.architecture
-        self.sizes = beams, count, wanted
+        self.kind = beams, count, wanted
         self._decoder = decoder
-        width, rows, results = architecture.d_model, beams * count, beams * wanted
+        width, rows, results = architecture.d_model, beams * count, beams * len(wanted)
         kept = architecture.vocab_size if decoder.kept is None else decoder.kept.size
         self.vectors = np.zeros((1, rows, width), dtype=np.float32)
         self.grouping = np.array([beams, count, -1], dtype=np.int64)
         self.ends = np.zeros(beams, dtype=np.int32)
         self.total = np.zeros((), dtype=np.int32)
-        self.wanted = np.zeros(results, dtype=np.int64)
-        self.states = np.zeros((1, results, width), dtype=np.float32)
-        self.logits = np.zeros((1, results, kept), dtype=np.float32)
+        places = np.array([place % max(1, count) for place in wanted], dtype=np.int64)
+        self.wanted = (np.arange(beams)[:, np.newaxis] * count + places).reshape(-1)
+        self.states = np.empty((1, results, width), dtype=np.float32)
+        self.logits = np.empty((1, results, kept), dtype=np.float32)
         self.queries = np.zeros((len(decoder.listening), rows, width), dtype=np.float32)
         whole = (results, architecture.vocab_size)
         self._spread = None if decoder.kept is None else np.full(whole, -np.inf, dtype=np.float32)
@@ -288,6 +230,11 @@ class _Rows:
             self._spread[:, self._decoder.kept] = logits
             logits = self._spread
         return np.asarray(logits.reshape(beams, -1, self._decoder.architecture.vocab_size))
+
+
+def _mapped(table: Path) -> NDArray[Any]:
+    """A table that stays on disk, as a plain array: a memmap's own indexing costs more than the rows."""
+    return np.asarray(np.load(table, mmap_mode="r").view(np.ndarray))
 
 
 def _bind_input(binding: Any, name: str, array: NDArray[Any]) -> None:

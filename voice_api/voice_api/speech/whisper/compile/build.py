@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
+from voice_api.speech.whisper.compilation import SAFE_EVERYWHERE, adds_in_32_bits
 from voice_api.speech.whisper.compile.decoder_graph import DecoderGraph, scores_graph
 from voice_api.speech.whisper.compile.encoder_graph import EncoderGraph
 from voice_api.speech.whisper.compile.quantise import FULL_RANGE
 from voice_api.speech.whisper.compile.sizes import Hearing, Kernels, Sizes
 from voice_api.speech.whisper.compile.writer import Precision, Values, Weights, Writer
-from voice_api.speech.whisper.compiled import SAFE_EVERYWHERE, adds_in_32_bits
 from voice_api.speech.whisper.layout import COMPILED, COMPILED_SCHEMA
 
 HEARINGS: tuple[Hearing, ...] = ("plain", "fused")

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from voice_api.speech.runtime import available_threads, trim_memory
+from voice_api.speech.runtime import available_threads, open_session, trim_memory
+from voice_api.speech.whisper.compilation import read_compilation
 from voice_api.speech.whisper.compile.atomic import written_whole
+from voice_api.speech.whisper.compile.mapped import open_mapped
 from voice_api.speech.whisper.compile.proof import (
     Case,
     Exactness,
@@ -21,12 +23,11 @@ from voice_api.speech.whisper.compile.published import Published, find_published
 from voice_api.speech.whisper.compile.sizes import read_sizes
 from voice_api.speech.whisper.compile.write import CompileOptions, Say, fill, fill_exactly, finish
 from voice_api.speech.whisper.compile.writer import Weights
-from voice_api.speech.whisper.compiled import read_compilation
 from voice_api.speech.whisper.documents import read_document
 from voice_api.speech.whisper.errors import ModelFolderError
 from voice_api.speech.whisper.layout import COMPILED, ModelFolder, read_folder
 from voice_api.speech.whisper.model import takes_any_length
-from voice_api.speech.whisper.sessions import Encoder
+from voice_api.speech.whisper.sessions import Encoder, OpenGraph
 
 __all__ = ["CompileOptions", "Compiled", "compile_folder", "compiled_cache"]
 
@@ -67,7 +68,7 @@ def compile_folder(source: Path, target: Path, options: CompileOptions, progress
     with written_whole(target) as place:
         exact = proving.exact(place / "exact")
         about = fill(place, weights, source, options, progress)
-        about["proof"] = {"fp32": asdict(exact), options.precision: asdict(proving.rounded(place))}
+        about["proof"] = {"fp32": asdict(exact), options.precision: asdict(proving.rounded(place, options))}
         about["short_context"] = about["short_context"] or _made_for_any_length(folder, published)
         about["source"] = {
             "name": source.resolve().name,
@@ -115,7 +116,7 @@ class _Proving:
         """Compile without rounding, only to see that the weights were understood."""
         place.mkdir()
         fill_exactly(place, self.weights, self.published.path)
-        found = self._compared(place)
+        found = self._compared(place, open_mapped)
         require_exact(found, self.published)
         shutil.rmtree(place)
         trim_memory()
@@ -124,14 +125,16 @@ class _Proving:
         )
         return found
 
-    def rounded(self, place: Path) -> Exactness:
-        found = self._compared(place)
+    def rounded(self, place: Path, options: CompileOptions) -> Exactness:
+        """As it will be served; few bits are slow where nothing is packed ahead, and small where it is."""
+        found = self._compared(place, open_mapped if options.precision == "fp32" else open_session)
         require_alike(found, self.published)
         self.progress(f"logits {found.likeness:.4f} alike, the same first choice {found.same_choice:.0%}")
         return found
 
-    def _compared(self, place: Path) -> Exactness:
-        return exactness(place, read_sizes(self.published.path), self.cases, available_threads())
+    def _compared(self, place: Path, open_graph: OpenGraph) -> Exactness:
+        sizes = read_sizes(self.published.path)
+        return exactness(place, sizes, self.cases, available_threads(), open_graph)
 
 
 def peak_memory_bytes() -> int:
