@@ -131,6 +131,7 @@ def test_a_file_that_does_not_say_that_it_is_long_is_heard_among_the_long_ones(
     answer = service.client.post(ROUTE, files={"file": bytes(body)})
     assert answer.status_code == 200
     assert answer.json()["usage"]["seconds"] == 40
+    assert service.service.lanes.long.idle.wait(5)
     assert service.service.lanes.long.rate.per_second > 1, "it was heard in the other lane"
     refused = start(listener=listener, max_audio_seconds=35).client.post(ROUTE, files={"file": bytes(body)})
     assert (refused.status_code, refused.json()["error"]["code"]) == (413, "audio_too_long")
