@@ -22,6 +22,11 @@ AS_PUBLISHED: dict[str, dict[str, Any]] = {
     "128 bins, onnx/, split": {"bins": 128, "graphs": SPLIT},
     "weights beside, merged": {"external": True},
     "weights beside, root, split": {"external": True, "graphs": SPLIT, "in_root": True},
+    "as large-v3-turbo: few decoder layers, 128 bins, weights beside": {
+        "size": "turbo",
+        "bins": 128,
+        "external": True,
+    },
     "any length, six seconds": {"dynamic": True, "chunk_seconds": 6, "hop_length": 320},
 }
 ROUNDED: dict[str, dict[str, Any]] = {

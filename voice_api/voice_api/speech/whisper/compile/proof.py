@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_api.speech.protocol import SAMPLE_RATE
-from voice_api.speech.whisper.compile.mapped import open_mapped
+from voice_api.speech.runtime import onnxruntime, trim_memory
+from voice_api.speech.whisper.compile.mapped import open_mapped, open_published_decoder
 from voice_api.speech.whisper.compile.published import Published
 from voice_api.speech.whisper.compile.sizes import Sizes
 from voice_api.speech.whisper.compiled import CompiledDecoder, CompiledEncoder
 from voice_api.speech.whisper.config import read_features
 from voice_api.speech.whisper.errors import ModelFolderError
 from voice_api.speech.whisper.features import log_mel
-from voice_api.speech.whisper.sessions import Decoder, Encoder
+from voice_api.speech.whisper.sessions import Decoder, Encoder, OpenGraph
 
 Values = NDArray[np.float32]
 LARGEST_DIFFERENCE = {"fp32": 1e-4, "fp16": 0.05, "int8": 0.5}
@@ -59,9 +60,11 @@ def published_cases(published: Published, sizes: Sizes, threads: int) -> list[Ca
     encoder = Encoder(published.graphs.encoder, sizes.architecture, threads, open_mapped)
     shares = SHARES_OF_CHUNK if encoder.any_length else (1.0, 1.0)
     features = seeded_features(published.path, sizes, shares)
-    hidden = [encoder.run(each) for each in features]
+    # Copies: the session's own results would keep all the memory of its runs.
+    hidden = [onnxruntime.OrtValue.ortvalue_from_numpy(encoder.run(each).numpy().copy()) for each in features]
     del encoder
-    decoder = Decoder(published.graphs, sizes.architecture, threads, open_graph=open_mapped)
+    trim_memory()
+    decoder = Decoder(published.graphs, sizes.architecture, threads, open_graph=open_published_decoder)
     tokens = [seeded_tokens(seed, sizes) for seed in range(len(shares))]
     logits = [logits_of(decoder, heard, fed) for heard, fed in zip(hidden, tokens, strict=True)]
     return [Case(*each) for each in zip(features, tokens, logits, strict=True)]
@@ -97,13 +100,17 @@ def logits_of(decoder: Decoder | CompiledDecoder, heard: object, tokens: NDArray
     return np.concatenate([decoding.feed(part[np.newaxis], range(part.size))[0].copy() for part in parts])
 
 
-def exactness(folder: Path, sizes: Sizes, cases: Sequence[Case], threads: int) -> Exactness:
+def exactness(
+    folder: Path, sizes: Sizes, cases: Sequence[Case], threads: int, open_graph: OpenGraph
+) -> Exactness:
     """Compare a compiled folder with what the published one gave; one graph is loaded at a time."""
-    encoder = CompiledEncoder(folder, threads, open_mapped)
+    encoder = CompiledEncoder(folder, threads, open_graph)
     heard = [encoder.run(case.features) for case in cases]
     del encoder
-    decoder = CompiledDecoder(folder, sizes.architecture, threads, open_mapped)
+    trim_memory()
+    decoder = CompiledDecoder(folder, sizes.architecture, threads, open_graph)
     logits = [logits_of(decoder, each, case.tokens) for each, case in zip(heard, cases, strict=True)]
+    del decoder, heard
     found = np.concatenate(logits)
     wanted = np.concatenate([case.logits for case in cases])
     kept = np.isfinite(found).all(axis=0)
