@@ -4,14 +4,18 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from voice_api.speech.whisper.errors import ModelFolderError
 
 PREFIX = ".compiling-"
 LOCK = ".lock"
+LONGEST_WAIT_SECONDS = 1_800.0
+LOOK_SECONDS = 0.2
 
 
 @contextmanager
@@ -23,8 +27,7 @@ def written_whole(target: Path) -> Iterator[Path]:
     making = target.parent / f"{PREFIX}{target.name}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (target.parent / f"{PREFIX}{target.name}{LOCK}").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _alone(target.parent / f"{PREFIX}{target.name}{LOCK}"):
             _remove(making)
             making.mkdir()
             try:
@@ -32,11 +35,41 @@ def written_whole(target: Path) -> Iterator[Path]:
                 _settle(making, target)
             finally:
                 _remove(making)
-                Path(lock.name).unlink(missing_ok=True)
     except OSError as error:
         where = error.filename or target
         fix = "free the space, or make the folder writable; nothing was changed"
         raise ModelFolderError(f"{where} cannot be written: {error.strerror}", fix) from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock file, which is removed at the end; ModelFolderError when another writer never ends."""
+    end = time.monotonic() + LONGEST_WAIT_SECONDS
+    lock = _taken(path)
+    while lock is None:
+        if time.monotonic() > end:
+            fix = "wait for the other compile to end, or end it"
+            raise ModelFolderError(f"{path} is held by another program", fix)
+        time.sleep(LOOK_SECONDS)
+        lock = _taken(path)
+    with lock:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _taken(path: Path) -> TextIO | None:
+    """The lock file, locked; None while another has it, or has just removed the one that was opened."""
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+            return lock
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    lock.close()
+    return None
 
 
 def _settle(making: Path, target: Path) -> None:
