@@ -179,7 +179,7 @@ def test_live_names_and_the_clients_own_keywords_are_favoured(
         def said(self, names: Any) -> None: ...
 
     listener = scripted()
-    service = start(listener=listener, names=Names())
+    service = start(listener=listener, names=Names(), live_names=True)
     client = connect(service.url)
     client.by_hand()
     wish = {"transcription": {"keywords": ["Ada"], "prompt": "the shop", "language": "en"}}
