@@ -22,8 +22,9 @@ REQUESTS = 200 if os.environ.get("KVX_LIMITS") == "full" else 30
 SETTLED_AFTER = 10
 """Requests, among them the longest and the shortest, after which nothing new has to be kept."""
 
-PROBE_SECONDS = 5.0
-"""What is kept until the next request follows the length of the last: compared after this one."""
+PROBE_SECONDS = 12.0
+"""What is kept until the next request follows the length of the last: compared after this one, which is long
+enough that the service gives memory back at its end (after shorter ones it does so every few seconds)."""
 
 REST_SECONDS = 5.0
 HALF_THE_HEADROOM = 24_000_000
@@ -40,7 +41,7 @@ def lengths(count: int) -> list[float]:
 
 
 def held_after_probe(program: Any) -> float:
-    """MiB of the process's own memory after the same short sounds."""
+    """MiB of the process's own memory after the same sounds."""
     held = []
     for _ in range(3):
         assert program.hear(PROBE_SECONDS).status_code == 200
