@@ -110,7 +110,7 @@ def _merged(words: Sequence[Spelt]) -> list[Spelt]:
     for text, count in words:
         alone = not any(character.isalnum() for character in text)
         opens = text.strip() in OPENING_MARKS and (text.startswith(" ") or text not in CLOSING_MARKS)
-        if alone and merged and not opens:
+        if alone and merged and not opens and not opening[1]:
             merged[-1] = (merged[-1][0] + text, merged[-1][1] + count)
             continue
         opening = (opening[0] + text, opening[1] + count)
