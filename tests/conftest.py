@@ -103,6 +103,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "cgroup": _cgroup.missing,
     "arm64": _arm64.missing,
     "optimum": _fixtures("optimum").missing,
+    "peers": _fixtures("peers").missing,
     "hosts": _hosts.missing,
     "k3s-stand-in": _fixtures("k3s-stand-in").missing,
 }

@@ -19,10 +19,10 @@ from voice_api.speech.whisper.engine import load_whisper
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "peers"))
 
-from fixtures import missing, python
+from fixtures import python
 
 TOKENS = 12
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+pytestmark = pytest.mark.needs("peers")
 
 
 @pytest.fixture(scope="module")

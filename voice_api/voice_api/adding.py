@@ -1,7 +1,6 @@
 """Adds a model: copied or compiled under a name, checked, and only then there to be used."""
 
 import errno
-import os
 import shutil
 import tempfile
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from voice_api.errors import VoiceApiError
 from voice_api.model import EMBEDDED, NAME, Kept, check_model, compiled_precision, kept_model
+from voice_api.speech.whisper.compile.atomic import flush
 from voice_api.speech.whisper.layout import read_folder
 
 ADDING = ".adding-"
@@ -46,7 +46,7 @@ def add_model(
                 make(folder, copied)
             check_model(str(copied), models_folder)
             copied.rename(target)
-            _flush(models_folder)
+            flush(models_folder)
     except OSError as error:
         raise _not_copied(models_folder, error) from error
     return kept_model(chosen, target)
@@ -67,18 +67,9 @@ def _copy(files: tuple[Path, ...], source: Path, target: Path, copy: Callable[[P
         place = target / file
         place.parent.mkdir(parents=True, exist_ok=True)
         copy(source / file, place)
-        _flush(place)
+        flush(place)
     for folder in {(target / file).parent for file in files}:
-        _flush(folder)
-
-
-def _flush(path: Path) -> None:
-    """Have a file or folder on disk, so that a power cut after the rename finds it whole."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(folder)
 
 
 def _sweep(models_folder: Path) -> None:

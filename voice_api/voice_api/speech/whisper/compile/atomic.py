@@ -74,17 +74,18 @@ def _taken(path: Path) -> TextIO | None:
 
 def _settle(making: Path, target: Path) -> None:
     for file in (entry for entry in making.rglob("*") if entry.is_file()):
-        _sync(file)
+        flush(file)
     old = making.with_name(f"{making.name}-old")
     _remove(old)
     if target.exists():
         target.rename(old)
     making.rename(target)
-    _sync(target.parent)
+    flush(target.parent)
     _remove(old)
 
 
-def _sync(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have a file or folder on disk, so that a power cut after a rename finds it whole."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
