@@ -43,8 +43,8 @@ def test_help_names_every_command(kvx: Kvx, arguments: tuple[str, ...]) -> None:
 
 
 def test_a_fix_is_typed_as_kvx_was_called(kvx: Kvx) -> None:
-    message, fix = two_lines(kvx("ansible", KVX_CALLED_AS="./deploy.sh"))
-    assert message.startswith("kvx ansible is not in this version")
+    message, fix = two_lines(kvx("images", KVX_CALLED_AS="./deploy.sh"))
+    assert message.startswith("kvx images is not in this version")
     assert fix == "./deploy.sh deploy --target local"
 
 
@@ -173,7 +173,7 @@ def test_a_dry_run_of_a_later_target_shows_its_plan_and_ends_with_3(kvx: Kvx) ->
     assert two_lines(ended)[1] == "kvx deploy --target local"
 
 
-@pytest.mark.parametrize("command", ["ansible", "images", "kubernetes"])
+@pytest.mark.parametrize("command", ["images", "kubernetes"])
 def test_what_a_later_version_brings_answers_from_the_plan(kvx: Kvx, command: str) -> None:
     ended = kvx(command, "--json")
     assert ended.returncode == 3

@@ -58,7 +58,7 @@ def _next(deployment: Deployment) -> str:
         plan_for(deployment),
         "" if deployment.target == "local" else f" --target {deployment.target}",
     )
-    return f"kvx deploy{flag}" + (f" --to {plan.phases[0].name}" if plan.missing else "")
+    return f"kvx deploy{flag}" + (f" --to {plan.there[-1].name}" if plan.missing else "")
 
 
 def _lines(checks: Sequence[Check]) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _checks(deployment: Deployment) -> Iterator[Check]:
     yield from dict.fromkeys(need for step in (*plan.steps, *plan.undo) for need in _needs(step))
     for phase in plan.missing:
         words = f"not in this version; a later one brings {phase.arrives}"
-        if plan.phases[0].arrives is None:
+        if plan.there:
             yield Check(phase.name, "later", words)
         else:
             yield Check(phase.name, "missing", words, "kvx doctor --target local")
