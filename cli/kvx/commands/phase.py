@@ -45,7 +45,7 @@ def terraform(
     """
     limits = {"hetzner.max_monthly": max_monthly, "hetzner.wait_for_capacity": wait_for_capacity}
     deployment = deployment_of(load({"folder": folder, "target": target, **limits}))
-    plan, deployment = _alone("terraform", deployment, chosen=target is not None)
+    plan, deployment = alone_of("terraform", deployment, chosen=target is not None)
     if dry_run:
         print_plan(plan, "kvx/terraform/v1" if as_json else None)
     else:
@@ -55,7 +55,7 @@ def terraform(
 
 def alone(command: str, folder: Path | None) -> tuple[Plan, Deployment]:
     """The phase behind `kvx COMMAND` as a plan, of the first target that has it; with its deployment."""
-    return _alone(command, deployment_from(folder), chosen=False)
+    return alone_of(command, deployment_from(folder), chosen=False)
 
 
 def _phase_command(command: str, summary: str) -> Callable[..., None]:
@@ -64,14 +64,14 @@ def _phase_command(command: str, summary: str) -> Callable[..., None]:
     def only_this_phase(
         target: Target = None, folder: Folder = None, wait_for_lock: WaitForLock = 0, *, as_json: Json = False
     ) -> None:
-        plan, deployment = _alone(command, deployment_from(folder, target), chosen=target is not None)
+        plan, deployment = alone_of(command, deployment_from(folder, target), chosen=target is not None)
         run(plan, deployment, f"kvx {command}", wait_for_lock, f"kvx/{command}/v1" if as_json else None)
 
     only_this_phase.__doc__ = summary
     return only_this_phase
 
 
-def _alone(command: str, deployment: Deployment, *, chosen: bool) -> tuple[Plan, Deployment]:
+def alone_of(command: str, deployment: Deployment, *, chosen: bool) -> tuple[Plan, Deployment]:
     """The phase as a plan, with its deployment: the chosen target's, else the first one's that has it."""
     name = PHASES[command]
     for candidate in (deployment, *(replace(deployment, target=each) for each in _others(chosen=chosen))):

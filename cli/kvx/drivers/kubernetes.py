@@ -46,12 +46,13 @@ def list_nodes(folder: Path, servers: Sequence[str], world: World, deadline_seco
     configuration = _configured(folder / NAME)
     hosts = tuple(dict.fromkeys((configuration.host.rstrip("/"), *map(_url, servers))))
     pool = RESTClientObject(configuration).pool_manager
+    headers = {"Accept": "application/json", "User-Agent": "kvx", **_credentials(configuration)}
     end = world.monotonic() + deadline_seconds
     first: KvxError | None = None
     for index, host in enumerate(hosts):
         share = (end - world.monotonic()) / (len(hosts) - index)
         try:
-            return Listed(host, tuple(_items(pool, host, share)))
+            return Listed(host, tuple(_items(pool, host, headers, share)))
         except KvxError as error:
             first = first or error
     assert first is not None  # noqa: S101  there is at least the kubeconfig's
@@ -72,10 +73,17 @@ def _configured(path: Path) -> Configuration:
     return configuration
 
 
-def _items(pool: urllib3.PoolManager, host: str, seconds: float) -> Iterator[Mapping[str, Any]]:
+def _credentials(configuration: Configuration) -> dict[str, str]:
+    """Of a user with a token; one with a certificate, as k3s makes, shows it by TLS."""
+    settings: Mapping[str, Any] = configuration.auth_settings()
+    return {each["key"]: each["value"] for each in settings.values() if each["in"] == "header"}
+
+
+def _items(
+    pool: urllib3.PoolManager, host: str, headers: Mapping[str, str], seconds: float
+) -> Iterator[Mapping[str, Any]]:
     """Nodes are few: one page."""
     timeout = urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), total=max(seconds, 0.1))
-    headers = {"Accept": "application/json", "User-Agent": "kvx"}
     try:
         response = pool.request(
             "GET", f"{host}/api/v1/nodes", headers=headers, timeout=timeout, retries=False, redirect=False
