@@ -8,7 +8,6 @@ from kvx.drivers import terraform_survivors as survivors
 from kvx.drivers.ansible_play import Change, Failure, HostResult, Play, Played
 from kvx.drivers.ssh_failures import failure_of, fix_of
 from kvx.errors import ExitCode, KvxError
-from kvx.steps.nodes import ansible_folder
 from kvx.world import World
 
 __all__ = ["Change", "HostResult", "Play", "Played", "play"]
@@ -24,7 +23,7 @@ def play(play: Play, world: World) -> Played:
     Raises KvxError with exit code 1 for hosts that failed or were not reached (it names them, the task, what
     the task says, and how the others came through), 130 when asked to stop, 4 when the time is over.
     """
-    folder = ansible_folder(play.folder)
+    folder = play.place
     _check_inventory(play)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with survivors.alone(folder / "lock", world):

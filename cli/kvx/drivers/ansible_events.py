@@ -22,7 +22,10 @@ _COUNTS = {
 class Heard:
     """What was heard of one run until now."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers_of: str = "") -> None:
+        self.answers: dict[str, Event] = {}
+        """By host what the task of that name came to, that it was not reached included."""
+        self._answers_of = answers_of
         self.changes: list[Change] = []
         self.failures: list[Failure] = []
         self.hosts: dict[str, HostResult] | None = None
@@ -32,6 +35,8 @@ class Heard:
     def hear(self, event: Event) -> str | None:
         """Take it in; the line it is worth, None for what is merely all right."""
         data = event.get("event_data") or {}
+        if self._answers_of and data.get("task") == self._answers_of and "res" in data:
+            self.answers[str(data.get("host"))] = _result(data)
         match event.get("event"):
             case "playbook_on_play_start":
                 return str(data.get("name") or data.get("play") or "") or None

@@ -12,7 +12,8 @@ class Play:
     """A playbook and what it is run with; `folder` is `.kvx/TARGET`, which holds the inventory.
 
     `secrets` reach the playbook as environment variables, and nothing else sees them. `check` changes
-    nothing and tells differences.
+    nothing and tells differences. `workplace` is where under `folder` its files lie: playbooks that may run
+    at the same time need one each. Of the task called `answers_of` every host's result is kept.
     """
 
     playbook: Path
@@ -24,6 +25,12 @@ class Play:
     check: bool = False
     deadline_seconds: float = 3600
     forks: int = 10
+    workplace: str = "ansible"
+    answers_of: str = ""
+
+    @property
+    def place(self) -> Path:
+        return self.folder / self.workplace
 
 
 @dataclass(frozen=True, slots=True)

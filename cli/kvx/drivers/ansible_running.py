@@ -22,7 +22,7 @@ from kvx.drivers.ansible_play import Play
 from kvx.drivers.files import replace_file
 from kvx.drivers.waiting import wait_until
 from kvx.errors import ExitCode, KvxError
-from kvx.steps.nodes import ansible_folder, variables_path
+from kvx.steps.nodes import VARIABLES
 from kvx.world import World
 
 _SLICE_SECONDS = 0.25
@@ -48,9 +48,9 @@ def run(play: Play, world: World) -> Ended:
 
     Raises KvxError while an earlier one is still at work here, and when it cannot be ended in time.
     """
-    folder = ansible_folder(play.folder)
+    folder = play.place
     _wait_for_earlier(folder / "tether.lock", world)
-    replace_file(variables_path(play.folder), json.dumps(play.variables, indent=2, default=str) + "\n")
+    replace_file(play.place / VARIABLES, json.dumps(play.variables, indent=2, default=str) + "\n")
     with _lifeline(folder / "lifeline", play) as lifeline:
         config = _config(play, folder, new_sockets(folder / "sockets"))
         running = _Running(play, world, lifeline)
@@ -66,7 +66,7 @@ class _Running:
         self._end = self._begin + play.deadline_seconds
         self._ask_at = self._end - min(_ENDING_SECONDS, play.deadline_seconds * _ENDING_SHARE)
         self._asked_at: float | None = None
-        self._heard = Heard()
+        self._heard = Heard(play.answers_of)
 
     def run(self, config: Any) -> Ended:
         runner = Runner(config, event_handler=self._hear, cancel_callback=self._must_be_killed)
@@ -129,7 +129,7 @@ def _playbook(play: Play) -> list[str]:
     return [
         str(Path(sys.executable).with_name("ansible-playbook")),
         *("--inventory", str(play.folder / "inventory.yaml")),
-        *("--extra-vars", f"@{variables_path(play.folder)}"),
+        *("--extra-vars", f"@{play.place / VARIABLES}"),
         *(("--extra-vars", f"@{more}") if more else ()),
         *("--forks", str(play.forks)),
         *(("--limit", ",".join(play.limit)) if play.limit else ()),
@@ -179,6 +179,6 @@ def _end_tether(play: Play) -> None:
     """After an end in order nothing is left of it; asked a second time, or killed, it is ended at once."""
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            if str(ansible_folder(play.folder) / "lifeline") in child.cmdline():
+            if str(play.place / "lifeline") in child.cmdline():
                 child.send_signal(signal.SIGTERM)
                 child.wait(_ENDING_SECONDS)

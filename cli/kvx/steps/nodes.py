@@ -79,6 +79,7 @@ class ConfigureNodes:
 
 
 NodeStep = AwaitNodes | ConfigureNodes
+VARIABLES = "variables.json"
 
 
 def ansible_folder(folder: Path) -> Path:
@@ -88,7 +89,7 @@ def ansible_folder(folder: Path) -> Path:
 
 def variables_path(folder: Path) -> Path:
     """The variables of the last run, as JSON."""
-    return ansible_folder(folder) / "variables.json"
+    return ansible_folder(folder) / VARIABLES
 
 
 def _ansible(source: Path, program: str, folder: Path) -> tuple[str, ...]:
