@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from kvx.commands.letter import as_data, letter
 from kvx.commands.typed import typed
 from kvx.deployment import Deployment
 from kvx.plan import Plan
 from kvx.steps.machines import HandOver
+
+if TYPE_CHECKING:
+    from kvx.execute import Result
 
 
 def print_plan(plan: Plan, schema: str | None) -> None:
@@ -26,6 +30,15 @@ def run(
     plan: Plan, deployment: Deployment, command: str, wait_for_lock_seconds: float, schema: str | None
 ) -> None:
     """Carry the plan out and tell of it: JSON lines under `schema`, words for people without one."""
+    result = carried_out(plan, deployment, command, wait_for_lock_seconds, schema)
+    if schema is None:
+        print("\n".join(last_lines(result.changed, result.data, with_machines=_ends_with_machines(plan))))
+
+
+def carried_out(
+    plan: Plan, deployment: Deployment, command: str, wait_for_lock_seconds: float, schema: str | None
+) -> "Result":
+    """What came of it, told while it happened; for programs its last line is printed, too."""
     from kvx import drivers
     from kvx.commands.screen import report_for
     from kvx.execute import Call, execute
@@ -40,8 +53,7 @@ def run(
     if schema:
         end = {"run": result.run, "changed": result.changed, "data": result.data, "exit_code": 0}
         print(json.dumps({"schema": schema, "event": "result", **end}))
-    else:
-        print("\n".join(last_lines(result.changed, result.data, with_machines=_ends_with_machines(plan))))
+    return result
 
 
 def last_lines(changed: bool, data: Mapping[str, object], *, with_machines: bool) -> tuple[str, ...]:

@@ -1,8 +1,11 @@
 """kvx nodes: how the nodes of the cluster are, another version, back to a snapshot, a command on them."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from kvx.commands.flags import Folder, Json, Target
+from kvx.commands.flags import DryRun, Folder, Json, Target, WaitForLock, Yes
 
 app = typer.Typer(
     help="Show the nodes of the cluster, and look after them.", add_completion=False, rich_markup_mode=None
@@ -23,3 +26,59 @@ def list_nodes(target: Target = None, folder: Folder = None, *, as_json: Json = 
     from kvx.commands.nodes_list import show
 
     show(folder, target, as_json=as_json)
+
+
+@app.command()
+def upgrade(
+    version: Annotated[
+        str | None, typer.Argument(help="Such as v1.34.3+k3s1; nodes.k3s_version of kvx.toml unless given.")
+    ] = None,
+    *,
+    agents_at_once: Annotated[int, typer.Option(min=1, max=50, help="Agents drained at the same time.")] = 1,
+    k3s_folder: Annotated[
+        Path | None, typer.Option(help="Folder with the release, for nodes without a way out.")
+    ] = None,
+    target: Target = None,
+    folder: Folder = None,
+    wait_for_lock: WaitForLock = 0,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Bring every node to another version of k3s.
+
+    A snapshot of etcd first, then one node after the other, drained and looked at, servers before agents.
+    It stops at the first that fails; the same command goes on there.
+    """
+    from kvx.commands import nodes_upgrade
+
+    nodes_upgrade.upgrade(
+        nodes_upgrade.upgradable(folder, target, version, k3s_folder),
+        agents_at_once=agents_at_once,
+        wait_for_lock_seconds=wait_for_lock,
+        dry_run=dry_run,
+        yes=yes,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def run(
+    command: Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND...", help="What to run.")] = None,
+    *,
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", metavar="NODE", help="A node, a pool, servers or agents; may be given again."),
+    ] = None,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, max=3600, help="Ends it then.")] = 60,
+    target: Target = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Run a command on nodes, by SSH, at the same time. Exit code 1: it failed on one of them.
+
+    No shell reads the command; for a pipe say: kvx nodes run -- sh -c 'ps aux | wc -l'
+    """
+    from kvx.commands.nodes_run import run_command
+
+    run_command(folder, target, command or (), on=on or (), timeout_seconds=timeout, as_json=as_json)

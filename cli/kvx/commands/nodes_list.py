@@ -7,47 +7,35 @@ from pathlib import Path
 import typer
 
 from kvx.commands.nodes_table import lines_of, node_data, whats_missing
-from kvx.commands.nodes_target import cluster_of
+from kvx.commands.nodes_target import cluster_of, known_nodes
 from kvx.commands.typed import typed
-from kvx.errors import ExitCode, KvxError
-from kvx.nodes.living import living_node
-from kvx.nodes.overview import Overview, overview
+from kvx.errors import KvxError
+from kvx.nodes.overview import Overview
 
 SCHEMA = "kvx/nodes/v1"
 
 
 def show(folder: Path | None, target: str | None, *, as_json: bool) -> None:
     """Print what is known: where Kubernetes does not answer, the inventory alone, and exit code 4."""
-    cluster = cluster_of(folder, target)
-    from kvx.drivers.kubernetes import list_nodes
     from kvx.world import real_world
 
-    world = real_world()
-    wrong: KvxError | None = None
-    try:
-        addresses = [host.address for host in cluster.inventory.servers]
-        listed = list_nodes(cluster.step.folder, addresses, world)
-        found = overview(cluster.inventory, [living_node(item) for item in listed.items])
-        wrong, address = whats_missing(found), listed.address
-    except KvxError as error:
-        if error.exit_code is not ExitCode.INCOMPLETE:
-            raise
-        found, wrong, address = overview(cluster.inventory, None), error, None
+    found, wrong = known_nodes(cluster_of(folder, target))
+    wrong, now = wrong or whats_missing(found), real_world().now()
     if as_json:
-        print(json.dumps(_document(found, address, wrong, world.now()), indent=2))
+        print(json.dumps(_document(found, wrong, now), indent=2))
     else:
-        print("\n".join(lines_of(found, world.now(), _width())))
+        print("\n".join(lines_of(found, now, _width())))
     if wrong is not None:
         print(f"{wrong.message}\nfix: {typed(wrong.fix)}", file=sys.stderr)
         raise typer.Exit(int(wrong.exit_code))
 
 
-def _document(found: Overview, address: str | None, wrong: KvxError | None, now: float) -> dict[str, object]:
+def _document(found: Overview, wrong: KvxError | None, now: float) -> dict[str, object]:
     told = {"event": "error", "error": wrong.message, "fix": wrong.fix} if wrong else {}
     return {
         "schema": SCHEMA,
         "cluster": found.cluster,
-        "api": address,
+        "api": found.api,
         "nodes": [node_data(node, found, now) for node in found.nodes],
         "not_joined": [node.name for node in found.not_joined],
         "not_in_inventory": [node.name for node in found.strangers],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kvx.drivers import ansible_running as running
 from kvx.drivers import terraform_survivors as survivors
@@ -10,7 +11,7 @@ from kvx.drivers.ssh_failures import failure_of, fix_of
 from kvx.errors import ExitCode, KvxError
 from kvx.world import World
 
-__all__ = ["Change", "HostResult", "Play", "Played", "play"]
+__all__ = ["Change", "HostResult", "Play", "Played", "answers", "play"]
 
 _SHOWN_FAILURES = 4
 _SHOWN_LINES = 6
@@ -23,11 +24,7 @@ def play(play: Play, world: World) -> Played:
     Raises KvxError with exit code 1 for hosts that failed or were not reached (it names them, the task, what
     the task says, and how the others came through), 130 when asked to stop, 4 when the time is over.
     """
-    folder = play.place
-    _check_inventory(play)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with survivors.alone(folder / "lock", world):
-        ended = running.run(play, world)
+    ended = _ended(play, world)
     _check_asked(play, ended, world)
     failures = ended.heard.final_failures
     if failures:
@@ -35,6 +32,26 @@ def play(play: Play, world: World) -> Played:
     if ended.code or ended.heard.hosts is None:
         raise _broken(play, ended)
     return Played(ended.heard.hosts, tuple(ended.heard.changes), ended.seconds, ended.log)
+
+
+def answers(play: Play, world: World) -> Mapping[str, Mapping[str, Any]]:
+    """What the task `answers_of` came to, by host; one that did not end in time is missing.
+
+    Raises KvxError with exit code 130 when asked to stop, and where the playbook did not come so far.
+    """
+    ended = _ended(play, world)
+    found = ended.heard.answers
+    if world.stop_requested() or not (found or ended.asked):
+        _check_asked(play, ended, world)
+        raise _broken(play, ended)
+    return found
+
+
+def _ended(play: Play, world: World) -> running.Ended:
+    _check_inventory(play)
+    play.place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with survivors.alone(play.place / "lock", world):
+        return running.run(play, world)
 
 
 def _check_inventory(play: Play) -> None:

@@ -29,11 +29,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All of a cluster; `answered` is False where only the inventory could be asked."""
+    """All of a cluster; `answered` is False where only the inventory could be asked, `api` who answered."""
 
     cluster: str
     nodes: tuple[Node, ...]
     answered: bool
+    api: str | None = None
 
     @property
     def not_joined(self) -> tuple[Node, ...]:
@@ -55,9 +56,9 @@ class Overview:
         return self.answered and not self.not_joined and not self.strangers
 
 
-def overview(inventory: Inventory, living: Sequence[LivingNode] | None) -> Overview:
+def overview(inventory: Inventory, living: Sequence[LivingNode] | None, api: str | None = None) -> Overview:
     """In the order of the inventory, then the others by name; `living` is None without an answer."""
     by_name = {node.name: node for node in living or ()}
     ours = [Node(host.name, host, by_name.pop(host.name, None)) for host in inventory.hosts]
     others = [Node(name, None, node) for name, node in sorted(by_name.items())]
-    return Overview(inventory.cluster, (*ours, *others), answered=living is not None)
+    return Overview(inventory.cluster, (*ours, *others), living is not None, api)
