@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from systemd_hosts import control_groups, disk, machine_settings, network, power
-from systemd_hosts.fleet import STATE, Fleet, planned, standing, write_down
+from systemd_hosts.fleet import STATE, Fleet, Place, planned, standing, write_down
 from systemd_hosts.programs import run, succeeds
 from systemd_hosts.template import HostsError, built_template
 
@@ -75,12 +75,22 @@ def bring_down(number: int) -> None:
         with ThreadPoolExecutor(len(fleet.hosts)) as pool:
             list(pool.map(power.stop, fleet.hosts))
     for host in fleet.hosts:
-        disk.detach(host)
         network.unplug(host)
-        control_groups.remove(host)
-        shutil.rmtree(Path("/run/systemd/nspawn/propagate") / host.namespace, ignore_errors=True)
+        take_away(host)
     network.clear(fleet)
     shutil.rmtree(fleet.folder, ignore_errors=True)
+    put_settings_back()
+
+
+def take_away(host: Place) -> None:
+    """What a host that is off has left: its disk, its control groups, its folder."""
+    disk.detach(host)
+    control_groups.remove(host)
+    shutil.rmtree(Path("/run/systemd/nspawn/propagate") / host.namespace, ignore_errors=True)
+
+
+def put_settings_back() -> None:
+    """Those of the whole machine, once nothing stands any more."""
     if STATE.is_dir() and not any(path.is_dir() for path in STATE.iterdir()):
         machine_settings.put_back()
         STATE.rmdir()
