@@ -82,3 +82,35 @@ def run(
     from kvx.commands.nodes_run import run_command
 
     run_command(folder, target, command or (), on=on or (), timeout_seconds=timeout, as_json=as_json)
+
+
+@app.command()
+def restore(
+    snapshot: Annotated[str | None, typer.Argument(help="Its name; --list says which there are.")] = None,
+    *,
+    only_list: Annotated[bool, typer.Option("--list", help="Show the snapshots, do nothing.")] = False,
+    yes_restore: Annotated[
+        str | None, typer.Option("--yes-restore", metavar="CLUSTER", help="Restore this cluster, unasked.")
+    ] = None,
+    target: Target = None,
+    folder: Folder = None,
+    wait_for_lock: WaitForLock = 0,
+    as_json: Json = False,
+) -> None:
+    """Put the cluster back to a snapshot of etcd.
+
+    What Kubernetes was told since then is lost, so the cluster's name is wanted, typed or by --yes-restore.
+    """
+    from kvx.commands import nodes_restore
+
+    if only_list or snapshot is None:
+        nodes_restore.show(folder, target, as_json=as_json)
+    else:
+        nodes_restore.restore(
+            folder,
+            target,
+            snapshot,
+            yes_restore=yes_restore,
+            wait_for_lock_seconds=wait_for_lock,
+            as_json=as_json,
+        )

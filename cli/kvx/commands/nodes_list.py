@@ -8,6 +8,7 @@ import typer
 
 from kvx.commands.nodes_table import lines_of, node_data, whats_missing
 from kvx.commands.nodes_target import cluster_of, known_nodes
+from kvx.commands.terminal import width_of_stdout
 from kvx.commands.typed import typed
 from kvx.errors import KvxError
 from kvx.nodes.overview import Overview
@@ -24,7 +25,7 @@ def show(folder: Path | None, target: str | None, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(_document(found, wrong, now), indent=2))
     else:
-        print("\n".join(lines_of(found, now, _width())))
+        print("\n".join(lines_of(found, now, width_of_stdout())))
     if wrong is not None:
         print(f"{wrong.message}\nfix: {typed(wrong.fix)}", file=sys.stderr)
         raise typer.Exit(int(wrong.exit_code))
@@ -42,10 +43,3 @@ def _document(found: Overview, wrong: KvxError | None, now: float) -> dict[str, 
         **told,
         "exit_code": int(wrong.exit_code) if wrong else 0,
     }
-
-
-def _width() -> int | None:
-    """Of the terminal; None where nobody reads it on one, and a node is one line whatever its length."""
-    import shutil
-
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

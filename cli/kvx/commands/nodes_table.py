@@ -2,22 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 
+from kvx.commands.table import Table
 from kvx.errors import ExitCode, KvxError
 from kvx.nodes.overview import Node, Overview
 
 _HEAD = ("node", "state", "k3s", "age", "place", "address")
-# Of a row that is too wide for the terminal, these stand in a line of their own.
 _BESIDE = 4
 
 
 def lines_of(found: Overview, now: float, width: int | None = None) -> list[str]:
     """The whole, no wider than a terminal of `width` where that can be had."""
-    rows = [_HEAD, *(_cells(node, found, now) for node in found.nodes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    narrow = width is not None and sum(widths) + 2 * len(widths) > width
-    lines = [_head(found), "", *_row(rows[0], widths, narrow=narrow)]
-    for node, row in zip(found.nodes, rows[1:], strict=True):
-        lines += [*_row(row, widths, narrow=narrow), *(f"      {remark}" for remark in _remarks(node))]
+    table = Table(_HEAD, [_cells(node, found, now) for node in found.nodes], _BESIDE, width)
+    lines = [_head(found), "", *table.row(_HEAD)]
+    for node, cells in zip(found.nodes, table.rows, strict=True):
+        lines += [*table.row(cells), *(f"      {remark}" for remark in _remarks(node))]
     return lines
 
 
@@ -104,14 +102,6 @@ def _state(node: Node, found: Overview) -> str:
     if node.living is None:
         return "not joined" if found.answered else "unknown"
     return "ready" if node.living.ready else "not ready"
-
-
-def _row(cells: Sequence[str], widths: Sequence[int], *, narrow: bool) -> list[str]:
-    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-    if not narrow:
-        return [f"  {'  '.join(padded)}".rstrip()]
-    beside = "  ".join(filter(None, cells[_BESIDE:]))
-    return [f"  {'  '.join(padded[:_BESIDE])}".rstrip(), *([f"      {beside}"] if beside else [])]
 
 
 def _remarks(node: Node) -> Iterator[str]:

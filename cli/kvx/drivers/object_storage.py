@@ -1,8 +1,9 @@
-"""Proves that a bucket refuses to write over what is there: Terraform's lock file rests on that."""
+"""Asks a bucket what it holds, and proves that it never writes over what is there: Terraform's lock file."""
 
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
@@ -17,6 +18,15 @@ _READ_SECONDS = 15
 _ATTEMPTS = 2
 _PRECONDITION_FAILED = 412
 _CONTENT = b"kvx doctor: proves that this bucket writes conditionally\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object of a bucket; `changed` in seconds since 1970."""
+
+    key: str
+    size_bytes: int
+    changed: float
 
 
 def prove_conditional_write(backend: Backend) -> str:
@@ -41,6 +51,21 @@ def prove_conditional_write(backend: Backend) -> str:
     if not refused:
         raise _wrong(backend, "writes over what is there, though asked not to: two kvx could work at once")
     return f"{backend.bucket} at {backend.endpoint} refuses to write over what is there"
+
+
+def objects(backend: Backend) -> tuple[Object, ...]:
+    """What lies under the backend's key; raises a KvxError with exit code 3 where it cannot be asked."""
+    with _told(backend):
+        pages = (
+            _client(backend)
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=backend.bucket, Prefix=backend.key)
+        )
+        return tuple(
+            Object(each["Key"], each["Size"], each["LastModified"].timestamp())
+            for page in pages
+            for each in page.get("Contents", ())
+        )
 
 
 def _is_written(client: Any, backend: Backend, key: str) -> bool:
