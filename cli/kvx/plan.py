@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from itertools import takewhile
 
 from kvx.steps.machines import MachineStep
-from kvx.steps.node_care import CareStep
+from kvx.steps.node_care import CareStep, CheckNodes
 from kvx.steps.nodes import AwaitNodes, NodeStep
 from kvx.steps.service import ServiceStep, SpeakAndCompare
 
 Step = ServiceStep | MachineStep | NodeStep | CareStep
 
 # Steps that only look: they change nothing, so there is nothing to undo and nothing to resume.
-LOOKING = (SpeakAndCompare, AwaitNodes)
+LOOKING = (SpeakAndCompare, AwaitNodes, CheckNodes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,40 @@ from kvx.plan import Plan
 from kvx.steps.machines import HandOver
 
 if TYPE_CHECKING:
+    from kvx.commands.nodes_changes import NodesChanges
     from kvx.execute import Result
 
 
-def print_plan(plan: Plan, schema: str | None) -> None:
-    """The plan as a letter, or as one object under `schema`; what it needs of Hetzner is looked up."""
+def print_plan(plan: Plan, schema: str | None, *, check: bool = False) -> None:
+    """The plan as a letter, or as one object under `schema`; what it needs of Hetzner is looked up.
+
+    `check` asks the machines as well what would be changed on them; raises a KvxError with exit code 4,
+    after the plan is printed, where they could not tell.
+    """
     from kvx.commands.machines import machines_of
 
     machines = machines_of(plan)
+    nodes = _nodes_changes(plan) if check else None
     if schema is None:
-        print(letter(plan, () if machines is None else machines.paragraphs))
+        about = () if machines is None else machines.paragraphs
+        print(letter(plan, (*about, *((nodes.paragraph,) if nodes else ()))))
     else:
-        told = {} if machines is None else {"machines": machines.data}
+        told: dict[str, object] = {} if machines is None else {"machines": machines.data}
+        told |= {} if nodes is None else {"nodes": nodes.data}
         print(json.dumps({"schema": schema, **plan_data(plan), **told}))
+    if nodes is not None and nodes.refusal is not None:
+        raise nodes.refusal
+
+
+def _nodes_changes(plan: Plan) -> "NodesChanges | None":
+    from kvx.commands.nodes_changes import nodes_changes_of
+    from kvx.commands.screen import report_for
+
+    report = report_for(None)
+    try:
+        return nodes_changes_of(plan, report)
+    finally:
+        report.close()
 
 
 def run(

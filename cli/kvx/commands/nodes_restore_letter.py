@@ -22,13 +22,15 @@ def lines_of(cluster: str, snapshots: Sequence[Snapshot], now: float, width: int
 def warning_of(cluster: str, snapshot: Snapshot, now: float) -> list[str]:
     """What is lost, and what is not."""
     return [
-        f"The cluster {cluster} goes back to {snapshot.name},",
-        f"taken {when(snapshot, now)}, {size(snapshot)}, {where(snapshot)}.",
+        f"The cluster {cluster} goes back to this snapshot:",
         "",
-        "Lost is all that Kubernetes has been told since: what was made, changed or deleted.",
-        "What lies on volumes stays as it is. Meanwhile the servers stand still, one after the",
-        "other comes back, and pods that run go on. The data from before is kept on the servers",
-        "until the next restore.",
+        f"  {snapshot.name}",
+        f"  taken {when(snapshot, now)}; {size(snapshot)}, {where(snapshot)}",
+        "",
+        "  lost       all that Kubernetes was told since then: made, changed or deleted",
+        "  kept       what lies on volumes; and on the servers, until the next restore,",
+        "             the data from before",
+        "  meanwhile  the servers stand still, and pods that run go on",
     ]
 
 

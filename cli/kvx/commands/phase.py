@@ -7,6 +7,7 @@ from pathlib import Path
 from kvx.commands.agree import agree
 from kvx.commands.carry_out import print_plan, run
 from kvx.commands.flags import (
+    Check,
     DryRun,
     Folder,
     Json,
@@ -53,6 +54,28 @@ def terraform(
         run(plan, deployment, "kvx terraform", wait_for_lock, "kvx/terraform/v1" if as_json else None)
 
 
+def ansible(
+    *,
+    target: Target = None,
+    dry_run: DryRun = False,
+    check: Check = False,
+    folder: Folder = None,
+    wait_for_lock: WaitForLock = 0,
+    as_json: Json = False,
+) -> None:
+    """Configure the machines alone.
+
+    Makes the machines of the target hetzner a cluster; run again, it changes only what differs. --check
+    asks them what that would be.
+    """
+    plan, deployment = alone_of("ansible", deployment_from(folder, target), chosen=target is not None)
+    schema = "kvx/ansible/v1" if as_json else None
+    if dry_run or check:
+        print_plan(plan, schema, check=check)
+    else:
+        run(plan, deployment, "kvx ansible", wait_for_lock, schema)
+
+
 def alone(command: str, folder: Path | None) -> tuple[Plan, Deployment]:
     """The phase behind `kvx COMMAND` as a plan, of the first target that has it; with its deployment."""
     return alone_of(command, deployment_from(folder), chosen=False)
@@ -95,6 +118,5 @@ def _refuse_later(command: str, plan: Plan) -> None:
         raise KvxError(message, "kvx deploy --target local", ExitCode.MISSING)
 
 
-ansible = _phase_command("ansible", "Configure the machines alone.")
 images = _phase_command("images", "Build the images alone.")
 kubernetes = _phase_command("kubernetes", "Apply the manifests alone.")

@@ -41,13 +41,13 @@ def prove_conditional_write(backend: Backend) -> str:
         raise KvxError(message, fix, ExitCode.MISSING)
     key = f"{backend.key}.kvx-doctor-{secrets.token_hex(6)}"
     with _told(backend):
-        client = _client(backend)
-        if not _is_written(client, backend, key):
+        storage = client(backend)
+        if not _is_written(storage, backend, key):
             raise _wrong(backend, "refuses to write an object that is not there yet")
         try:
-            refused = not _is_written(client, backend, key)
+            refused = not _is_written(storage, backend, key)
         finally:
-            client.delete_object(Bucket=backend.bucket, Key=key)
+            storage.delete_object(Bucket=backend.bucket, Key=key)
     if not refused:
         raise _wrong(backend, "writes over what is there, though asked not to: two kvx could work at once")
     return f"{backend.bucket} at {backend.endpoint} refuses to write over what is there"
@@ -57,7 +57,7 @@ def objects(backend: Backend) -> tuple[Object, ...]:
     """What lies under the backend's key; raises a KvxError with exit code 3 where it cannot be asked."""
     with _told(backend):
         pages = (
-            _client(backend)
+            client(backend)
             .get_paginator("list_objects_v2")
             .paginate(Bucket=backend.bucket, Prefix=backend.key)
         )
@@ -68,10 +68,10 @@ def objects(backend: Backend) -> tuple[Object, ...]:
         )
 
 
-def _is_written(client: Any, backend: Backend, key: str) -> bool:
+def _is_written(storage: Any, backend: Backend, key: str) -> bool:
     """False where the bucket says that the object is there already."""
     try:
-        client.put_object(Bucket=backend.bucket, Key=key, Body=_CONTENT, IfNoneMatch="*")
+        storage.put_object(Bucket=backend.bucket, Key=key, Body=_CONTENT, IfNoneMatch="*")
     except ClientError as error:
         if _status(error.response) == _PRECONDITION_FAILED:
             return False
@@ -79,7 +79,8 @@ def _is_written(client: Any, backend: Backend, key: str) -> bool:
     return True
 
 
-def _client(backend: Backend) -> Any:
+def client(backend: Backend) -> Any:
+    """Speaks S3 to it, with deadlines."""
     assert backend.access_key is not None  # noqa: S101  looked at before
     assert backend.secret_key is not None  # noqa: S101
     config = Config(

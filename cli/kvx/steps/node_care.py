@@ -35,11 +35,30 @@ class RestoreNodes:
 
     @property
     def words(self) -> str:
-        return f"put the cluster {self.cluster} back to the snapshot {self.snapshot}"
+        return f"put the cluster {self.cluster} back to the snapshot"
 
     @property
     def command(self) -> tuple[str, ...]:
         return ("kvx", "nodes", "restore", self.snapshot, "--yes-restore", self.cluster)
 
 
-CareStep = UpgradeNodes | RestoreNodes
+@dataclass(frozen=True, slots=True)
+class CheckNodes:
+    """Run site.yml in check mode: it tells what it would change, and changes nothing."""
+
+    configure: ConfigureNodes
+
+    @property
+    def words(self) -> str:
+        return "see what Ansible would change on the machines"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return (*self.configure.command, "--check", "--diff")
+
+    @property
+    def deadline_seconds(self) -> float:
+        return self.configure.deadline_seconds
+
+
+CareStep = UpgradeNodes | RestoreNodes | CheckNodes
