@@ -7,7 +7,8 @@ from typing import Any
 from kvx.drivers import ansible_running as running
 from kvx.drivers import terraform_survivors as survivors
 from kvx.drivers.ansible_play import Change, Failure, HostResult, Play, Played
-from kvx.drivers.ssh_failures import failure_of, fix_of
+from kvx.drivers.inventory import read_inventory
+from kvx.drivers.ssh_failures import failure_of, fix_of, last_words
 from kvx.errors import ExitCode, KvxError
 from kvx.world import World
 
@@ -87,7 +88,7 @@ def _failed(play: Play, failures: Sequence[Failure], ended: running.Ended) -> Kv
 def _sentence(failure: Failure) -> str:
     if failure.unreachable:
         kind = failure_of(failure.words)
-        return f"{failure.host} was not reached, {kind.value}: {failure.words}"
+        return f"{failure.host} was not reached, {kind.value}: {last_words(failure.words)}"
     of_role = f" of the role {failure.role}" if failure.role else ""
     return f"{failure.host}: the task {failure.task!r}{of_role} failed: {failure.words}"
 
@@ -98,7 +99,9 @@ def _fix(play: Play, failures: Sequence[Failure], log: Path) -> str:
     if unreached is None:
         return f"mend that, then run the same command again; all that was said: less {log}"
     key = Path(str(play.variables.get("ansible_ssh_private_key_file", "the one in use")))
-    return fix_of(failure_of(unreached.words), play.folder, unreached.host, key)
+    hosts = {host.name: host.address for host in read_inventory(play.folder).hosts}
+    address = hosts.get(unreached.host, unreached.host)
+    return fix_of(failure_of(unreached.words), play.folder, address, key)
 
 
 def _broken(play: Play, ended: running.Ended) -> KvxError:

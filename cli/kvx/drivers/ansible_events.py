@@ -6,6 +6,7 @@ from difflib import unified_diff
 from typing import Any
 
 from kvx.drivers.ansible_play import Change, Failure, HostResult
+from kvx.drivers.ssh_failures import last_words
 
 Event = Mapping[str, Any]
 
@@ -66,11 +67,11 @@ class Heard:
         return f"{_head(change)}: changed"
 
     def _hear_failure(self, data: Event, *, unreachable: bool) -> str:
-        words = _words(_result(data))
+        words = str(_result(data).get("msg", "")) if unreachable else _words(_result(data))
         failure = Failure(data.get("host", ""), _role(data), _task(data), words, unreachable)
         self.failures.append(failure)
         if unreachable:
-            return f"{failure.host}: not reached: {words}"
+            return f"{failure.host}: not reached: {last_words(words)}"
         return f"{_head(failure)}: failed: {words}"
 
     def _hear_retry(self, data: Event) -> str | None:
@@ -119,9 +120,11 @@ def _words_of_one(result: Event) -> str:
     message = " ".join(str(result.get("msg") or "").split())
     talk = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or "")
     last = next((line.strip() for line in reversed(talk.splitlines()) if line.strip()), "")
+    message = message.removeprefix("Task failed: ").removeprefix("Module failed: ")
     if last and last not in message and (not message or message.startswith(_SAYING_NOTHING)):
         return f"{message}: {last}" if message else last
-    return message or "it does not say why"
+    about = next((str(result[name]) for name in ("path", "cmd") if result.get(name)), "")
+    return f"{message or 'it does not say why'}{f' ({about})' if about and about not in message else ''}"
 
 
 # Messages of Ansible's own that only say that there is more to read elsewhere.

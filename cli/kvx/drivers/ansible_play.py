@@ -60,7 +60,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A task that failed on a host, in the words of the task, or of ssh where the host was not reached."""
+    """A task that failed on a host, in the words of the task, or all of ssh's where it was not reached."""
 
     host: str
     role: str

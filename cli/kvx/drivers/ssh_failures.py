@@ -35,9 +35,9 @@ def failure_of(talk: str) -> SshFailure:
 
 
 def last_words(talk: str) -> str:
-    """The last line of what ssh said, without its own name in front."""
+    """The last line of what ssh said, without whoever says it in front."""
     lines = [line.strip() for line in talk.splitlines() if line.strip()]
-    return lines[-1].removeprefix("ssh: ") if lines else "nothing was said"
+    return lines[-1].rpartition("ssh: ")[2] if lines else "nothing was said"
 
 
 def fix_of(failure: SshFailure, folder: Path, address: str, key: Path) -> str:
