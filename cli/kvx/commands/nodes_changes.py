@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kvx.commands.nodes_table import listed
+from kvx.commands.typed import typed
 from kvx.errors import ExitCode, KvxError
-from kvx.nodes.changes import Alike, NodeChange, alike, short
+from kvx.nodes.changes import Alike, NodeChange, alike
 from kvx.plan import Plan
 from kvx.report import Failed, Finished, Progressed, Report, Started
 from kvx.steps.node_care import CheckNodes
 from kvx.steps.nodes import ConfigureNodes
+
+# A machine that was never configured changes in all things; what those are is told, and not each line.
+MOST_WITH_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,9 @@ def _lines(group: Alike) -> Iterator[str]:
         yield f"  {listed(group.hosts)}: nothing"
         return
     yield f"  {listed(group.hosts)}:"
-    for change in group.changes:
-        yield f"    {change.role + ': ' if change.role else ''}{change.task}"
-        yield from (f"      {line}" for line in short(change.diff))
+    with_lines = len(group.changes) <= MOST_WITH_LINES
+    for role, task, lines in group.changes:
+        yield f"    {role + ': ' if role else ''}{task}"
+        yield from (f"      {line}" for line in lines if with_lines)
+    if not with_lines:
+        yield typed("    The differences are many: kvx ansible --check --json has them all.")

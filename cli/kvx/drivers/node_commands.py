@@ -1,9 +1,12 @@
 """Runs one command on many nodes at the same time, by SSH through Ansible, and brings back what each said."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kvx.drivers.ansible import Play, answers
+from kvx.drivers.reaching import usable_key
+from kvx.drivers.ssh_failures import failure_of, last_words
 from kvx.nodes.answers import Answer, answer_from
 from kvx.nodes.inventory import Host
 from kvx.secret import Secret
@@ -34,7 +37,7 @@ def run_on(
     play = Play(
         playbook=step.source / PLAYBOOK,
         folder=step.folder,
-        variables={"ansible_ssh_private_key_file": str(step.key)},
+        variables={"ansible_ssh_private_key_file": str(usable_key(step.key))},
         secrets={"KVX_COMMAND": Secret(json.dumps(bounded))},
         limit=tuple(host.name for host in hosts),
         deadline_seconds=timeout_seconds + _KILL_SECONDS + _CONNECT_SECONDS,
@@ -43,4 +46,12 @@ def run_on(
         answers_of=_TASK,
     )
     found = answers(play, world)
-    return tuple(answer_from(host, found.get(host.name), timeout_seconds) for host in hosts)
+    return tuple(answer_from(host, _told(found.get(host.name)), timeout_seconds) for host in hosts)
+
+
+def _told(result: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Of one that was not reached, what ssh said and no more."""
+    if not result or not result.get("unreachable"):
+        return result
+    talk = str(result.get("msg") or "")
+    return {**result, "msg": f"{failure_of(talk).value}: {last_words(talk)}"}

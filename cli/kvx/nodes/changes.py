@@ -19,23 +19,20 @@ class NodeChange:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Hosts on which the same tasks would change the same."""
+    """Hosts on which the same tasks would change the same: role, task, and what people see of each."""
 
     hosts: tuple[str, ...]
-    changes: tuple[NodeChange, ...]
+    changes: tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
 def alike(changes: Iterable[NodeChange], hosts: Sequence[str]) -> tuple[Alike, ...]:
     """Every host once, in the order of `hosts`, with those that would change alike; without changes last."""
-    found: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
+    found: dict[tuple[tuple[str, str, tuple[str, ...]], ...], list[str]] = {}
     every = tuple(changes)
     for host in dict.fromkeys((*hosts, *(each.host for each in every))):
-        own = tuple((each.role, each.task, each.diff) for each in every if each.host == host)
+        own = tuple((each.role, each.task, tuple(short(each.diff))) for each in every if each.host == host)
         found.setdefault(own, []).append(host)
-    groups = [
-        Alike(tuple(together), tuple(NodeChange(together[0], *each) for each in what))
-        for what, together in found.items()
-    ]
+    groups = [Alike(tuple(together), what) for what, together in found.items()]
     return tuple(sorted(groups, key=lambda group: not group.changes))
 
 
