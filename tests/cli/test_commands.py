@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import typer
 
-from kvx.commands.carry_out import last_lines
+from kvx.commands.last_lines import NODES, SPOKEN, last_lines
 from kvx.main import COMMANDS, ImportedWhenCalled
 
 Kvx = Callable[..., subprocess.CompletedProcess[str]]
@@ -498,11 +498,19 @@ def test_a_deploy_ends_with_heard_intent_answer_address_and_next() -> None:
         "address": "http://h:1",
         "pid": 5,
     }
-    assert last_lines(True, data | {"notice": None}, with_machines=False) == (
+    assert last_lines(True, data | {"notice": None}, SPOKEN) == (
         "heard     list pods",
         "intent    list_pods",
         "answer    Two pods.",
         "address   http://h:1",
         'next      kvx say "how many pods are not ready"',
     )
-    assert last_lines(False, data, with_machines=False)[0] == "Nothing had to be changed."
+    assert last_lines(False, data, SPOKEN)[0] == "Nothing had to be changed."
+
+
+def test_configured_nodes_end_with_how_many_were_changed_and_the_way_in() -> None:
+    data = {"nodes": {"hosts": 5, "changed": ["kvx-workers-1"]}, "kubeconfig": "/x/kubeconfig"}
+    lines = last_lines(True, data, NODES)
+    assert lines[:2] == ("nodes     5, 1 changed", "access    /x/kubeconfig")
+    nothing = last_lines(False, {"nodes": {"hosts": 5, "changed": []}}, NODES)
+    assert nothing[:2] == ("Nothing had to be changed.", "nodes     5, none changed")

@@ -1,14 +1,12 @@
 """Carries a plan out and tells of it, or prints it and does nothing."""
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from kvx.commands.last_lines import ending_of, last_lines
 from kvx.commands.letter import as_data, letter
-from kvx.commands.typed import typed
 from kvx.deployment import Deployment
 from kvx.plan import Plan
-from kvx.steps.machines import HandOver
 
 if TYPE_CHECKING:
     from kvx.commands.nodes_changes import NodesChanges
@@ -53,7 +51,7 @@ def run(
     """Carry the plan out and tell of it: JSON lines under `schema`, words for people without one."""
     result = carried_out(plan, deployment, command, wait_for_lock_seconds, schema)
     if schema is None:
-        print("\n".join(last_lines(result.changed, result.data, with_machines=_ends_with_machines(plan))))
+        print("\n".join(last_lines(result.changed, result.data, ending_of(plan))))
 
 
 def carried_out(
@@ -75,41 +73,6 @@ def carried_out(
         end = {"run": result.run, "changed": result.changed, "data": result.data, "exit_code": 0}
         print(json.dumps({"schema": schema, "event": "result", **end}))
     return result
-
-
-def last_lines(changed: bool, data: Mapping[str, object], *, with_machines: bool) -> tuple[str, ...]:
-    """What a run ends with: what was heard, meant and answered, or the machines; then the next command."""
-    words = LAST_WORDS_ON_MACHINES if with_machines else LAST_WORDS
-    known = [(name, data[key]) for key, name in words.items() if data.get(key) is not None]
-    head = () if changed else ("Nothing had to be changed.",)
-    following = NEXT_WITH_MACHINES if with_machines else NEXT
-    return (*head, *(f"{name:<9} {_shown(value)}" for name, value in known), *map(typed, following))
-
-
-def _ends_with_machines(plan: Plan) -> bool:
-    return bool(plan.steps) and isinstance(plan.steps[-1], HandOver)
-
-
-def _shown(value: object) -> str:
-    """Of the machines their number and architectures."""
-    if isinstance(value, dict):
-        return f"{value['nodes']}, {' and '.join(value['architectures'])}"
-    return str(value)
-
-
-LAST_WORDS = {
-    "heard": "heard",
-    "intent": "intent",
-    "reply": "answer",
-    "notice": "note",
-    "address": "address",
-}
-LAST_WORDS_ON_MACHINES = {"machines": "machines", "monthly_net": "EUR/month"}
-NEXT = ('next      kvx say "how many pods are not ready"',)
-NEXT_WITH_MACHINES = (
-    "next      kvx drift shows whether they are still as planned",
-    "          kvx cleanup --target hetzner deletes them, and ends the bill",
-)
 
 
 def plan_data(plan: Plan) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from kvx.drivers.ansible import Play, Played, play
 from kvx.drivers.inventory import read_inventory
@@ -19,7 +18,9 @@ def perform(step: ConfigureNodes, world: World) -> Outcome:
     """Run site.yml; changed where it changed a host. Raises KvxError that names host, task and fix."""
     read_inventory(step.folder)  # what is damaged is said in our words
     played = play(play_of(step), world)
-    return Outcome(played.changed, tuple(_lines(played)), {"nodes": _data(played, step.folder)})
+    kubeconfig = step.folder / "kubeconfig"
+    access = {"kubeconfig": str(kubeconfig)} if kubeconfig.exists() else {}
+    return Outcome(played.changed, tuple(_lines(played)), {"nodes": _data(played), **access})
 
 
 def play_of(step: ConfigureNodes, playbook: str = PLAYBOOK) -> Play:
@@ -70,8 +71,6 @@ def _lines(played: Played) -> Iterator[str]:
     yield f"all that was said: {played.log}"
 
 
-def _data(played: Played, folder: Path) -> dict[str, object]:
+def _data(played: Played) -> dict[str, object]:
     changed = [host for host, result in played.hosts.items() if result.changed]
-    kubeconfig = folder / "kubeconfig"
-    found: dict[str, object] = {"hosts": len(played.hosts), "changed": changed, "log": str(played.log)}
-    return found | ({"kubeconfig": str(kubeconfig)} if kubeconfig.exists() else {})
+    return {"hosts": len(played.hosts), "changed": changed, "log": str(played.log)}
