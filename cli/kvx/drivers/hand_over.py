@@ -27,13 +27,12 @@ def perform(step: HandOver, world: World) -> Outcome:
     """Write the files; each as a whole, readable to this user only."""
     with _terraform(step, world).alone():
         wanted = _wanted(_terraform(step, world))
+        if wanted is not None and _forget(step, wanted, world):
+            wanted = _wanted(_terraform(step, world))
     if wanted is None:
         message = "Terraform's state does not say what was made: the machines are not made, or not all"
         raise KvxError(message, "kvx terraform --target hetzner", ExitCode.INCOMPLETE)
     provision = json.loads(wanted[step.folder / "provision.json"])
-    with file_errors(step.folder):
-        for address in forget_machines_that_are_gone(step.folder, provision):
-            world.progress(f"another machine stands at {address}, or none: its own host key is forgotten")
     for path, text in wanted.items():
         if not _holds(path, text):
             with file_errors(path):
@@ -57,6 +56,16 @@ def _wanted(terraform: Terraform) -> dict[Path, str] | None:
         ),
         terraform.folder / "provision.json": json.dumps(provision, indent=2, sort_keys=True) + "\n",
     }
+
+
+def _forget(step: HandOver, wanted: dict[Path, str], world: World) -> bool:
+    """Whether host keys had to be forgotten that machines had made which are there no longer."""
+    with file_errors(step.folder):
+        provision = json.loads(wanted[step.folder / "provision.json"])
+        gone = forget_machines_that_are_gone(step.folder, provision)
+    for address in gone:
+        world.progress(f"forgot the host key of the machine that was at {address}")
+    return bool(gone)
 
 
 def _with_keys_made_there(known_hosts: str, folder: Path) -> str:
