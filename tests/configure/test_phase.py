@@ -1,6 +1,7 @@
 """The phase configure as a plan: what the settings want of the nodes, and what they cannot want."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,44 @@ def test_the_commands_of_the_plan_can_be_pasted(tmp_path: Path) -> None:
     for line in lines:
         assert Path(line[1].removeprefix("ANSIBLE_CONFIG=")).is_file()
     assert Path(lines[1][-1]).is_file()
+
+
+def test_doctor_tells_whether_ssh_and_ansible_are_here(tmp_path: Path) -> None:
+    from kvx.commands.doctor_nodes import of_awaiting, of_configuring
+
+    first, second = configure(Deployment("hetzner", Settings(tmp_path))).steps
+    assert isinstance(first, AwaitNodes)
+    assert isinstance(second, ConfigureNodes)
+    (ssh,), (ansible,) = of_awaiting(first), of_configuring(second)
+    assert (ssh.name, ssh.state, ssh.words[:8]) == ("ssh", "ok", "OpenSSH_")
+    assert (ansible.name, ansible.state) == ("ansible", "ok")
+    assert ansible.words.startswith("2.19.")
+    (_, playbooks) = of_configuring(replace(second, source=tmp_path))
+    assert (playbooks.state, playbooks.words) == ("missing", f"{tmp_path} holds no playbooks")
+
+
+@pytest.mark.parametrize(
+    ("understands", "state"), [("exit 0", "ok"), ("case $* in *UpdateHostKeys*) exit 255;; esac", "missing")]
+)
+def test_an_ssh_that_does_not_understand_what_it_is_given_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, understands: str, state: str
+) -> None:
+    from kvx.commands.doctor_nodes import of_awaiting
+
+    program = tmp_path / "ssh"
+    program.write_text(f"#!/bin/sh\n{understands}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    step = configure(Deployment("hetzner", Settings(tmp_path))).steps[0]
+    assert isinstance(step, AwaitNodes)
+    assert [check.state for check in of_awaiting(step)] == [state]
+
+
+def test_without_ssh_doctor_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kvx.commands.doctor_nodes import of_awaiting
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    step = configure(Deployment("hetzner", Settings(tmp_path))).steps[0]
+    assert isinstance(step, AwaitNodes)
+    (check,) = of_awaiting(step)
+    assert (check.state, check.fix.split()[0]) == ("missing", "apt")

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import typer
 
-from kvx.commands import doctor_machines
+from kvx.commands import doctor_machines, doctor_nodes
 from kvx.commands.check import Check
 from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.commands.typed import typed
@@ -16,6 +16,7 @@ from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.plan import Step
 from kvx.steps.machines import PlaceMachines, WriteWorkspace
+from kvx.steps.nodes import AwaitNodes, ConfigureNodes
 from kvx.steps.service import CheckModel, RemoveFolder, StartService
 from kvx.targets import plan_for
 
@@ -102,6 +103,10 @@ def _needs(step: Step) -> Iterator[Check]:
             yield from doctor_machines.of_placing(step)
         case WriteWorkspace():
             yield from doctor_machines.of_workspace(step)
+        case AwaitNodes():
+            yield from doctor_nodes.of_awaiting(step)
+        case ConfigureNodes():
+            yield from doctor_nodes.of_configuring(step)
         case RemoveFolder():
             yield from _folder(step)
 
