@@ -188,6 +188,17 @@ def test_what_a_later_version_brings_answers_from_the_plan(kvx: Kvx, command: st
     }
 
 
+def test_without_machines_there_is_nothing_to_configure_and_nothing_is_written(
+    kvx: Kvx, tmp_path: Path
+) -> None:
+    ended = kvx("ansible")
+    assert ended.returncode == 3
+    message, fix = two_lines(ended)
+    assert message.startswith("there are no machines yet: ")
+    assert fix == "kvx terraform"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_phase_that_the_chosen_target_lacks_is_named(kvx: Kvx) -> None:
     ended = kvx("terraform", "--target", "local")
     assert ended.returncode == 3

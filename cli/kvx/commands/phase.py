@@ -73,7 +73,15 @@ def ansible(
     if dry_run or check:
         print_plan(plan, schema, check=check)
     else:
+        _refuse_without_machines(deployment)
         run(plan, deployment, "kvx ansible", wait_for_lock, schema)
+
+
+def _refuse_without_machines(deployment: Deployment) -> None:
+    """Before a journal is begun."""
+    from kvx.drivers.inventory import read_inventory
+
+    read_inventory(deployment.folder)
 
 
 def alone(command: str, folder: Path | None) -> tuple[Plan, Deployment]:
