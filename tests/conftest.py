@@ -105,6 +105,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "optimum": _fixtures("optimum").missing,
     "peers": _fixtures("peers").missing,
     "hosts": _hosts.missing,
+    "rented-hosts": _hosts.rented_missing,
     "k3s-stand-in": _fixtures("k3s-stand-in").missing,
 }
 

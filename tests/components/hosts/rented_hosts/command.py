@@ -16,7 +16,7 @@ from systemd_hosts import lifecycle
 from systemd_hosts.fleet import STATE
 from systemd_hosts.template import HostsError
 
-BUILD = Path(__file__).parents[1] / "machines"
+BUILD = Path(__file__).parents[1] / "build"
 VERBS = {
     "about": "whether machines can stand here, of which architecture, and how they see this machine",
     "put": "make the machine on standard input what is wanted of it",
@@ -90,7 +90,7 @@ def _about(owner: Path) -> Mapping[str, Any]:
         keeping.clear(tenancy)
     architecture = _architecture()
     if not cloud_init.layer_folder(architecture).is_dir():
-        return {"missing": "hosts have no root file system yet", "fix": f"{BUILD} build (two minutes, once)"}
+        return {"missing": "hosts have no root file system yet", "fix": f"{BUILD} (three minutes, once)"}
     tenancy = register.planned(owner)
     return {
         "architectures": [architecture],

@@ -23,7 +23,7 @@ def put(machine: Machine, tenancy: Tenancy) -> None:
     if _recorded(machine).get("made_anew", machine.made_anew) != machine.made_anew:
         delete(machine.fleet, machine.number)
     with register.alone():
-        machine_settings.remember()
+        machine_settings.remember(tenancy.folder)
         register.write_down(tenancy)
         cables.lay_public(tenancy)
         for attachment in machine.attachments:
@@ -55,7 +55,7 @@ def clear(tenancy: Tenancy) -> None:
     with register.alone():
         cables.clear(tenancy.fleet)
         shutil.rmtree(tenancy.folder, ignore_errors=True)
-        lifecycle.put_settings_back()
+        machine_settings.put_back()
 
 
 def standing(tenancy: Tenancy) -> Iterator[dict[str, object]]:
