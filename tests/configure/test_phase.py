@@ -128,6 +128,7 @@ def test_the_keys_of_the_bucket_come_from_where_ansible_looks_for_them(tmp_path:
         ("a: [\n", "is not YAML"),
         ("some-name: 1\n", "no variable is called so"),
         ("handover_folder: /tmp\n", "which kvx sets"),
+        ("k3s_version: v1.34.2+k3s1\n", "which is a setting of kvx"),
     ],
 )
 def test_a_file_of_variables_is_looked_at_before_a_machine_is_made(

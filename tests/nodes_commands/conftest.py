@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 Kvx = Callable[..., subprocess.CompletedProcess[str]]
 INVENTORY = """
@@ -53,3 +54,17 @@ def kvx(tmp_path: Path) -> Kvx:
         )
 
     return run
+
+
+@pytest.fixture
+def local_nodes(handed_over: Path) -> Path:
+    """The folder that provision has handed over, for nodes that are all this machine."""
+    path = handed_over / "inventory.yaml"
+    inventory = yaml.safe_load(path.read_text())
+    interpreter = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory["all"]["vars"] |= {**interpreter, "ansible_become": False}
+    path.write_text(yaml.safe_dump(inventory, sort_keys=False))
+    (handed_over / "ssh").mkdir()
+    (handed_over / "ssh" / "id_ed25519").write_text("not used: nothing is reached by SSH here\n")
+    (handed_over / "ssh" / "id_ed25519").chmod(0o600)
+    return handed_over

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,20 +11,6 @@ import yaml
 Kvx = Callable[..., subprocess.CompletedProcess[str]]
 
 pytestmark = pytest.mark.usefixtures("local_nodes")
-
-
-@pytest.fixture
-def local_nodes(handed_over: Path) -> Path:
-    """The folder that provision has handed over, for nodes that are all this machine."""
-    path = handed_over / "inventory.yaml"
-    inventory = yaml.safe_load(path.read_text())
-    interpreter = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    inventory["all"]["vars"] |= {**interpreter, "ansible_become": False}
-    path.write_text(yaml.safe_dump(inventory, sort_keys=False))
-    (handed_over / "ssh").mkdir()
-    (handed_over / "ssh" / "id_ed25519").write_text("not used: nothing is reached by SSH here\n")
-    (handed_over / "ssh" / "id_ed25519").chmod(0o600)
-    return handed_over
 
 
 def test_every_line_stands_behind_its_node_and_the_endings_are_talk(kvx: Kvx) -> None:

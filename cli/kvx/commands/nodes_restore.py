@@ -54,7 +54,7 @@ def restore(
     snapshot = named(found.snapshots, name)
     if snapshot is None:
         raise _unknown(name, found)
-    _agree(cluster, snapshot, now, name=yes_restore)
+    agree_to_restore(cluster, snapshot, now, name=yes_restore)
     plan, schema = plan_of(cluster, snapshot), SCHEMA if as_json else None
     carried_out(plan, cluster.deployment, "kvx nodes restore", wait_for_lock_seconds, schema)
     if not as_json:
@@ -84,7 +84,7 @@ def _looked(folder: Path | None, target: str | None) -> tuple[Cluster, "Found", 
     return cluster, find_snapshots(cluster.step, cluster.inventory, world), world.now()
 
 
-def _agree(cluster: Cluster, snapshot: Snapshot, now: float, *, name: str | None) -> None:
+def agree_to_restore(cluster: Cluster, snapshot: Snapshot, now: float, *, name: str | None) -> None:
     """Only the cluster's name will do: given with --yes-restore, or typed. Raises a KvxError otherwise."""
     own = cluster.inventory.cluster
     fix = f"kvx nodes restore {snapshot.name} --yes-restore {own}"

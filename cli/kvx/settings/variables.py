@@ -8,6 +8,8 @@ from kvx.errors import ExitCode, KvxError
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # kvx reaches the machines by them, and finds there what the next phases need.
 _OURS = ("ansible_ssh_private_key_file", "handover_folder")
+# kvx nodes upgrade gives the version itself, and a file would have the last word.
+_SETTINGS = {"k3s_version": "nodes.k3s_version", "k3s_checksums": "nodes.k3s_checksums"}
 
 
 def check_variables(path: Path) -> None:
@@ -30,6 +32,9 @@ def check_variables(path: Path) -> None:
             raise _wrong(message, "use letters, digits and low lines")
         if name in _OURS:
             raise _wrong(f"{path} sets {name}, which kvx sets", f"take {name} out of {path}")
+        if name in _SETTINGS:
+            fix = f"take it out of {path}, and set {_SETTINGS[name]} in kvx.toml"
+            raise _wrong(f"{path} sets {name}, which is a setting of kvx", fix)
 
 
 def _wrong(message: str, fix: str) -> KvxError:
