@@ -1,5 +1,6 @@
 """Which node goes to which version, in which order, and what is said before it is done."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,15 @@ def test_the_letter_says_that_versions_are_not_known_where_kubernetes_does_not_a
     said = "\n".join(lines_of(cluster(), None, wrong, NEW, 1))
     assert "the API server at 192.0.2.1:6443 cannot be reached." in said
     assert "First etcd is saved" in said
+
+
+def test_the_letter_names_who_is_not_ready_before_it_begins() -> None:
+    found = cluster(s1=OLD, a1=OLD)
+    away = replace(found.nodes[1].living, ready=False, reasons=("it has not been heard of",))
+    found = overview(
+        Inventory("edge", "root", tuple(filter(None, (n.host for n in found.nodes))), {}), [away]
+    )
+    assert "a1 is not ready: it has not been heard of." in lines_of(found, ascent(found, NEW), None, NEW, 1)
 
 
 def test_programs_are_told_who_changes_from_which_version() -> None:

@@ -27,7 +27,7 @@ def lines_of(
         return [*head, "", *unknown, "", first, *tail]
     numbered = (f"  {number:>2}. {words}" for number, words in enumerate(_steps(way, agents_at_once), 1))
     steps = [line for words in numbered for line in words.splitlines()]
-    return [*head, "", *steps, *(f"      {words}" for words in _already(way)), "", *tail]
+    return [*head, "", *steps, *(f"      {words}" for words in _already(way)), "", *_not_ready(found), *tail]
 
 
 def plan_data(found: Overview, way: Ascent | None, version: str, agents_at_once: int) -> dict[str, object]:
@@ -62,6 +62,13 @@ def _steps(way: Ascent, agents_at_once: int) -> Iterator[str]:
 
 def _change(node: Node, version: str) -> str:
     return f"{node.name}: {version_of(node) or 'unknown'} becomes {version}"
+
+
+def _not_ready(found: Overview) -> list[str]:
+    lines = [
+        f"{node.name} is not ready: {listed(node.living.reasons)}." for node in found.not_ready if node.living
+    ]
+    return [*lines, ""] if lines else []
 
 
 def _already(way: Ascent) -> Iterator[str]:

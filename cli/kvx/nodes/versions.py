@@ -57,11 +57,6 @@ def version_of(node: Node) -> str:
     return node.living.version if node.living is not None else ""
 
 
-def is_version(text: str) -> bool:
-    """Whether it names one release of k3s in full."""
-    return _VERSION.fullmatch(text) is not None
-
-
 def _check(node: Node, version: str) -> None:
     before = _VERSION.fullmatch(version_of(node))
     after = _VERSION.fullmatch(version)
