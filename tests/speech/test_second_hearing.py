@@ -78,6 +78,10 @@ class _Fed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._decoding, name)
 
+    def take(self, tokens: Any, *wanted: Any) -> None:
+        self._fed.extend(int(token) for token in tokens[0])
+        self._decoding.take(tokens, *wanted)
+
     def feed(self, tokens: Any, *wanted: Any) -> Any:
         self._fed.extend(int(token) for token in tokens[0])
         return self._decoding.feed(tokens, *wanted)
