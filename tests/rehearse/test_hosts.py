@@ -1,0 +1,149 @@
+"""A rehearsal on real hosts: from kvx.toml to a Kubernetes that answers, and back to nothing."""
+
+import base64
+import json
+import os
+import ssl
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+HOSTS = Path(__file__).parents[1] / "components" / "hosts"
+STAND_IN = HOSTS.with_name("k3s-stand-in") / "build"
+SECONDS = 1500
+SETTINGS = """\
+[hetzner]
+cluster = "stage"
+workers = 1
+"""
+NODES = ["stage-control-plane-1", "stage-workers-1"]
+
+needs_hosts = pytest.mark.needs("terraform", "hcloud-provider", "rented-hosts", "k3s-stand-in")
+
+
+@pytest.fixture
+def rehearsed(kvx: Any) -> Iterator[Any]:
+    """kvx with two machines; its hosts are taken away whatever comes."""
+    (kvx.folder / "kvx.toml").write_text(SETTINGS)
+    yield kvx
+    kvx("rehearse", "stop")
+    owner = kvx.folder / ".kvx-rehearsal"
+    subprocess.run([HOSTS / "machines", "--owner", owner, "clear"], timeout=170, check=False)
+
+
+def handed_over(kvx: Any) -> Path:
+    folder: Path = kvx.folder / ".kvx-rehearsal/.kvx/hetzner"
+    return folder
+
+
+def nodes_of(kubeconfig: Path) -> dict[str, bool]:
+    """What the API server says when it is asked with the kubeconfig: each node, and whether it is ready."""
+    known = yaml.safe_load(kubeconfig.read_text())
+    user, cluster = known["users"][0]["user"], known["clusters"][0]["cluster"]
+    pem = kubeconfig.with_name("client.pem")
+    parts = (user["client-certificate-data"], user["client-key-data"])
+    pem.write_bytes(b"".join(base64.b64decode(part) for part in parts))
+    trusted = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    context = ssl.create_default_context(cadata=trusted)
+    context.load_cert_chain(pem)
+    pem.unlink()
+    with urllib.request.urlopen(f"{cluster['server']}/api/v1/nodes", context=context, timeout=20) as answer:
+        items = json.load(answer)["items"]
+    return {
+        item["metadata"]["name"]: any(
+            each["type"] == "Ready" and each["status"] == "True" for each in item["status"]["conditions"]
+        )
+        for item in items
+    }
+
+
+def left_of(kvx: Any) -> list[str]:
+    """Bridges, namespaces and mounts of this rehearsal; its number is in their names."""
+    tenancies = Path("/var/lib/kvx-hosts").glob("fleet*/tenancy.json")
+    mine = [path for path in tenancies if json.loads(path.read_text())["owner"].startswith(str(kvx.folder))]
+    return [str(path.parent) for path in mine]
+
+
+@needs_hosts
+@pytest.mark.timeout(2 * SECONDS)
+def test_machines_are_made_become_a_cluster_and_leave_nothing(rehearsed: Any) -> None:
+    made = rehearsed("rehearse", "deploy", "--hosts", timeout=SECONDS)
+    assert made.returncode == 0, made.stderr[-4000:]
+    assert "Real here: Terraform, machines with systemd, cloud-init and SSH, Ansible" in made.stderr
+    assert "Stands in: a simulated Hetzner; amd64 for every type; k3s by a stand-in" in made.stderr
+    assert rehearsed.names("server") == NODES
+    folder = handed_over(rehearsed)
+    assert nodes_of(folder / "kubeconfig") == dict.fromkeys(NODES, True)
+
+    again = rehearsed("rehearse", "deploy", timeout=SECONDS)
+    assert again.returncode == 0, again.stderr[-4000:]
+    assert "tasks changed it" not in again.stderr, again.stderr[-4000:]
+
+    assert left_of(rehearsed)
+    ended = rehearsed("rehearse", "cleanup")
+    assert ended.returncode == 0, ended.stderr
+    assert "Its hosts are gone, and this machine's settings are as they were." in ended.stderr
+    assert left_of(rehearsed) == []
+    assert rehearsed("rehearse", "status").returncode == 3
+
+
+@needs_hosts
+@pytest.mark.timeout(600)
+def test_what_stands_is_gone_on_with_after_a_stop_and_keeps_what_is_behind_it(rehearsed: Any) -> None:
+    made = rehearsed("rehearse", "deploy", "--to", "provision", timeout=300)
+    assert made.returncode == 0, made.stderr
+    other = rehearsed("rehearse", "deploy", "--no-hosts")
+    assert other.returncode == 4
+    assert other.stderr.splitlines()[-1] == "fix: kvx rehearse cleanup, then the same command"
+
+    assert rehearsed("rehearse", "stop").returncode == 0
+    assert _standing(rehearsed) == [False, False]
+    assert rehearsed("rehearse", "drift").returncode == 0
+    assert rehearsed("rehearse", "deploy", "--to", "provision", timeout=300).returncode == 0
+    assert _standing(rehearsed) == [True, True]
+    ended = rehearsed("rehearse", "cleanup")
+    assert ended.returncode == 0, ended.stderr
+    assert left_of(rehearsed) == []
+
+
+@needs_hosts
+def test_a_machine_that_cannot_be_made_is_named_with_the_reason(rehearsed: Any) -> None:
+    (rehearsed.folder / "kvx.toml").write_text(f'{SETTINGS}image = "fedora-42"\n')
+    failed = rehearsed("rehearse", "deploy", "--hosts")
+    assert failed.returncode != 0
+    assert "wants fedora-42, and hosts are debian-12 only" in failed.stderr
+
+
+@pytest.mark.needs("terraform", "hcloud-provider")
+def test_without_hosts_it_is_said_why_and_what_to_type(kvx: Any, tmp_path: Path) -> None:
+    """A folder of programs without systemd-nspawn takes the place of a machine that has none."""
+    (tmp_path / "kvx.toml").write_text(SETTINGS)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for folder in os.environ["PATH"].split(":"):
+        for path in Path(folder).iterdir() if Path(folder).is_dir() else ():
+            if path.name != "systemd-nspawn" and not (programs / path.name).exists():
+                (programs / path.name).symlink_to(path)
+    wanted = kvx("rehearse", "deploy", "--hosts", PATH=str(programs))
+    assert wanted.returncode == 3
+    assert wanted.stderr.splitlines()[-2].startswith("no hosts can stand here: ")
+    made = kvx("rehearse", "deploy", PATH=str(programs))
+    assert made.returncode == 0, made.stderr
+    assert "The rehearsal ends with the phase provision, because " in made.stderr
+    if os.geteuid() == 0:
+        assert "systemd-nspawn is missing.\n" in made.stderr
+        assert "For one that configures machines too: apt-get install systemd-container\n" in made.stderr
+    assert not (handed_over(kvx) / "kubeconfig").exists()
+
+
+def _standing(kvx: Any) -> list[bool]:
+    owner = kvx.folder / ".kvx-rehearsal"
+    said = subprocess.run(
+        [HOSTS / "machines", "--owner", owner, "list"], capture_output=True, timeout=60, check=True
+    )
+    return [each["on"] for each in json.loads(said.stdout)["machines"]]
