@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Drill"]:
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A disk of 64 MB with nothing on it, as a provider attaches one: a loop device of this machine."""
+    image = tmp_path_factory.mktemp("volume") / "disk"
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    attach = ["losetup", "--find", "--show", str(image)]
+    device = Path(subprocess.run(attach, capture_output=True, text=True, check=True).stdout.strip())
+    yield device
+    subprocess.run(["losetup", "--detach", str(device)], check=True)
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory, volume: Path) -> Iterator["Drill"]:
     """Five hosts as they were made, and the folder that was handed over for them."""
     from drill import Drill
     from systemd_hosts import lifecycle
@@ -47,7 +60,9 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Drill"]:
         fleet = lifecycle.bring_up(FLEET, 5)
         for name in ("inventory.yaml", "known_hosts"):
             shutil.copy(fleet.folder / name, folder / name)
-        yield Drill(fleet, folder)
+        made = Drill(fleet, folder)
+        made.give_volume(fleet.agents[0], volume)
+        yield made
     finally:
         lifecycle.bring_down(FLEET)
 

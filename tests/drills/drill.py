@@ -1,6 +1,7 @@
 """A cluster of our roles on test hosts, and what is done to it: played, killed in the middle, asked."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stand_in_cluster import VERSIONS, release
+from systemd_hosts import power
 from systemd_hosts.fleet import Fleet, Host
 
 from kvx.drivers.ansible import Play, Played, play
@@ -19,6 +21,7 @@ ANSIBLE = Path(__file__).parents[2] / "ansible"
 PROGRAM = Path(__file__).with_name("play_it.py")
 FIRST, SECOND = VERSIONS
 PLAY_SECONDS = 1500.0
+VOLUME = "/dev/disk/by-id/scsi-0HC_Volume_7"
 KUBECTL = "/usr/local/bin/k3s kubectl --request-timeout=20s"
 
 
@@ -48,6 +51,19 @@ class Drill:
             **self.settings,
             **more,
         }
+
+    def give_volume(self, host: Host, device: Path) -> None:
+        """Before the first playbook: as Hetzner attaches it, and as Terraform tells of it."""
+        number = device.stat().st_rdev
+        made = power.ssh(
+            self.fleet,
+            host,
+            f"mkdir -p {Path(VOLUME).parent} && mknod {VOLUME} b {os.major(number)} {os.minor(number)}",
+        )
+        assert made.returncode == 0, made.stderr
+        inventory = json.loads(self.inventory.read_text())
+        inventory["all"]["children"]["pool_workers"]["hosts"][host.name]["volume_device"] = VOLUME
+        self.inventory.write_text(json.dumps(inventory))
 
     def play(self, name: str, *, check: bool = False, **variables: Any) -> Played:
         """The playbook to its end; KvxError as kvx would say it."""
@@ -103,6 +119,12 @@ class Drill:
 
     def kubectl(self, words: str) -> str:
         return self.run(self.fleet.servers[0], f"{KUBECTL} {words}")
+
+    def have_idle_pods(self) -> None:
+        """Four pods on the agents, which the admission settings let in; they do nothing."""
+        text = Path(__file__).with_name("idle.json").read_text()
+        self.kubectl(f"apply -f - <<'END'\n{text}\nEND")
+        self.kubectl("rollout status deployment idle --timeout=90s")
 
     def nodes(self) -> dict[str, Mapping[str, Any]]:
         return {

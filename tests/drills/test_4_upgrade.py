@@ -10,7 +10,7 @@ LONGEST_SILENCE_SECONDS = 30
 
 
 def test_killed_in_the_middle_the_next_run_brings_every_node_to_the_other_version(drill: Drill) -> None:
-    drill.kubectl("create deployment idle --image=nothing --replicas=4")
+    drill.have_idle_pods()
     second = drill.fleet.servers[1].name
     with watched(drill.fleet.servers) as quorum:
         drill.kill_in_the_middle("upgrade.yml", f"{second}: Copy the program (k3s)", k3s_version=SECOND)

@@ -9,6 +9,7 @@ from kvx.errors import KvxError
 
 
 def test_a_node_that_the_inventory_lacks_is_drained_and_taken_out(drill: Drill) -> None:
+    drill.have_idle_pods()
     leaving, *staying = reversed(drill.fleet.hosts)
     inventory = json.loads(drill.inventory.read_text())
     right = drill.inventory.read_text()
