@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,13 @@ class Drill:
         inventory["all"]["children"]["pool_workers"]["hosts"][host.name]["volume_device"] = VOLUME
         self.inventory.write_text(json.dumps(inventory))
 
-    def play(self, name: str, *, check: bool = False, **variables: Any) -> Played:
-        """The playbook to its end; KvxError as kvx would say it."""
+    def play(self, name: str, *, check: bool = False, on: Sequence[Host] = (), **variables: Any) -> Played:
+        """The playbook to its end, on some hosts or on all; KvxError as kvx would say it."""
         wanted = Play(
             ANSIBLE / name,
             self.folder,
             self.variables(**variables),
+            limit=tuple(host.name for host in on),
             check=check,
             deadline_seconds=PLAY_SECONDS,
         )

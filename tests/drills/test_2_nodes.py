@@ -11,7 +11,6 @@ LOOKING = Path(__file__).parents[1] / "nodes"
 
 
 def test_every_node_is_as_a_person_would_look_for(drill: Drill) -> None:
-    drill.play("site.yml")
     looked = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(LOOKING)],
         env=os.environ | {"KVX_NODES_INVENTORY": str(drill.inventory), "KVX_NODES_KEY": str(drill.key)},
