@@ -19,7 +19,7 @@ from kvx.steps.node_care import UpgradeNodes
 from kvx.steps.nodes import AwaitNodes
 
 SCHEMA = "kvx/nodes/v1"
-HOURS_SECONDS = 7200
+UPGRADE_SECONDS = 7200
 
 
 def upgrade(
@@ -76,7 +76,7 @@ def wanted_version(cluster: Cluster) -> str:
 def plan_of(cluster: Cluster, version: str, agents_at_once: int) -> Plan:
     """Look whether every machine answers, then upgrade."""
     step = cluster.step
-    seconds = max(cluster.deployment.settings.nodes.deadline_seconds, HOURS_SECONDS)
+    seconds = max(cluster.deployment.settings.nodes.deadline_seconds, UPGRADE_SECONDS)
     steps = (
         AwaitNodes(step.folder, step.source, step.key),
         UpgradeNodes(step, version, agents_at_once, seconds),
