@@ -1,12 +1,15 @@
 """A rehearsal on real hosts: from kvx.toml to a Kubernetes that answers, and back to nothing."""
 
 import base64
+import fcntl
 import json
 import os
 import ssl
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import yaml
 HOSTS = Path(__file__).parents[1] / "components" / "hosts"
 STAND_IN = HOSTS.with_name("k3s-stand-in") / "build"
 SECONDS = 1500
+IN_USE = "in-use"
 SETTINGS = """\
 [hetzner]
 cluster = "stage"
@@ -28,12 +32,29 @@ needs_hosts = pytest.mark.needs("terraform", "hcloud-provider", "rented-hosts", 
 
 @pytest.fixture
 def rehearsed(kvx: Any) -> Iterator[Any]:
-    """kvx with two machines; its hosts are taken away whatever comes."""
+    """kvx with two machines; its hosts are taken away whatever comes, and so are those of a killed run."""
     (kvx.folder / "kvx.toml").write_text(SETTINGS)
-    yield kvx
-    kvx("rehearse", "stop")
-    owner = kvx.folder / ".kvx-rehearsal"
+    take_away_what_nobody_uses(kvx)
+    with (kvx.folder / IN_USE).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield kvx
+        take_away(kvx, kvx.folder)
+
+
+def take_away(kvx: Any, folder: Path) -> None:
+    kvx("rehearse", "stop", "--folder", str(folder))
+    owner = folder / ".kvx-rehearsal"
     subprocess.run([HOSTS / "machines", "--owner", owner, "clear"], timeout=170, check=False)
+
+
+def take_away_what_nobody_uses(kvx: Any) -> None:
+    """Rehearsals of tests whose run holds its lock no more."""
+    for path in Path("/var/lib/kvx-hosts").glob("fleet*/tenancy.json"):
+        folder = Path(json.loads(path.read_text())["owner"]).parent
+        if (folder / IN_USE).is_file():
+            with (folder / IN_USE).open("w") as file, suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                take_away(kvx, folder)
 
 
 def handed_over(kvx: Any) -> Path:
@@ -109,6 +130,47 @@ def test_what_stands_is_gone_on_with_after_a_stop_and_keeps_what_is_behind_it(re
     ended = rehearsed("rehearse", "cleanup")
     assert ended.returncode == 0, ended.stderr
     assert left_of(rehearsed) == []
+
+
+@needs_hosts
+@pytest.mark.timeout(600)
+def test_private_nodes_are_reached_and_get_out_through_the_gateway(rehearsed: Any) -> None:
+    (rehearsed.folder / "kvx.toml").write_text(f"{SETTINGS}private_only = true\n")
+    made = rehearsed("rehearse", "deploy", "--hosts", "--to", "provision", timeout=300)
+    assert made.returncode == 0, made.stderr
+    groups = yaml.safe_load((handed_over(rehearsed) / "inventory.yaml").read_text())["all"]["children"]
+    worker = groups["pool_workers"]["hosts"]["stage-workers-1"]
+    way_in = " ".join([*_ssh(rehearsed), "-W", "%h:%p", f"root@{worker['jump_host']}"])
+    command = [*_ssh(rehearsed), "-o", f"ProxyCommand={way_in}", f"root@{worker['ansible_host']}"]
+    reach_us = f"LC_ALL=C bash -c '</dev/tcp/{_seen_as(rehearsed)}/22'"
+    look = f"cloud-init status --wait >/dev/null; ip route; {reach_us}"
+    end = time.monotonic() + 200
+    done = _ran(command, look)
+    while done.returncode == 255:  # it boots
+        assert time.monotonic() < end, done.stderr
+        time.sleep(1)
+        done = _ran(command, look)
+    assert "default via 10.0.0.1 dev enp7s0" in done.stdout
+    assert done.returncode == 0 or "refused" in done.stderr  # it came as far as here
+
+
+def _ssh(kvx: Any) -> list[str]:
+    folder = handed_over(kvx)
+    options = ("BatchMode=yes", "StrictHostKeyChecking=yes", "ConnectTimeout=5")
+    known = ("-o", f"UserKnownHostsFile={folder}/known_hosts")
+    settings = [part for option in options for part in ("-o", option)]
+    return ["ssh", "-i", f"{folder}/ssh/id_ed25519", *known, *settings]
+
+
+def _ran(command: list[str], words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*command, words], capture_output=True, text=True, timeout=120, check=False)
+
+
+def _seen_as(kvx: Any) -> str:
+    """The address that the hosts see this machine by."""
+    origin = kvx.simulation["address"].removesuffix("/v1")
+    with urllib.request.urlopen(f"{origin}/_rehearsal/address", timeout=10) as answer:
+        return str(answer.read().decode().strip())
 
 
 @needs_hosts
