@@ -117,3 +117,14 @@ def test_sums_that_hold_little_of_what_is_allowed_are_not_used() -> None:
     scores.read(logits, position.summed, forbidden)
     plain.read(logits)
     assert (scores.log_sum, scores.entropy) == (plain.log_sum, plain.entropy)
+
+
+def test_sums_of_a_smaller_vocabulary_know_tokens_by_their_ids() -> None:
+    kept = np.array([1, 3, 4, 9])
+    shares = np.array([0.4, 0.3, 0.2, 0.1])
+    expected = float((shares * np.log(shares)).sum())
+    summed = Summed(np.log(shares).astype(np.float32), 0.0, 1.0, expected, kept)
+    assert [summed.probability(token) for token in (3, 9, 2, 10)] == pytest.approx([0.3, 0.1, 0.0, 0.0])
+    left, rest = summed.without(np.array([0, 1, 2, 9, 11]))
+    assert left == pytest.approx(0.5)
+    assert rest == pytest.approx(0.3 * np.log(0.3) + 0.2 * np.log(0.2))

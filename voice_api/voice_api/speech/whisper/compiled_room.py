@@ -1,7 +1,9 @@
 """The buffers that a decoding with compiled graphs works in, kept from one window for the next."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from mmap import MADV_NOHUGEPAGE, MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,18 @@ class Shape:
     listening: tuple[int, ...]
 
 
+def in_pages(shape: tuple[int, ...], kind: type[np.generic] = np.float32) -> NDArray[Any]:
+    """Zeros in pages of their own, which are in memory once they are written to.
+
+    In the heap they would keep what is freed below them; and a short text writes a tenth of its room, where a
+    huge page would be all of it.
+    """
+    count = math.prod(shape)
+    pages = mmap(-1, count * np.dtype(kind).itemsize, flags=MAP_PRIVATE | MAP_ANONYMOUS)
+    pages.madvise(MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, dtype=kind).reshape(shape)
+
+
 class Buffer:
     """An array that onnxruntime reads and writes in place."""
 
@@ -57,10 +71,10 @@ class Rows:
         beams, count, wanted = self.kind = kind
         width, rows, results = shape.architecture.d_model, beams * count, beams * len(wanted)
         places = np.array([place % count for place in wanted], dtype=np.int64)
-        self.tokens = Buffer(np.zeros((1, rows), dtype=np.int64))
-        self.places = Buffer(np.zeros((1, rows), dtype=np.int64))
-        self.ends = Buffer(np.zeros(beams, dtype=np.int32))
-        self.total = Buffer(np.zeros((), dtype=np.int32))
+        self.tokens = Buffer(in_pages((1, rows), np.int64))
+        self.places = Buffer(in_pages((1, rows), np.int64))
+        self.ends = Buffer(in_pages((beams,), np.int32))
+        self.total = Buffer(in_pages((), np.int32))
         self._given = {
             "tokens": self.tokens,
             "places": self.places,
@@ -69,16 +83,14 @@ class Rows:
             "total": self.total,
             "wanted": Buffer((np.arange(beams)[:, np.newaxis] * count + places).reshape(-1)),
         }
-        self.queries = {
-            layer: Buffer(np.zeros((1, rows, width), dtype=np.float32)) for layer in shape.listening
-        }
-        self.states = Buffer(np.empty((1, results, width), dtype=np.float32))
-        self.logits = Buffer(np.empty((1, results, shape.scored), dtype=np.float32))
-        self.log_shares = Buffer(np.empty((1, results, shape.scored), dtype=np.float32))
-        self.expected = Buffer(np.empty((1, results, 1, 1), dtype=np.float32))
-        self.listed = Buffer(np.empty((1, results, shape.listed), dtype=np.int64))
-        self.listed_logits = Buffer(np.empty((1, results, shape.listed), dtype=np.float32))
-        self.listed_again = Buffer(np.empty((1, results, shape.listed, 1), dtype=np.float32))
+        self.queries = {layer: Buffer(in_pages((1, rows, width))) for layer in shape.listening}
+        self.states = Buffer(in_pages((1, results, width)))
+        self.logits = Buffer(in_pages((1, results, shape.scored)))
+        self.log_shares = Buffer(in_pages((1, results, shape.scored)))
+        self.expected = Buffer(in_pages((1, results, 1, 1)))
+        self.listed = Buffer(in_pages((1, results, shape.listed), np.int64))
+        self.listed_logits = Buffer(in_pages((1, results, shape.listed)))
+        self.listed_again = Buffer(in_pages((1, results, shape.listed, 1)))
         self._told = (*TOLD, "listed_again") if shape.again else TOLD
 
     def bind(self, binding: Any, scores: Any, listening: bool) -> None:
@@ -116,6 +128,6 @@ class Room:
             sizes = self._shape.architecture
             shape = (beams, sizes.decoder_attention_heads, sizes.max_target_positions, sizes.head_size)
             names = [f"{layer}.{part}" for layer in range(sizes.decoder_layers) for part in ("key", "value")]
-            self._memory = {f"memory.{name}": Buffer(np.empty(shape, dtype=np.float32)) for name in names}
+            self._memory = {f"memory.{name}": Buffer(in_pages(shape)) for name in names}
             self._beams = beams
         return self._memory
