@@ -171,6 +171,21 @@ def test_a_decoding_in_a_room_that_another_left_computes_what_the_first_one_does
     assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
 
 
+def test_a_room_that_is_left_twice_is_taken_by_one_decoding_only(
+    compiled: Callable[..., Path], load: Load
+) -> None:
+    encoder, decoder = load(compiled("int8"))
+    heard, tokens = encoder.run(some_features(compiled("int8"), 400)), some_tokens(compiled("int8"))
+    left = decoder.begin(heard)
+    left.end()
+    left.end()
+    one, other = decoder.begin(heard), decoder.begin(heard)
+    found = one.feed(tokens[:, :4])
+    before = found.copy()
+    other.feed(tokens[:, 4:8])
+    assert np.array_equal(found, before)
+
+
 def test_tables_stay_on_disk(compiled: Callable[..., Path], load: Load) -> None:
     decoder = load(compiled("int8"))[1]
     for table in (decoder.tokens, decoder.positions):

@@ -101,7 +101,7 @@ class CompiledDecoding:
         self._decoder = decoder
         self._heard = heard
         self._room = room
-        self._listening = False
+        self._listening = self._ended = False
         self._binding = decoder.session.io_binding()
         self._scores = decoder.scores.io_binding()
         self._bind()
@@ -191,7 +191,9 @@ class CompiledDecoding:
 
     def end(self) -> None:
         """Nothing more will be asked: the next decoding works in the same buffers."""
-        self._decoder.take_back(self._room)
+        if not self._ended:
+            self._ended = True
+            self._decoder.take_back(self._room)
 
     @property
     def states(self) -> Values:
