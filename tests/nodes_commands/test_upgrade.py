@@ -22,7 +22,7 @@ OLD, NEW = "v1.34.2+k3s1", "v1.34.3+k3s1"
 
 
 def cluster(**versions: str) -> Overview:
-    """Names that begin with s are servers; a version with a ! is of a node that takes no new pods."""
+    """Names that begin with s are servers; a version with a ! is of a node that was drained and left."""
     hosts = [Host(name, "server" if name[0] == "s" else "agent", "192.0.2.1") for name in versions]
     living = [alive(name, version) for name, version in versions.items()]
     return overview(Inventory("edge", "root", tuple(hosts), {}), living)
@@ -31,7 +31,9 @@ def cluster(**versions: str) -> Overview:
 def alive(name: str, version: str) -> LivingNode:
     values: dict[str, Any] = {"ready": True, "reasons": (), "votes": None, "created": 0.0, "taints": ()}
     values |= {"address": None, "architecture": "arm64", "is_server": False}
-    return LivingNode(name, version=version.rstrip("!"), schedulable=not version.endswith("!"), **values)
+    return LivingNode(
+        name, version=version.rstrip("!"), schedulable=True, kept_free=version.endswith("!"), **values
+    )
 
 
 def names(way: Ascent) -> tuple[list[str], list[str], list[str]]:
