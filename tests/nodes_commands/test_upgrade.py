@@ -50,7 +50,7 @@ def test_a_node_that_was_left_without_new_pods_gets_them_again() -> None:
     way = ascent(cluster(s1=NEW, a1=f"{NEW}!"), NEW)
     assert not way.is_needed
     assert [node.name for node in way.cordoned] == ["a1"]
-    assert "  1. a1: let pods come again" in "\n".join(lines_of(cluster(), way, None, NEW, 1))
+    assert "  2. a1: let pods come again" in "\n".join(lines_of(cluster(), way, None, NEW, 1))
 
 
 @pytest.mark.parametrize(

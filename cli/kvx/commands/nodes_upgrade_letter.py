@@ -48,8 +48,7 @@ def _rows(nodes: Sequence[Node]) -> list[dict[str, str]]:
 
 
 def _steps(way: Ascent, agents_at_once: int) -> Iterator[str]:
-    if way.is_needed:
-        yield "save etcd: the snapshot is the way back"
+    yield "save etcd: the snapshot is the way back"
     for node in way.servers:
         yield _change(node, way.version)
     for first in range(0, len(way.agents), agents_at_once):
