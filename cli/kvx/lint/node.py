@@ -17,7 +17,7 @@ class Node:
         """What lies under these keys, one below the other; a node of None where nothing does."""
         value = self.value
         for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
+            value = value.get(key) if isinstance(value, dict) else None
         return Node(value, (*self.path, *keys))
 
     @property
@@ -29,8 +29,10 @@ class Node:
     @property
     def pairs(self) -> tuple[tuple[str, "Node"], ...]:
         """The keys of a mapping that are words, and what lies under them."""
-        content = self.value if isinstance(self.value, Mapping) else {}
-        return tuple((key, Node(each, (*self.path, key))) for key, each in content.items() if _word(key))
+        content = self.value if isinstance(self.value, dict) else {}
+        return tuple(
+            (key, Node(each, (*self.path, key))) for key, each in content.items() if isinstance(key, str)
+        )
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -58,11 +60,8 @@ class Node:
     @property
     def labels(self) -> Mapping[str, str]:
         """A mapping of texts to texts, without what is none."""
-        return {key: each.text for key, each in self.pairs if isinstance(each.value, str)}
-
-
-def _word(key: object) -> bool:
-    return isinstance(key, str)
+        content = self.value if isinstance(self.value, dict) else {}
+        return {key: each for key, each in content.items() if isinstance(key, str) and isinstance(each, str)}
 
 
 NOTHING = Node(None)
@@ -74,7 +73,7 @@ def words(root: object, path: Path) -> str:
     for step in path:
         value = _below(value, step)
         if isinstance(step, int):
-            name = value.get("name") if isinstance(value, Mapping) else None
+            name = value.get("name") if isinstance(value, dict) else None
             said += f"[{name if isinstance(name, str) else step}]"
         else:
             said += f".{step}" if "." not in step and "/" not in step else f"[{step}]"
@@ -84,4 +83,4 @@ def words(root: object, path: Path) -> str:
 def _below(value: object, step: str | int) -> object:
     if isinstance(step, int):
         return value[step] if isinstance(value, list) and step < len(value) else None
-    return value.get(step) if isinstance(value, Mapping) else None
+    return value.get(step) if isinstance(value, dict) else None

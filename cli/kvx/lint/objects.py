@@ -29,28 +29,28 @@ CLUSTER_WIDE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Object:
-    """One object; `marks` are its YAML nodes, which know their lines."""
+    """One object; `marks` are its YAML nodes, which know their lines. Without slots, as Manifests below."""
 
     source: str
     root: Node
     marks: object = None
 
-    @property
+    @cached_property
     def kind(self) -> str:
         return self.root.at("kind").text
 
-    @property
+    @cached_property
     def group(self) -> str:
         """The API group: "apps" of apps/v1, empty for the core."""
         return self.root.at("apiVersion").text.rpartition("/")[0]
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.root.at("metadata", "name").text or self.root.at("metadata", "generateName").text
 
-    @property
+    @cached_property
     def namespace(self) -> str:
         return self.root.at("metadata", "namespace").text
 
@@ -82,9 +82,9 @@ class Container:
         return self.list_name == "containers" or self.node.at("restartPolicy").text == "Always"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Pod:
-    """What a pod of an object will be."""
+    """What a pod of an object will be. Without slots, as Manifests below."""
 
     object: Object
     template: Node
@@ -93,11 +93,11 @@ class Pod:
     def spec(self) -> Node:
         return self.template.at("spec")
 
-    @property
-    def labels(self) -> dict[str, str]:
-        return dict(self.template.at("metadata", "labels").labels)
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        return self.template.at("metadata", "labels").labels
 
-    @property
+    @cached_property
     def containers(self) -> tuple[Container, ...]:
         lists = ("initContainers", "containers", "ephemeralContainers")
         return tuple(Container(self, node, each) for each in lists for node in self.spec.at(each).items)
@@ -121,6 +121,10 @@ class Manifests:
     def of(self, *kinds: str) -> Iterator[Object]:
         return (each for kind in kinds for each in self._by_kind.get(kind, ()))
 
+    def inside(self, kind: str, namespace: str) -> tuple[Object, ...]:
+        """The objects of a kind that lie in a namespace."""
+        return tuple(self._by_namespace.get((kind, namespace), ()))
+
     def find(self, kind: str, name: str, namespace: str = "") -> Object | None:
         """The object of that name; the namespace counts only for kinds that lie in one."""
         return self._by_name.get((kind, name, "" if kind in CLUSTER_WIDE else namespace))
@@ -132,6 +136,11 @@ class Manifests:
     @cached_property
     def containers(self) -> tuple[Container, ...]:
         return tuple(container for pod in self.pods for container in pod.containers)
+
+    @cached_property
+    def label_keys(self) -> frozenset[str]:
+        """The keys of all labels that pods have."""
+        return frozenset(key for pod in self.pods for key in pod.labels)
 
     def pods_in(self, namespace: str) -> tuple[Pod, ...]:
         return self._pods_by_namespace.get(namespace, ())
@@ -160,6 +169,10 @@ class Manifests:
     @cached_property
     def _by_kind(self) -> Mapping[str, list[Object]]:
         return _grouped((each.kind, each) for each in self.objects)
+
+    @cached_property
+    def _by_namespace(self) -> Mapping[tuple[str, str], list[Object]]:
+        return _grouped(((each.kind, each.namespace), each) for each in self.objects)
 
     @cached_property
     def _by_name(self) -> Mapping[tuple[str, str, str], Object]:

@@ -45,6 +45,12 @@ class _Loader(_Base):  # type: ignore[misc, valid-type]  # libyaml's where it is
             raise yaml.constructor.ConstructorError(None, None, "too much is merged", node.start_mark)
 
 
+# In YAML 1.1 a lone = has a type of its own, which nobody means and no reader knows: here it is text.
+_Loader.yaml_implicit_resolvers = {
+    first: resolvers for first, resolvers in _Loader.yaml_implicit_resolvers.items() if first != "="
+}
+
+
 def read(text: str, source: str) -> Read:
     """Every document of the text; after one that is no YAML, reading ends."""
     objects: list[Object] = []

@@ -34,13 +34,12 @@ def _no_budget(target: Object, manifests: Manifests) -> Places:
     pod = manifests.pod_of(target)
     if pod is None or least_replicas(target, manifests) < 2:
         return
-    if not any(_covers(budget, pod) for budget in manifests.of("PodDisruptionBudget")):
+    if not any(_covers(each, pod) for each in manifests.inside("PodDisruptionBudget", target.namespace)):
         yield target.spec, "a drain of the nodes may take all of its pods at once"
 
 
 def _covers(budget: Object, pod: Pod) -> bool:
-    same = budget.namespace == pod.object.namespace
-    return same and selects(budget.spec.at("selector"), pod.labels)
+    return selects(budget.spec.at("selector"), pod.labels)
 
 
 @each_object("PodDisruptionBudget")
@@ -82,7 +81,11 @@ def _holds_for_broken(budget: Object) -> Places:
 @each_object(*SCALED)
 def _two_budgets(target: Object, manifests: Manifests) -> Places:
     pod = manifests.pod_of(target)
-    budgets = [each for each in manifests.of("PodDisruptionBudget") if pod and _covers(each, pod)]
+    budgets = [
+        each
+        for each in manifests.inside("PodDisruptionBudget", target.namespace)
+        if pod and _covers(each, pod)
+    ]
     if len(budgets) > 1:
         names = " and ".join(each.name for each in budgets)
         yield target.spec, f"{names} both mean its pods, and with two budgets no eviction is allowed at all"
@@ -144,11 +147,10 @@ def _selects_others(target: Object) -> Places:
 
 @each_object("Deployment", "StatefulSet")
 def _same_pods(target: Object, manifests: Manifests) -> Places:
-    for other in manifests.of("Deployment", "StatefulSet"):
-        labels = other.spec.at("template", "metadata", "labels").labels
-        apart = other is target or other.namespace != target.namespace
-        if not apart and target.spec.at("selector").pairs and selects(target.spec.at("selector"), labels):
-            yield target.spec.at("selector"), f"it also means the pods of {other.words}"
+    selector = target.spec.at("selector")
+    for pod in manifests.selected(selector, target.namespace) if selector.pairs else ():
+        if pod.object is not target and pod.object.kind in SCALED:
+            yield selector, f"it also means the pods of {pod.object.words}"
 
 
 def _priority_missing(manifests: Manifests) -> Iterator[Found]:

@@ -22,10 +22,8 @@ def _directions(policy: Object) -> frozenset[str]:
 def _policies(pod: Pod, direction: str, manifests: Manifests) -> tuple[Object, ...]:
     return tuple(
         policy
-        for policy in manifests.of("NetworkPolicy")
-        if policy.namespace == pod.object.namespace
-        and direction in _directions(policy)
-        and selects(policy.spec.at("podSelector"), pod.labels)
+        for policy in manifests.inside("NetworkPolicy", pod.object.namespace)
+        if direction in _directions(policy) and selects(policy.spec.at("podSelector"), pod.labels)
     )
 
 
@@ -168,13 +166,11 @@ def _needs_names(rule: Node) -> bool:
 @each_object("NetworkPolicy")
 def _from_nobody(policy: Object, manifests: Manifests) -> Places:
     """Peers by a label that is in use here, with a value that is not; others' pods may have other labels."""
-    known = {label for pod in manifests.pods for label in pod.labels.items()}
-    keys = {key for key, _ in known}
     for _, _, peers in _rules(policy):
         for peer in peers.items:
             selector = peer.at("podSelector")
             wanted = selector.at("matchLabels").labels
-            ours = not peer.at("namespaceSelector").given and wanted and all(key in keys for key in wanted)
+            ours = not peer.at("namespaceSelector").given and wanted and wanted.keys() <= manifests.label_keys
             if ours and not manifests.selected(selector, policy.namespace):
                 yield selector, f"no pod of its namespace has {said(selector)}"
 

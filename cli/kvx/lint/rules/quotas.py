@@ -17,8 +17,7 @@ def _range(manifests: Manifests, namespace: str) -> tuple[Node, ...]:
     """What limit ranges say of containers."""
     return tuple(
         limit
-        for each in manifests.of("LimitRange")
-        if each.namespace == namespace
+        for each in manifests.inside("LimitRange", namespace)
         for limit in each.spec.at("limits").items
         if limit.at("type").text == "Container"
     )
@@ -128,7 +127,7 @@ def _unbounded(manifests: Manifests) -> Iterator[Found]:
     for namespace in manifests.of("Namespace"):
         inside = bool(manifests.pods_in(namespace.name))
         for kind in ("ResourceQuota", "LimitRange"):
-            if inside and not any(each.namespace == namespace.name for each in manifests.of(kind)):
+            if inside and not manifests.inside(kind, namespace.name):
                 yield Found(namespace, ("metadata", "name"), f"no {kind} bounds what runs in it")
 
 
