@@ -98,19 +98,19 @@ def linted(text: str) -> Report:
     return report
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(documents(), min_size=1, max_size=5))
 def test_objects_with_anything_in_them_are_looked_at(found: list[Any]) -> None:
     linted("\n---\n".join(json.dumps(each) for each in found))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=200))
 def test_any_text_at_all_ends_in_a_report(text: str) -> None:
     linted(text)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.sampled_from([*"[]{}:,-&*!|>'\"%@`#?\n \t", "a", "<<", "---", "...", "!!int", "&a", "*a"]),
@@ -121,7 +121,7 @@ def test_any_yaml_signs_in_any_order_end_in_a_report(signs: list[str]) -> None:
     linted("".join(signs))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_rules_own_example_with_a_piece_exchanged_is_looked_at(data: st.DataObject) -> None:
     rule = data.draw(st.sampled_from(RULES))

@@ -11,14 +11,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 Lint = Callable[..., subprocess.CompletedProcess[str]]
-PRIVILEGED = """apiVersion: v1
+TOKEN_IN_CLEAR = """apiVersion: v1
 kind: ConfigMap
 metadata:
   name: settings
 data:
   API_TOKEN: abc
 """
-EXCUSED = PRIVILEGED.replace(
+EXCUSED = TOKEN_IN_CLEAR.replace(
     "  name: settings\n", "  name: settings\n  annotations:\n    lint.kvx/secret-in-clear: {}\n"
 )
 
@@ -42,7 +42,7 @@ def lint(tmp_path: Path) -> Lint:
 
 
 def test_a_finding_names_file_line_object_place_and_fix(lint: Lint, tmp_path: Path) -> None:
-    (tmp_path / "settings.yaml").write_text(PRIVILEGED)
+    (tmp_path / "settings.yaml").write_text(TOKEN_IN_CLEAR)
     done = lint("settings.yaml")
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
@@ -55,7 +55,7 @@ def test_a_finding_names_file_line_object_place_and_fix(lint: Lint, tmp_path: Pa
 
 
 def test_what_holds_ends_well(lint: Lint) -> None:
-    done = lint("-", text=PRIVILEGED.replace("API_TOKEN", "API_ADDRESS"))
+    done = lint("-", text=TOKEN_IN_CLEAR.replace("API_TOKEN", "API_ADDRESS"))
     assert (done.returncode, done.stdout) == (0, "one object, nothing found\n")
 
 
@@ -72,11 +72,11 @@ def test_without_a_reason_nothing_is_ignored(lint: Lint) -> None:
 
 
 def test_a_rule_can_be_left_out_altogether(lint: Lint) -> None:
-    assert lint("-", "--ignore", "secret-in-clear", text=PRIVILEGED).returncode == 0
+    assert lint("-", "--ignore", "secret-in-clear", text=TOKEN_IN_CLEAR).returncode == 0
 
 
 def test_for_programs_it_is_json(lint: Lint) -> None:
-    done = lint("-", "--json", text=PRIVILEGED)
+    done = lint("-", "--json", text=TOKEN_IN_CLEAR)
     told = json.loads(done.stdout)
     assert (told["schema"], told["objects"], told["exit_code"], done.returncode) == ("kvx/lint/v1", 1, 1, 1)
     (finding,) = told["findings"]
@@ -84,7 +84,7 @@ def test_for_programs_it_is_json(lint: Lint) -> None:
 
 
 def test_for_code_hosts_it_is_sarif(lint: Lint) -> None:
-    told = json.loads(lint("-", "--sarif", text=PRIVILEGED).stdout)
+    told = json.loads(lint("-", "--sarif", text=TOKEN_IN_CLEAR).stdout)
     (run,) = told["runs"]
     (result,) = run["results"]
     assert told["version"] == "2.1.0"
@@ -141,7 +141,7 @@ def test_text_that_is_no_yaml_is_a_finding_with_its_line(lint: Lint, tmp_path: P
 def test_in_a_kustomization_the_file_is_the_one_it_was_written_in(lint: Lint, tmp_path: Path) -> None:
     for name, content in {
         "base/kustomization.yaml": "resources: [settings.yaml]\nnamePrefix: my-\n",
-        "base/settings.yaml": PRIVILEGED,
+        "base/settings.yaml": TOKEN_IN_CLEAR,
         "top/kustomization.yaml": "resources: [../base]\n",
         "part/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n",
     }.items():
