@@ -99,6 +99,8 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "kube-apiserver": _kubernetes.missing,
     "hcloud-provider": _fixtures("hcloud-provider").missing,
     "checkov": _fixtures("checkov").missing,
+    "definitions": _fixtures("definitions").missing,
+    "kubernetes-validate": _fixtures("kubernetes-validate").missing,
     "object-storage": _object_storage.missing,
     "cgroup": _cgroup.missing,
     "arm64": _arm64.missing,

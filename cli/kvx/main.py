@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "drift": ("drift", "drift", "Tell whether the machines are still as planned."),
     "cleanup": ("cleanup", "cleanup", "Take the deployment away again."),
     "nodes": ("nodes", "app", "Show the nodes of the cluster, and look after them."),
+    "lint": ("lint", "lint", "Look at Kubernetes manifests by rules, and say what to write instead."),
     "doctor": ("doctor", "doctor", "Check what a deploy needs of this machine."),
     "config": ("config", "app", "Show the settings, and where each came from."),
     "terraform": ("phase", "terraform", "Make the machines alone."),

@@ -11,8 +11,8 @@ SCHEMA = "kvx/version/v1"
 def version(*, as_json: Json = False) -> None:
     """Print the versions in use."""
     versions = {
-        "kvx": _installed("kvx"),
-        "voice_api": _installed("kvx-voice-api"),
+        "kvx": installed("kvx"),
+        "voice_api": installed("kvx-voice-api"),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
@@ -26,7 +26,8 @@ def version(*, as_json: Json = False) -> None:
         )
 
 
-def _installed(distribution: str) -> str | None:
+def installed(distribution: str) -> str | None:
+    """The version of a distribution, None where it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,0 +1,36 @@
+"""All rules, by what they are about."""
+
+from collections.abc import Mapping
+
+from kvx.lint.rule import Rule
+from kvx.lint.rules import (
+    access,
+    autoscaling,
+    availability,
+    configuration,
+    network,
+    placing,
+    pod_security,
+    probes,
+    quotas,
+    resources,
+    services,
+    text,
+)
+
+GROUPS: Mapping[str, tuple[Rule, ...]] = {
+    "what a pod may do to its node": pod_security.RULES,
+    "images and resources": resources.RULES,
+    "probes, start and end": probes.RULES,
+    "staying up": availability.RULES,
+    "autoscaling": autoscaling.RULES,
+    "quotas": quotas.RULES,
+    "services": services.RULES,
+    "network": network.RULES,
+    "rights": access.RULES,
+    "settings and secrets": configuration.RULES,
+    "objects": placing.RULES,
+    "text": text.RULES,
+}
+RULES: tuple[Rule, ...] = tuple(rule for rules in GROUPS.values() for rule in rules)
+BY_ID: Mapping[str, Rule] = {rule.id: rule for rule in RULES}

@@ -1,0 +1,55 @@
+"""Renders overlays as kvx will: with components on top, by kubectl."""
+
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+K8S = ROOT / "k8s"
+OVERLAYS = tuple(sorted(each.name for each in (K8S / "overlays").iterdir()))
+COMPONENTS = tuple(sorted(each.name for each in (K8S / "components").iterdir()))
+# Everything at once, beside what the overlays have; of the sizes and of arm64 only one can be meant.
+EVERYTHING = ("autoscaling-queue", "vpa", "vpa-memory", "ingress", "traefik-timeouts", "monitoring")
+LOADED = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def rendered(folder: Path) -> str:
+    """What kubectl makes of a kustomization; AssertionError with its words where it cannot."""
+    argv = ["kubectl", "kustomize", str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def with_components(folder: Path, overlay: str, components: Iterable[str], **more: object) -> str:
+    """An overlay with components, rendered by a kustomization that is written into the folder."""
+
+    def near(place: Path) -> str:
+        return os.path.relpath(place, folder.resolve())
+
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [near(K8S / "overlays" / overlay)],
+        "components": [near(K8S / "components" / each) for each in components],
+        **more,
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
+    return rendered(folder)
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    return [each for each in yaml.load_all(text, Loader=LOADED) if each]
+
+
+def one(text: str, kind: str, name: str = "") -> dict[str, Any]:
+    """The object of that kind, whose name begins so."""
+    found = [
+        each for each in objects(text) if each["kind"] == kind and each["metadata"]["name"].startswith(name)
+    ]
+    assert len(found) == 1, [each["metadata"]["name"] for each in found]
+    return found[0]
