@@ -1,4 +1,4 @@
-"""Whether the service in this container hears: it speaks a sentence to itself. Ends with 1 where it does not."""
+"""Whether the service in this container hears: it speaks to itself. Ends with 1 where it does not."""
 
 import json
 import os

@@ -6,8 +6,8 @@ packages.py install-here REQUIREMENTS TARGET    the same on that processor itsel
 packages.py service      SOURCE TARGET BUILDER  the voice API, as its own wheel; BUILDER has hatchling
 packages.py bytecode     ROOT TARGET            of the standard library, where the base image brings none
 
-Every file comes out the same each time: no paths of the build, and of all times one that never changes, so that
-a layer whose packages are the same is the same, whatever commit it was built for.
+Every file comes out the same each time: no paths of the build, and of all times one that never changes, so
+that a layer whose packages are the same is the same, whatever commit it was built for.
 """
 
 import compileall

@@ -1,4 +1,4 @@
-"""Proves an image where it lies: reads index, configurations and every file of every layer, and pulls nothing."""
+"""Proves an image where it lies: reads index, configurations and every file of every layer."""
 
 from contextlib import closing
 

@@ -1,4 +1,7 @@
-"""Reads images from a registry, over its HTTP API (OCI distribution 1.1); believes only what has the right digest."""
+"""Reads images from a registry over its HTTP API; believes only what has the right digest.
+
+The API is that of the OCI distribution specification 1.1.
+"""
 
 import hashlib
 import tempfile

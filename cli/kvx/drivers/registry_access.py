@@ -1,7 +1,7 @@
 """Gets past a registry's door: reads what it asks for, and fetches the token that answers it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 
 import httpx
 
@@ -11,7 +11,9 @@ from kvx.errors import ExitCode, KvxError
 _PART = re.compile(r'(\w+)="([^"]*)"')
 
 
-def authorization(client: httpx.Client, refusal: httpx.Response, login: Login | None, what: str) -> httpx.Auth:
+def authorization(
+    client: httpx.Client, refusal: httpx.Response, login: Login | None, what: str
+) -> httpx.Auth:
     """What to send after a 401; KvxError where the registry cannot be satisfied with what there is."""
     scheme, _, rest = refusal.headers.get("www-authenticate", "").partition(" ")
     if scheme.lower() == "basic" and login is not None:
@@ -35,7 +37,7 @@ class _Bearer(httpx.Auth):
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def auth_flow(self, request: httpx.Request):  # type: ignore[no-untyped-def]  # noqa: ANN201  httpx's own form
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["authorization"] = f"Bearer {self._token}"
         yield request
 
@@ -47,7 +49,12 @@ def _token(client: httpx.Client, asked: Mapping[str, str], login: Login | None, 
         raise KvxError(message, "name a registry that uses https", ExitCode.MISSING)
     wish = {name: asked[name] for name in ("service", "scope") if name in asked}
     if login is not None and login.is_token:
-        form = {**wish, "grant_type": "refresh_token", "refresh_token": login.password.reveal(), "client_id": "kvx"}
+        form = {
+            **wish,
+            "grant_type": "refresh_token",
+            "refresh_token": login.password.reveal(),
+            "client_id": "kvx",
+        }
         answer = client.post(realm, data=form)
     else:
         basic = httpx.BasicAuth(login.name, login.password.reveal()) if login else None

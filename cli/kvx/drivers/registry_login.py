@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from docker.auth import load_config
+from docker.errors import DockerException
+
 from kvx.errors import ExitCode, KvxError
 from kvx.secret import Secret
 
@@ -17,11 +20,8 @@ class Login:
 
 def login_of(registry: str) -> Login | None:
     """The login for a registry, from the file or from the credential helper that Docker would ask."""
-    from docker import auth
-    from docker.errors import DockerException
-
     try:
-        known = auth.load_config().resolve_authconfig(registry)
+        known = load_config().resolve_authconfig(registry)
     except (DockerException, OSError) as error:
         message = f"Docker's configuration does not give up the login for {registry}: {error}"
         raise KvxError(message, f"docker login {registry}", ExitCode.MISSING) from None

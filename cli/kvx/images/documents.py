@@ -56,9 +56,7 @@ class Index:
     @property
     def images(self) -> Mapping[Platform, Descriptor]:
         """The image for each platform; what BuildKit adds as an attestation is none."""
-        return {
-            each.platform: each for each in self.manifests if each.platform and not each.is_attestation
-        }
+        return {each.platform: each for each in self.manifests if each.platform and not each.is_attestation}
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,4 @@ def look_into(layer: BinaryIO) -> Contents:
 
 def is_secret(path: str, beginning: bytes) -> bool:
     """Whether a file is one that no image should carry, by its name or by how it begins."""
-    return (
-        PurePosixPath(path).name in SECRET_NAMES or path.endswith(SECRET_ENDS) or PRIVATE_KEY in beginning
-    )
+    return PurePosixPath(path).name in SECRET_NAMES or path.endswith(SECRET_ENDS) or PRIVATE_KEY in beginning

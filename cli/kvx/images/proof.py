@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from kvx.images.documents import Configuration, Index, Manifest, Platform
 from kvx.images.layers import Contents
 
-LABELS = tuple(
-    f"org.opencontainers.image.{name}" for name in ("revision", "source", "licenses", "version")
-)
+LABELS = tuple(f"org.opencontainers.image.{name}" for name in ("revision", "source", "licenses", "version"))
 REVISION = LABELS[0]
 MEGABYTE = 1_000_000
 SHOWN = 3
@@ -54,9 +52,7 @@ class Examined:
     findings: tuple[Finding, ...] = ()
 
 
-def examine(
-    digest: str, index: Index | None, images: Mapping[Platform, Image], wanted: Wanted
-) -> Examined:
+def examine(digest: str, index: Index | None, images: Mapping[Platform, Image], wanted: Wanted) -> Examined:
     """Hold an image to what is wanted of it; `images` are those of the platforms that were looked into."""
     found = [*_platforms(index, wanted)]
     for platform, image in images.items():

@@ -1,14 +1,13 @@
 """A registry and a buildkitd of its own, base images in the registry, and buildx to build with them."""
 
-import json
-import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -22,8 +21,9 @@ REGISTRY = """version: 0.1
 log: {{level: warn}}
 storage: {{filesystem: {{rootdirectory: {folder}/registry}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:{port}", secret: tests}}
+{more}
 """
-BUILDKITD = """root = "{folder}/buildkit"
+BUILDKITD = """root = "{state}"
 [grpc]
   address = ["unix://{folder}/buildkitd.sock"]
 [worker.containerd]
@@ -40,7 +40,7 @@ BASE = """FROM scratch
 ARG TARGETARCH
 ARG KIND
 ADD ${KIND}-${TARGETARCH}.tar /
-ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 """
 
 
@@ -96,39 +96,67 @@ class Workshop:
         return done.stdout + done.stderr
 
 
+@cache
 def tools() -> Path:
     """The folder that `build` makes, or would."""
     told = subprocess.run([BUILD, "--where"], check=True, capture_output=True, text=True)
     return Path(told.stdout.strip())
 
 
+@dataclass(frozen=True, slots=True)
+class LocalRegistry:
+    """Debian's docker-registry on this machine; `folder` holds its files and its log."""
+
+    folder: Path
+    port: int
+
+    @property
+    def name(self) -> str:
+        return f"localhost:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.name}/v2"
+
+
 @contextmanager
-def opened(folder: Path) -> Iterator[Workshop]:
-    """Registry and buildkitd run until the end; the base images are pushed."""
+def registry(folder: Path, more: str = "") -> Iterator[LocalRegistry]:
+    """Runs until the end; `more` is added to its configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    workshop = Workshop(tools(), folder, port)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "registry.yml").write_text(REGISTRY.format(folder=folder, port=port))
-    (folder / "buildkitd.toml").write_text(BUILDKITD.format(folder=folder, port=port))
-    with (
-        _running(workshop, "docker-registry", "serve", str(folder / "registry.yml")) as registry,
-        _running(workshop, "buildkitd", "--config", str(folder / "buildkitd.toml")) as buildkitd,
-    ):
-        _until(registry, lambda: _answers(workshop), folder / "docker-registry.log")
-        _until(buildkitd, (folder / "buildkitd.sock").is_socket, folder / "buildkitd.log")
-        workshop.buildx("create", "--name", "tests", "--driver", "remote", f"unix://{folder}/buildkitd.sock")
-        _push_bases(workshop)
-        yield workshop
+    file = folder / "registry.yml"
+    file.write_text(REGISTRY.format(folder=folder, port=port, more=more))
+    with _running(folder, {"PATH": "/usr/bin:/bin"}, "docker-registry", "serve", str(file)) as process:
+        _until(process, lambda: _answers(port), folder / "docker-registry.log")
+        yield LocalRegistry(folder, port)
 
 
 @contextmanager
-def _running(workshop: Workshop, program: str, *words: str) -> "Iterator[subprocess.Popen[bytes]]":
+def opened(folder: Path, state: Path) -> Iterator[Workshop]:
+    """Registry and buildkitd run until the end; the base images are pushed. `state` is what buildkitd keeps."""
+    with registry(folder) as local:
+        workshop = Workshop(tools(), folder, local.port)
+        configuration = BUILDKITD.format(folder=folder, state=state, port=local.port)
+        (folder / "buildkitd.toml").write_text(configuration)
+        words = ("buildkitd", "--config", str(folder / "buildkitd.toml"))
+        with _running(folder, workshop.environment, *words) as process:
+            _until(process, (folder / "buildkitd.sock").is_socket, folder / "buildkitd.log")
+            socket_address = f"unix://{folder}/buildkitd.sock"
+            workshop.buildx("create", "--name", "tests", "--driver", "remote", socket_address)
+            _push_bases(workshop)
+            yield workshop
+
+
+@contextmanager
+def _running(
+    folder: Path, environment: Mapping[str, str], program: str, *words: str
+) -> "Iterator[subprocess.Popen[bytes]]":
     """A program with its log beside its files; ended in good order, and by force after a while."""
-    with (workshop.folder / f"{program}.log").open("wb") as log:
+    with (folder / f"{program}.log").open("wb") as log:
         process = subprocess.Popen(
-            ["nice", "-n", "19", workshop.tools / program, *words],
-            env=workshop.environment,
+            ["nice", tools() / program, *words],
+            env=environment,
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -144,7 +172,7 @@ def _running(workshop: Workshop, program: str, *words: str) -> "Iterator[subproc
             process.wait(10)
 
 
-def _until(process: "subprocess.Popen[bytes]", ready, log: Path) -> None:  # type: ignore[no-untyped-def]
+def _until(process: "subprocess.Popen[bytes]", ready: Callable[[], bool], log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while not ready():
         assert process.poll() is None, log.read_text()
@@ -152,9 +180,10 @@ def _until(process: "subprocess.Popen[bytes]", ready, log: Path) -> None:  # typ
         time.sleep(0.1)
 
 
-def _answers(workshop: Workshop) -> bool:
+def _answers(port: int) -> bool:
+    """A registry that wants a login answers too."""
     try:
-        return httpx.get(f"http://{workshop.registry}/v2/", trust_env=False).is_success
+        return httpx.get(f"http://localhost:{port}/v2/", trust_env=False).status_code in (200, 401)
     except httpx.TransportError:
         return False
 
@@ -165,15 +194,16 @@ def _push_bases(workshop: Workshop) -> None:
     context.mkdir()
     (context / "Dockerfile").write_text(BASE)
     for file in workshop.tools.glob("*.tar"):
-        os.link(file, context / file.name) if _same_disk(file, context) else shutil.copy(file, context)
+        shutil.copy2(file, context)
     for kind, tag, platforms in (
         ("runtime", workshop.base, "linux/arm64,linux/amd64"),
         ("builder", workshop.builder, "linux/amd64"),
     ):
-        out = f"type=image,name={tag},push=true,rewrite-timestamp=true"
-        flags = ("--provenance=false", f"--build-arg=KIND={kind}", f"--platform={platforms}", f"--output={out}")
+        out = f"type=image,name={tag},push=true,oci-mediatypes=true"
+        flags = (
+            "--provenance=false",
+            f"--build-arg=KIND={kind}",
+            f"--platform={platforms}",
+            f"--output={out}",
+        )
         workshop.buildx("build", *flags, str(context))
-
-
-def _same_disk(file: Path, folder: Path) -> bool:
-    return file.stat().st_dev == folder.stat().st_dev
