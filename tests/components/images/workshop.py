@@ -1,5 +1,6 @@
 """A registry and a buildkitd of its own, base images in the registry, and buildx to build with them."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,8 @@ BUILD = Path(__file__).with_name("build")
 START_SECONDS = 60.0
 BUILD_SECONDS = 900.0
 SOURCE_DATE_EPOCH = "1763596800"
+REVISION = "4f5c2ad"
+PIP_FILES = ("/etc/pip.conf", "~/.config/pip/pip.conf", "~/.pip/pip.conf")
 REGISTRY = """version: 0.1
 log: {{level: warn}}
 storage: {{filesystem: {{rootdirectory: {folder}/registry}}, delete: {{enabled: true}}}}
@@ -79,13 +82,13 @@ class Workshop:
             "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
         }
 
-    def buildx(self, *words: str, **environment: str) -> str:
+    def buildx(self, *words: str, source: Path = ROOT, **environment: str) -> str:
         """`docker buildx WORDS`; what it printed. BuildFailedError with its own words."""
         program = self.tools / "docker" / "cli-plugins" / "docker-buildx"
         done = subprocess.run(
             ["nice", "-n", "19", program, *words],
             env={**self.environment, **environment},
-            cwd=ROOT,
+            cwd=source,
             capture_output=True,
             text=True,
             timeout=BUILD_SECONDS,
@@ -94,6 +97,33 @@ class Workshop:
         if done.returncode != 0:
             raise BuildFailedError(done.stderr[-4_000:])
         return done.stdout + done.stderr
+
+    def bake(self, tag: str, *flags: str, source: Path = ROOT, **variables: str) -> None:
+        """The voice API's image from docker/docker-bake.hcl, pushed as voice-api:TAG."""
+        secrets = [f"id={name},src={file}" for name, file in _set_up_for_pip()]
+        self.buildx(
+            *("bake", "--file=docker/docker-bake.hcl", "--provenance=false", "--allow=fs.read=*"),
+            *("--set=*.output=type=registry,oci-mediatypes=true", f"--set=*.secrets={secrets[0]}"),
+            *(f"--set=*.secrets+={each}" for each in secrets[1:]),
+            *flags,
+            source=source,
+            BASE=self.base,
+            BUILDER=self.builder,
+            REPOSITORY=f"{self.registry}/voice-api",
+            TAG=tag,
+            VERSION="0.1.0",
+            REVISION=REVISION,
+            SOURCE="https://example.com/kvx",
+            **variables,
+        )
+
+
+def _set_up_for_pip() -> Iterator[tuple[str, Path]]:
+    """The package index and the certificates that this machine is set up with, as secrets of the build."""
+    yield "certificates", Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+    named = (os.environ.get("PIP_CONFIG_FILE"), *PIP_FILES)
+    files = (Path(name).expanduser() for name in named if name)
+    yield from (("pip", file) for file in [next((each for each in files if each.is_file()), None)] if file)
 
 
 @cache
@@ -134,7 +164,7 @@ def registry(folder: Path, more: str = "") -> Iterator[LocalRegistry]:
 
 @contextmanager
 def opened(folder: Path, state: Path) -> Iterator[Workshop]:
-    """Registry and buildkitd run until the end; the base images are pushed. `state` is what buildkitd keeps."""
+    """Registry and buildkitd run until the end, the base images are pushed; `state` is buildkitd's memory."""
     with registry(folder) as local:
         workshop = Workshop(tools(), folder, local.port)
         configuration = BUILDKITD.format(folder=folder, state=state, port=local.port)
