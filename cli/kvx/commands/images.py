@@ -31,7 +31,7 @@ Platforms = Annotated[
 Largest = Annotated[
     float, typer.Option(metavar="MB", min=1, help="Most it may be for a platform, compressed.")
 ]
-Revision = Annotated[str | None, typer.Option(metavar="REVISION", help="Built from this revision of git.")]
+Revision = Annotated[str | None, typer.Option(metavar="COMMIT", help="Built from this revision of git.")]
 Keep = Annotated[bool, typer.Option("--keep", help="Where it is right, write its digest to images.json.")]
 
 app = typer.Typer(help="Prove and list images.", add_completion=False, rich_markup_mode=None)
