@@ -110,6 +110,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "peers": _fixtures("peers").missing,
     "hosts": _hosts.missing,
     "images": _images.missing,
+    "rented-hosts": _hosts.rented_missing,
     "k3s-stand-in": _fixtures("k3s-stand-in").missing,
 }
 

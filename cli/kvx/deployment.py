@@ -43,3 +43,8 @@ class Deployment:
     def terraform_source(self) -> Path:
         """Terraform's files as the repository holds them."""
         return Path(__file__).parents[2] / "terraform"
+
+    @property
+    def ansible_source(self) -> Path:
+        """Playbooks and roles as the repository holds them."""
+        return Path(__file__).parents[2] / "ansible"

@@ -87,7 +87,7 @@ def _settled(plan: Plan, deployment: Deployment, edge: Edge) -> bool:
 def _run(plan: Plan, deployment: Deployment, edge: Edge, call: Call) -> Result:
     before = last_run(read(deployment.journal))
     if before is not None and not before.finished:
-        edge.note(_resuming(before))
+        edge.note(_resuming(before, plan))
     journal = Journal(deployment.journal, secrets.token_hex(4))
     digests = [step_digest(step) for step in plan.steps]
     journal.append("run started", edge.world.now(), target=plan.target, command=call.command, digests=digests)
@@ -97,7 +97,11 @@ def _run(plan: Plan, deployment: Deployment, edge: Edge, call: Call) -> Result:
     return result
 
 
-def _resuming(before: LastRun) -> str:
+def _resuming(before: LastRun, plan: Plan) -> str:
+    """What another command has broken off is not gone on with here, unless this plan has the step, too."""
+    if before.kind is not None and before.kind not in {step_kind(step) for step in plan.steps}:
+        words = f"run {before.run} of `{before.command}` stopped in the step: {before.stopped_in}"
+        return f"{words}; only that command goes on with it"
     where = (
         f"stopped in the step: {before.stopped_in}" if before.stopped_in else "was ended between two steps"
     )

@@ -42,11 +42,13 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """How the last run ended; `stopped_in` is the step it was in, in words."""
+    """How the last run ended; `stopped_in` is the step it was in, in words, and `kind` its kind."""
 
     run: str
     finished: bool
     stopped_in: str | None
+    kind: str | None = None
+    command: str | None = None
 
 
 def read(path: Path) -> tuple[Record, ...]:
@@ -66,7 +68,10 @@ def last_run(records: Sequence[Record]) -> LastRun | None:
     steps = [record for record in records if record.get("run") == run and "kind" in record]
     ended = not steps or steps[-1]["event"] == "finished"
     stopped_in = None if ended else str(steps[-1].get("words"))
-    return LastRun(run, records[-1].get("event") == "run finished", stopped_in)
+    kind = None if ended else str(steps[-1].get("kind"))
+    started = (record.get("command") for record in records if record.get("run") == run)
+    command = next((str(each) for each in started if each), None)
+    return LastRun(run, records[-1].get("event") == "run finished", stopped_in, kind, command)
 
 
 def _record(line: bytes) -> Record | None:

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "adopt": ("adopt", "adopt", "Take over machines that are missing from Terraform's state."),
     "drift": ("drift", "drift", "Tell whether the machines are still as planned."),
     "cleanup": ("cleanup", "cleanup", "Take the deployment away again."),
+    "nodes": ("nodes", "app", "Show the nodes of the cluster, and look after them."),
     "doctor": ("doctor", "doctor", "Check what a deploy needs of this machine."),
     "config": ("config", "app", "Show the settings, and where each came from."),
     "terraform": ("phase", "terraform", "Make the machines alone."),

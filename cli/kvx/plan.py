@@ -3,14 +3,17 @@
 import hashlib
 import shlex
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 
 from kvx.steps.machines import MachineStep
+from kvx.steps.node_care import CareStep, CheckNodes
+from kvx.steps.nodes import AwaitNodes, NodeStep
 from kvx.steps.service import ServiceStep, SpeakAndCompare
 
-Step = ServiceStep | MachineStep
+Step = ServiceStep | MachineStep | NodeStep | CareStep
 
 # Steps that only look: they change nothing, so there is nothing to undo and nothing to resume.
-LOOKING = (SpeakAndCompare,)
+LOOKING = (SpeakAndCompare, AwaitNodes, CheckNodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Plan:
     def missing(self) -> tuple[Phase, ...]:
         """Phases that this version of kvx cannot run yet."""
         return tuple(phase for phase in self.phases if phase.arrives is not None)
+
+    @property
+    def there(self) -> tuple[Phase, ...]:
+        """The phases from the first on that this version can run one after the other."""
+        return tuple(takewhile(lambda phase: phase.arrives is None, self.phases))
 
 
 def step_kind(step: Step) -> str:

@@ -1,6 +1,6 @@
 """A Hetzner Cloud that runs on a laptop: its API, its waiting, its refusals and its prices.
 
-    python -m kvx_rehearsal --state FILE [--port 0] [--scenario FILE] [--speed X]
+    python -m kvx_rehearsal --state FILE [--port 0] [--scenario FILE] [--speed X] [--machines PROGRAM]
 
 prints one line, {"address": "http://127.0.0.1:PORT/v1", "pid": ...}, when it serves. No account is needed:
 the real hcloud Terraform provider, hcloud-go and the hcloud Python client accept it unchanged
@@ -9,6 +9,10 @@ transaction, and a kill at any moment leaves nothing half-written.
 
 A token has 64 characters; one that begins with "readonly" may only read, one with "invalid" is refused.
 Actions take real but short time (a server 1.5 s), divided by --speed.
+
+With --machines, a program makes a machine for every server, with its addresses, keys and user data, and
+what is done to a server takes as long as it takes (kvx_rehearsal.keeper). Every type then has the
+architecture of these machines.
 
 Beside the API, for tests and people:
 

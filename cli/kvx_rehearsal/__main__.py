@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kvx_rehearsal.answering import Answering
 from kvx_rehearsal.catalogue import snapshot
+from kvx_rehearsal.keeper import Keeper, KeeperError
 from kvx_rehearsal.scenario import ScenarioError
 from kvx_rehearsal.serve import serve
 from kvx_rehearsal.store import Store
@@ -21,8 +22,11 @@ def main() -> int:
         answering = Answering(store, snapshot(), wish.speed, time.time)
         if wish.scenario is not None:
             answering.use(wish.scenario.read_text())
-        serve(answering, wish.port)
+        keeper = None if wish.machines is None else Keeper(wish.machines, wish.state.resolve().parent)
+        serve(answering, wish.port, keeper)
         store.close()
+    except KeeperError as error:
+        return _complain(str(error), 1)
     except ScenarioError as error:
         return _complain(f"the scenario {wish.scenario}: {error}", 2)
     except sqlite3.Error as error:
@@ -40,6 +44,12 @@ def _wish() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--scenario", type=Path, help="JSON or TOML: what goes wrong")
     parser.add_argument("--speed", type=_speed, default=1.0, help="how many times faster actions end")
+    parser.add_argument(
+        "--machines",
+        type=Path,
+        metavar="PROGRAM",
+        help="puts machines behind the servers (kvx_rehearsal.keeper)",
+    )
     return parser.parse_args()
 
 

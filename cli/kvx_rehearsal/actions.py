@@ -75,9 +75,11 @@ def start(
     return shown(action, call.now)
 
 
-def settle(store: Store, now: float) -> None:
-    """Ends every action whose time has come, with what it brings about."""
+def settle(store: Store, now: float, held: frozenset[int] = frozenset()) -> None:
+    """Ends every action whose time has come, with what it brings about; not on servers that are held."""
     for action in store.running_actions(due_at=now):
+        if held & servers_of(action) and action["fails_with"] is None:
+            continue
         error = action["fails_with"]
         if error is None:
             _bring_about(store, action["then"])
@@ -120,6 +122,19 @@ def refuse_if_changing(call: Call, number: int) -> None:
     running = running_on(call.store, ("network", number))
     if any(action["command"] in OF_A_NETWORK for action in running):
         raise Refusal("conflict", "another change of this network is being performed")
+
+
+def servers_of(action: Document) -> set[int]:
+    return {concerned["id"] for concerned in action["resources"] if concerned["type"] == "server"}
+
+
+def fail(store: Store, server: int, message: str, now: float) -> bool:
+    """Lets what runs on a server end as failed, now; False where nothing does."""
+    found = running_on(store, ("server", server))
+    error = {"code": "server_error", "message": message}
+    for action in found:
+        store.put_action({**action, "fails_with": error, "ends_at": now})
+    return bool(found)
 
 
 def shown(action: Document, now: float) -> Document:

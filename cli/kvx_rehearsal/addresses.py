@@ -5,7 +5,8 @@ gateway; without a wish the first free address of a subnet in the network zone i
 """
 
 import ipaddress
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 
 from kvx_rehearsal.refusals import Refusal, invalid, over_limit
 from kvx_rehearsal.store import Document, Store
@@ -17,12 +18,18 @@ PRIVATE = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0
 PUBLIC_GATEWAY = "172.31.1.1"
 
 
+def offer(store: Store, networks: Sequence[str]) -> None:
+    """Only these public networks from now on; what has an address keeps it."""
+    store.remember("public networks", json.dumps(list(networks)))
+
+
 def public_ipv4(store: Store) -> str:
     used = {ip["ip"] for ip in store.all("primary_ip")} | {
         balancer["ipv4"] for balancer in store.all("load_balancer")
     }
-    for text in PUBLIC_IPV4:
-        for address in ipaddress.IPv4Network(text).hosts():
+    for text in json.loads(store.remembered("public networks") or "null") or PUBLIC_IPV4:
+        # The last address is the gateway's.
+        for address in list(ipaddress.IPv4Network(text).hosts())[:-1]:
             if str(address) not in used:
                 return str(address)
     raise over_limit("Primary IP", "primary_ips")

@@ -2,10 +2,11 @@
 
 import json
 import secrets
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kvx_rehearsal import actions, rate
+from kvx_rehearsal import actions, machines, rate
 from kvx_rehearsal.call import Answer, Call, Responder, Timing, stamp
 from kvx_rehearsal.catalogue import Catalogue
 from kvx_rehearsal.refusals import Refusal
@@ -53,16 +54,27 @@ class Answering:
         self.speed = speed
         self.clock = clock
         self.scenario = read(store.remembered("scenario") or NO_SCENARIO)
+        self.held: Callable[[], frozenset[int]] = frozenset
 
     def use(self, scenario: str) -> None:
         """Puts another scenario in force; ScenarioError leaves the old one."""
         with self.store.transaction():
             self.scenario = put_in_force(self.store, scenario, self.clock())
 
+    def wanted_machines(self) -> dict[int, Document]:
+        """What stands behind each server, were it a machine."""
+        return machines.wanted(self.store, Catalogue(self.snapshot))
+
+    def machine_failed(self, server: int, message: str) -> None:
+        """What is being done to the server fails with these words."""
+        with self.store.transaction():
+            if not actions.fail(self.store, server, message, self.clock()):
+                sys.stderr.write(f"the machine of server {server}: {message}\n")
+
     def answer(self, request: Request) -> Sent:
         now = self.clock()
         with self.store.transaction():
-            actions.settle(self.store, now)
+            actions.settle(self.store, now, self.held())
             sent, faults = self._answer(request, now)
             headers = {**sent.headers, "X-Correlation-Id": secrets.token_hex(8)}
             self.store.log(_entry(request, sent, faults, headers["X-Correlation-Id"], now))

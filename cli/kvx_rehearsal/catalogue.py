@@ -36,6 +36,8 @@ IMAGES = (
     ("alma-9", "alma", "9", 45559722, 103908141),
     ("fedora-42", "fedora", "42", 232894811, 232894812),
 )
+# Containers have other words for the same.
+HETZNERS = {"amd64": "x86", "arm64": "arm"}
 DEFAULT_LOCATIONS = ("fsn1", "nbg1", "hel1")
 
 
@@ -109,6 +111,12 @@ def snapshot() -> Document:
     file = resources.files("kvx.cost").joinpath("snapshot.json")
     content: Document = json.loads(file.read_text())
     return content
+
+
+def made_as(architecture: str, content: Document) -> Document:
+    """A snapshot in which every type has the architecture of the machines behind it: nobody is misled."""
+    types = [{**each, "architecture": architecture} for each in content["server_types"]]
+    return {**content, "server_types": types}
 
 
 def _pick(entries: list[Document], wanted: object, field: str) -> Document:

@@ -6,8 +6,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
@@ -17,8 +17,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from kvx_rehearsal.addresses import offer
 from kvx_rehearsal.answering import NO_SCENARIO, Answering, Request, Sent
 from kvx_rehearsal.bill import alive
+from kvx_rehearsal.catalogue import HETZNERS, made_as
+from kvx_rehearsal.keeper import Keeper
 from kvx_rehearsal.scenario import ScenarioError
 
 EVERY_METHOD = ["GET", "POST", "PUT", "DELETE", "PATCH"]
@@ -33,9 +36,13 @@ class CuttableProtocol(H11Protocol):
         super().connection_made(transport)
 
 
-def application(answering: Answering) -> Starlette:
+def application(answering: Answering, keeper: Keeper | None, seen_as: str | None) -> Starlette:
+    """`seen_as`: the address its machines see this machine by."""
+
     async def api(http: HttpRequest) -> Response:
         sent = answering.answer(await _request(http))
+        if keeper is not None:
+            keeper.look()
         await asyncio.sleep(sent.wait_seconds)
         return await _cut(http) if sent.cut else _response(sent)
 
@@ -47,7 +54,8 @@ def application(answering: Answering) -> Starlette:
 
     async def address(http: HttpRequest) -> Response:
         """Whoever asks, as ip.hetzner.com would answer."""
-        return Response(f"{http.client.host if http.client else '127.0.0.1'}\n", media_type="text/plain")
+        caller = seen_as or (http.client.host if http.client else "127.0.0.1")
+        return Response(f"{caller}\n", media_type="text/plain")
 
     async def scenario(http: HttpRequest) -> Response:
         return await _scenario(answering, http)
@@ -59,8 +67,23 @@ def application(answering: Answering) -> Starlette:
             Route("/_rehearsal/resources", resources),
             Route("/_rehearsal/scenario", scenario, methods=["GET", "POST"]),
             Route("/v1/{path:path}", api, methods=EVERY_METHOD),
-        ]
+        ],
+        lifespan=lambda _: _keeping(answering, keeper),
     )
+
+
+@asynccontextmanager
+async def _keeping(answering: Answering, keeper: Keeper | None) -> AsyncIterator[None]:
+    """Machines are looked after as long as calls are answered."""
+    if keeper is None:
+        yield
+        return
+    task = asyncio.create_task(keeper.keep(answering.wanted_machines, answering.machine_failed))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await keeper.settle()
 
 
 async def _request(http: HttpRequest) -> Request:
@@ -95,6 +118,16 @@ async def _scenario(answering: Answering, http: HttpRequest) -> Response:
     return Response(answering.store.remembered("scenario") or NO_SCENARIO, media_type="text/plain")
 
 
+def _behind(answering: Answering, keeper: Keeper) -> str:
+    """Puts machines behind the servers; how they see this machine. KeeperError where there can be none."""
+    about = keeper.about()
+    (architecture,) = about["architectures"]
+    answering.snapshot = made_as(HETZNERS[architecture], answering.snapshot)
+    answering.held = lambda: keeper.held(answering.wanted_machines())
+    offer(answering.store, [about["public_network"]])
+    return str(about["gateway"])
+
+
 class AnnouncingServer(uvicorn.Server):
     """Says where it serves as soon as it does, and ends without a signal of its own."""
 
@@ -114,11 +147,12 @@ class AnnouncingServer(uvicorn.Server):
         sys.stdout.flush()
 
 
-def serve(answering: Answering, port: int) -> None:
+def serve(answering: Answering, port: int, keeper: Keeper | None = None) -> None:
     """Until it is told to stop; OSError if the port is taken."""
-    settings: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "off", "ws": "none"}
+    seen_as = None if keeper is None else _behind(answering, keeper)
+    settings: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "on", "ws": "none"}
     config = uvicorn.Config(
-        application(answering),
+        application(answering, keeper, seen_as),
         http=CuttableProtocol,
         timeout_graceful_shutdown=SECONDS_FOR_OPEN_CALLS,
         **settings,

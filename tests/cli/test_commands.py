@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import typer
 
-from kvx.commands.carry_out import last_lines
+from kvx.commands.last_lines import NODES, SPOKEN, last_lines
 from kvx.main import COMMANDS, ImportedWhenCalled
 
 Kvx = Callable[..., subprocess.CompletedProcess[str]]
@@ -43,8 +43,8 @@ def test_help_names_every_command(kvx: Kvx, arguments: tuple[str, ...]) -> None:
 
 
 def test_a_fix_is_typed_as_kvx_was_called(kvx: Kvx) -> None:
-    message, fix = two_lines(kvx("ansible", KVX_CALLED_AS="./deploy.sh"))
-    assert message.startswith("kvx ansible is not in this version")
+    message, fix = two_lines(kvx("images", KVX_CALLED_AS="./deploy.sh"))
+    assert message.startswith("kvx images is not in this version")
     assert fix == "./deploy.sh deploy --target local"
 
 
@@ -173,7 +173,7 @@ def test_a_dry_run_of_a_later_target_shows_its_plan_and_ends_with_3(kvx: Kvx) ->
     assert two_lines(ended)[1] == "kvx deploy --target local"
 
 
-@pytest.mark.parametrize("command", ["ansible", "images", "kubernetes"])
+@pytest.mark.parametrize("command", ["images", "kubernetes"])
 def test_what_a_later_version_brings_answers_from_the_plan(kvx: Kvx, command: str) -> None:
     ended = kvx(command, "--json")
     assert ended.returncode == 3
@@ -186,6 +186,17 @@ def test_what_a_later_version_brings_answers_from_the_plan(kvx: Kvx, command: st
         "fix": fix,
         "exit_code": 3,
     }
+
+
+def test_without_machines_there_is_nothing_to_configure_and_nothing_is_written(
+    kvx: Kvx, tmp_path: Path
+) -> None:
+    ended = kvx("ansible")
+    assert ended.returncode == 3
+    message, fix = two_lines(ended)
+    assert message.startswith("there are no machines yet: ")
+    assert fix == "kvx terraform"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_phase_that_the_chosen_target_lacks_is_named(kvx: Kvx) -> None:
@@ -498,11 +509,19 @@ def test_a_deploy_ends_with_heard_intent_answer_address_and_next() -> None:
         "address": "http://h:1",
         "pid": 5,
     }
-    assert last_lines(True, data | {"notice": None}, with_machines=False) == (
+    assert last_lines(True, data | {"notice": None}, SPOKEN) == (
         "heard     list pods",
         "intent    list_pods",
         "answer    Two pods.",
         "address   http://h:1",
         'next      kvx say "how many pods are not ready"',
     )
-    assert last_lines(False, data, with_machines=False)[0] == "Nothing had to be changed."
+    assert last_lines(False, data, SPOKEN)[0] == "Nothing had to be changed."
+
+
+def test_configured_nodes_end_with_how_many_were_changed_and_the_way_in() -> None:
+    data = {"nodes": {"hosts": 5, "changed": ["kvx-workers-1"]}, "kubeconfig": "/x/kubeconfig"}
+    lines = last_lines(True, data, NODES)
+    assert lines[:2] == ("nodes     5, 1 changed", "access    /x/kubeconfig")
+    nothing = last_lines(False, {"nodes": {"hosts": 5, "changed": []}}, NODES)
+    assert nothing[:2] == ("Nothing had to be changed.", "nodes     5, none changed")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -159,6 +160,21 @@ def test_cleaning_up_nothing_writes_nothing(toy: ModuleType, tmp_path: Path) -> 
     result = undo(toy.toy_plan(deployment), deployment, driver, Heard(), real_world(), call=CALL)
     assert not result.done
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_command_has_broken_off_is_named_and_not_said_to_be_resumed(
+    toy: ModuleType, tmp_path: Path
+) -> None:
+    with pytest.raises(KvxError, match="the toy broke"):
+        deploy(toy, tmp_path, CheckModel="fail")
+    deployment, driver, heard = toy.toy_deployment(tmp_path), toy.RecordingDriver(tmp_path), Heard()
+    whole = toy.toy_plan(deployment)
+    verify = replace(whole, phases=whole.phases[1:])
+    execute(verify, deployment, driver, heard, real_world(), call=CALL)
+    note = heard.notes[0]
+    assert "stopped in the step: check the speech model toy; only that command goes on with it" in note
+    assert f"of `{CALL.command}`" in note
+    assert "resuming" not in note
 
 
 def test_a_failed_step_is_reported_journalled_and_done_next_time(toy: ModuleType, tmp_path: Path) -> None:

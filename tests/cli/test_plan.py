@@ -92,10 +92,10 @@ def test_what_a_later_version_brings_is_refused_from_the_plan(tmp_path: Path) ->
 
 
 def test_a_target_that_is_there_in_part_is_refused_with_the_part_there_is(tmp_path: Path) -> None:
-    with pytest.raises(KvxError, match="it lacks configure, images, manifests") as raised:
+    with pytest.raises(KvxError, match="it lacks images, manifests") as raised:
         refuse_later_phases(plan(tmp_path, "hetzner"))
     assert raised.value.exit_code is ExitCode.MISSING
-    assert raised.value.fix == "kvx deploy --target hetzner --to provision"
+    assert raised.value.fix == "kvx deploy --target hetzner --to configure"
     refuse_later_phases(ending_with(plan(tmp_path, "hetzner"), "provision"))
 
 

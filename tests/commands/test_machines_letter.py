@@ -104,7 +104,7 @@ def test_the_letter_for_programs_has_the_same_price(kvx: Kvx, tmp_path: Path) ->
 def test_a_deploy_of_all_phases_is_refused_with_the_part_there_is(kvx: Kvx, tmp_path: Path) -> None:
     ended = kvx("deploy", "--target", "hetzner", "--yes")
     assert ended.returncode == 3
-    assert ended.stderr.splitlines()[1] == "fix: kvx deploy --target hetzner --to provision"
+    assert ended.stderr.splitlines()[1] == "fix: kvx deploy --target hetzner --to configure"
     assert list(tmp_path.iterdir()) == []
 
 

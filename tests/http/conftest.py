@@ -220,7 +220,9 @@ class _starting:  # noqa: N801  reads as the words it stands for
             end()
 
     def _begin(self, *, proved: bool = True, **given: Any) -> Running:
-        parts = {name: given.pop(name) for name in ("listener", "speaker", "names") if name in given}
+        parts = {
+            name: given.pop(name) for name in ("listener", "speaker", "commands", "names") if name in given
+        }
         engines = replace(self._engines, **parts)
         service = open_service(Settings(**given), engines)
         if proved:

@@ -1,17 +1,23 @@
 """Live names: at hand at once, never older than asked for, and given to whatever listens to commands."""
 
+import io
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from voice_api.cluster.demo import DemoCluster
 from voice_api.cluster.protocol import ClusterDescription, Deployment, Namespace, Node, Pod
+from voice_api.commands.core import CommandCore
 from voice_api.commands.vocabulary import QUESTIONS, Vocabulary
 from voice_api.errors import VoiceApiError
+
+WAV = {"content-type": "audio/wav"}
 
 
 @dataclass
@@ -63,6 +69,7 @@ def test_the_names_of_the_cluster_come_in_the_order_in_which_they_are_likely(
     names = Vocabulary(cluster)
     until(lambda: len(names.likely()) == 5)
     assert names.likely() == ("shop", "catalog", "payments", "cart", "edge-1")
+    assert names.namespaces() == ("shop",)
 
 
 def test_what_was_said_comes_first_and_what_is_no_name_is_not_kept(
@@ -130,16 +137,106 @@ def test_the_demo_cluster_has_names_too(until: Callable[..., None]) -> None:
     assert set(QUESTIONS) == {"namespaces", "deployments", "workloads", "nodes"}
 
 
-@pytest.mark.parametrize("wanted", [True, False])
-def test_a_spoken_command_is_heard_with_the_live_names_unless_the_setting_says_no(
-    start: Any, scripted: Any, recording: Callable[..., bytes], until: Callable[..., None], wanted: bool
+@pytest.mark.parametrize("settings", [{}, {"live_names": False}])
+def test_a_spoken_command_has_the_live_names_at_hand_unless_the_setting_says_no(
+    start: Any,
+    scripted: Any,
+    recording: Callable[..., bytes],
+    until: Callable[..., None],
+    settings: dict[str, bool],
 ) -> None:
+    wanted = not settings
     names, listener = Vocabulary(DemoCluster()), scripted(says="how many pods are in production")
     until(lambda: "edge-1" in names.likely())
-    service = start(listener=listener, names=names, live_names=wanted)
-    service.client.post("/v1/commands", content=recording(), headers={"content-type": "audio/wav"})
-    assert ("grafana" in listener.options.keywords) is wanted
-    service.client.post("/v1/commands", content=recording(), headers={"content-type": "audio/wav"})
-    assert (listener.options.keywords[:1] == ("production",)) is wanted, "what was said comes first"
+    service = start(listener=listener, names=names, **settings)
+    service.client.post("/v1/commands", content=recording(), headers=WAV)
+    assert (listener.options.live is not None) is wanted
+    assert listener.options.keywords == (), "none is favoured at first"
+    service.client.post("/v1/commands", content=recording(), headers=WAV)
+    if wanted:
+        assert "grafana" in listener.options.live.names
+        assert listener.options.live.names[0] == "production", "what was said comes first"
+        assert listener.options.live.until < time.monotonic() + service.service.settings.request_seconds / 2
     service.client.post("/v1/audio/transcriptions", files={"file": recording()})
-    assert listener.options.keywords == (), "a transcription is no command"
+    assert (listener.options.keywords, listener.options.live) == ((), None), "a transcription is no command"
+
+
+DEMO_SENTENCES = ["how many pods are not ready", "which pods are not ready", "list the deployments"]
+
+
+@pytest.mark.parametrize("voice", ["en-us", "en+f2", "en-us+paul"])
+@pytest.mark.parametrize("sentence", DEMO_SENTENCES)
+def test_with_the_demo_clusters_names_a_question_is_heard_as_it_was_asked(
+    demo: Any, engines: Any, voice: str, sentence: str
+) -> None:
+    answer = _spoken(demo, engines, sentence, voice)
+    assert answer["heard"]["text"] == sentence
+    assert answer["heard"]["without_names"] is None
+    assert (answer["status"] == "SUCCESS") is not answer["heard"]["doubtful"]
+    assert "decode_names" not in answer["timings_ms"]
+
+
+@pytest.fixture
+def demo(start: Any, until: Callable[..., None]) -> Any:
+    names = Vocabulary(DemoCluster())
+    until(lambda: {"redis", "edge-1"} <= set(names.likely()))
+    return start(names=names)
+
+
+class Zoo:
+    """Stands for a cluster with a namespace that the model spells otherwise by itself."""
+
+    description = ClusterDescription("zoo", demo=False)
+
+    def namespaces(self) -> tuple[Namespace, ...]:
+        return (Namespace("gopher"), Namespace("kestrel"))
+
+    def nodes(self) -> tuple[Node, ...]:
+        return ()
+
+    def pods(self, namespace: str | None) -> tuple[Pod, ...]:
+        return ()
+
+    def deployments(self, namespace: str | None) -> tuple[Deployment, ...]:
+        return ()
+
+
+def test_a_namespace_that_was_not_heard_as_it_is_written_is_heard_in_a_second_hearing(
+    start: Any, engines: Any, until: Callable[..., None]
+) -> None:
+    names = Vocabulary(Zoo())
+    until(lambda: names.likely() == ("gopher", "kestrel"))
+    service = start(names=names, commands=CommandCore(Zoo()))
+    sentence = "list the deployments in kestrel"
+    answer = _spoken(service, engines, sentence, "en-us")
+    assert answer["text"] == answer["heard"]["text"] == sentence
+    assert answer["heard"]["without_names"] not in (None, sentence)
+    assert answer["timings_ms"]["decode_names"] > 0
+    _spoken(service, engines, "how many pods are not ready", "en-us")
+    figures = service.service.figures.text().decode()
+    for line in (
+        'kvx_voice_live_names_total{outcome="taken"} 1.0',
+        'kvx_voice_live_names_total{outcome="unneeded"} 1.0',
+        'kvx_voice_live_names_total{outcome="kept"} 0.0',
+        'kvx_voice_stage_seconds_count{stage="decode_names"} 1.0',
+    ):
+        assert line in figures
+
+
+def test_a_wish_to_change_something_is_never_exchanged_for_what_a_name_would_make_of_it(
+    start: Any, engines: Any, until: Callable[..., None]
+) -> None:
+    names = Vocabulary(Zoo())
+    until(lambda: names.likely() == ("gopher", "kestrel"))
+    service = start(names=names, commands=CommandCore(Zoo()))
+    answer = _spoken(service, engines, "restart gopher", "en-us")
+    assert answer["status"] in ("ERROR", "NEEDS_CLARIFICATION")
+    assert answer["heard"]["without_names"] is None
+    assert 'kvx_voice_live_names_total{outcome="unneeded"} 1.0' in service.service.figures.text().decode()
+
+
+def _spoken(service: Any, engines: Any, sentence: str, voice: str) -> Any:
+    file, speaker = io.BytesIO(), engines.speaker
+    sound = np.concatenate(list(speaker.speak(sentence, voice, 1.0)))
+    soundfile.write(file, sound, speaker.sample_rate, format="WAV", subtype="PCM_16")
+    return service.client.post("/v1/commands", content=file.getvalue(), headers=WAV).json()

@@ -169,17 +169,20 @@ def test_what_was_cleared_is_never_heard(running: Any, connect: Any, pcm: Any) -
     assert (error["code"], error["event_id"]) == ("input_audio_buffer_commit_empty", "mine")
 
 
-def test_live_names_and_the_clients_own_keywords_are_favoured(
+def test_the_clients_own_keywords_are_always_favoured_and_live_names_where_they_are_needed(
     start: Any, scripted: Any, connect: Any, pcm: Any
 ) -> None:
     class Names:
         def likely(self) -> tuple[str, ...]:
             return ("grafana",)
 
+        def namespaces(self) -> tuple[str, ...]:
+            return ("shop",)
+
         def said(self, names: Any) -> None: ...
 
     listener = scripted()
-    service = start(listener=listener, names=Names(), live_names=True)
+    service = start(listener=listener, names=Names())
     client = connect(service.url)
     client.by_hand()
     wish = {"transcription": {"keywords": ["Ada"], "prompt": "the shop", "language": "en"}}
@@ -187,7 +190,11 @@ def test_live_names_and_the_clients_own_keywords_are_favoured(
     client.append(pcm())
     client.say("input_audio_buffer.commit")
     client.until(f"{TRANSCRIPTION}.completed")
-    assert listener.options.keywords == ("Ada", "grafana")
+    assert listener.options.keywords == ("Ada",)
+    live = listener.options.live
+    assert live.names == ("grafana",)
+    assert live.understanding.settled("how many pods are in shop")
+    assert not live.understanding.settled("how many pods are in grafana")
     assert (listener.options.prompt, listener.options.language) == ("the shop", "en")
 
 

@@ -48,6 +48,19 @@ def test_machines_are_made_changed_and_taken_away(cluster: Any) -> None:
     assert cluster.simulation.resources() == []
 
 
+def test_a_host_key_that_a_node_made_itself_stays_handed_over(cluster: Any) -> None:
+    cluster.deploy()
+    known = cluster.folder / "known_hosts"
+    first, *others = known.read_text().splitlines()
+    address = first.split(",")[0]
+    own = f"{first.split()[0]} ssh-ed25519 AAAAmade-by-the-node"
+    (cluster.folder / "known_hosts.d").mkdir()
+    (cluster.folder / "known_hosts.d" / address).write_text(f"{own}\n")
+    assert cluster.deploy() == ["HandOver"]
+    assert known.read_text().splitlines() == [own, *others]
+    assert cluster.deploy() == []
+
+
 def test_everything_that_is_written_belongs_to_this_user_alone(cluster: Any) -> None:
     before = os.umask(0)
     try:

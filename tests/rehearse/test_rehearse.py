@@ -208,7 +208,7 @@ def test_doctor_looks_at_everything_and_writes_nothing(kvx: Any, tmp_path: Path)
     assert ended.returncode == 0, ended.stdout
     states = {check["name"]: check["state"] for check in json.loads(ended.stdout)["checks"]}
     assert states["terraform"] == states["token"] == states["places"] == states["price"] == "ok"
-    assert states["configure"] == "later"
+    assert states["images"] == "later"
     assert not (tmp_path / ".kvx-rehearsal/.kvx").exists()
 
 

@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +34,17 @@ class ExamClip:
 
 def espeak_clips(seed: int, count: int, names: Names = "seen") -> Group:
     """Commands by unseen variants, and by the unseen base; two fifths are of the unseen base."""
+    return espeak_says(partial(_fitting, names=names), seed, count)
+
+
+def espeak_says(sentence: Callable[[random.Random], Phrase], seed: int, count: int) -> Group:
+    """The same voices, with sentences of another kind."""
     chance, espeak, lists = random.Random(seed), Espeak(), split_lists()["espeak"]
     clips = []
     for number in range(count):
         base = chance.choice(lists["unseen_bases"] if number % 5 < 2 else lists["bases"])
         voice = f"{base}+{chance.choice(lists['unseen_variants'])}"
-        phrase = _fitting(chance, names)
+        phrase = sentence(chance)
         rate, pitch, spread = chance.randint(130, 210), chance.randint(25, 75), chance.randint(30, 70)
         spoken = espeak.speak(phrase.spoken, voice, rate, pitch, spread)
         clips.append(ExamClip(voice, phrase.written, recorded(spoken)))
@@ -47,8 +53,13 @@ def espeak_clips(seed: int, count: int, names: Names = "seen") -> Group:
 
 def festival_clips(seed: int, count: int, voice: str, names: Names = "seen") -> Group:
     """Commands by one voice of festival, in one run of it; needs Debian's festival and the voice."""
+    return festival_says(partial(_fitting, names=names), seed, count, voice)
+
+
+def festival_says(sentence: Callable[[random.Random], Phrase], seed: int, count: int, voice: str) -> Group:
+    """The same voice, with sentences of another kind."""
     chance = random.Random(seed)
-    phrases = [_fitting(chance, names) for _ in range(count)]
+    phrases = [sentence(chance) for _ in range(count)]
     with tempfile.TemporaryDirectory() as folder:
         places = [Path(folder) / f"{number}.wav" for number in range(count)]
         script = Path(folder) / "speak.scm"

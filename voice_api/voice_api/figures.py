@@ -14,7 +14,11 @@ from prometheus_client.process_collector import ProcessCollector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 HEALTH_ROUTES = frozenset({"/health", "/ready"})
-STAGES = ("decode_audio", "vad", "features", "encode", "decode", "interpret", "act", "speak")
+STAGES = (
+    *("decode_audio", "vad", "features", "encode", "decode", "decode_names"),
+    *("interpret", "act", "speak"),
+)
+NAMES_OUTCOMES = ("unneeded", "not_tried", "late", "kept", "taken")
 STAGE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -68,6 +72,13 @@ class Figures:
         self.retries = Counter(
             "kvx_voice_retries", "Windows decoded again, by reason", ("reason",), registry=registry
         )
+        self.live_names = Counter(
+            "kvx_voice_live_names",
+            "Sounds for which live names were at hand, by what came of it: unneeded and not_tried were heard "
+            "once, kept and taken a second time with names, and late was given up",
+            ("outcome",),
+            registry=registry,
+        )
         self.partials = Counter(
             "kvx_voice_partials", "Hearings of sound that was still spoken", registry=registry
         )
@@ -92,6 +103,8 @@ class Figures:
         )
         for stage in STAGES:
             self.stage_seconds.labels(stage)
+        for outcome in NAMES_OUTCOMES:
+            self.live_names.labels(outcome)
         self._answered = 0
 
     def watch(self, gauge: Gauge, value: Callable[[], float]) -> None:
@@ -120,6 +133,11 @@ class Figures:
             self.retries.labels(reason).inc()
             if reason == "context":
                 self.context_fallback.inc()
+
+    def named(self, outcome: str | None) -> None:
+        """Count what came of live names, where there were any."""
+        if outcome:
+            self.live_names.labels(outcome).inc()
 
     def text(self) -> bytes:
         """The figures in Prometheus' text format."""

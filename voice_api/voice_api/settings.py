@@ -79,7 +79,8 @@ class Settings:
     )
     beams: int = _count(1, 1, 8, "hypotheses kept while decoding; 1 is fastest")
     live_names: bool = field(
-        default=False, metadata={"help": "favour names of the cluster in spoken commands"}
+        default=True,
+        metadata={"help": "hear a command again with the cluster's names where it is not understood"},
     )
     realtime_sessions: int = _count(4, 0, 1_000, "sessions at /v1/realtime; more are refused")
     realtime_idle_seconds: float = _number(60, 0.05, 3_600, "a session without sound for so long is closed")

@@ -1,31 +1,63 @@
 """Carries a plan out and tells of it, or prints it and does nothing."""
 
 import json
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
+from kvx.commands.last_lines import ending_of, last_lines
 from kvx.commands.letter import as_data, letter
-from kvx.commands.typed import typed
 from kvx.deployment import Deployment
 from kvx.plan import Plan
-from kvx.steps.machines import HandOver
+
+if TYPE_CHECKING:
+    from kvx.commands.nodes_changes import NodesChanges
+    from kvx.execute import Result
 
 
-def print_plan(plan: Plan, schema: str | None) -> None:
-    """The plan as a letter, or as one object under `schema`; what it needs of Hetzner is looked up."""
+def print_plan(plan: Plan, schema: str | None, *, check: bool = False) -> None:
+    """The plan as a letter, or as one object under `schema`; what it needs of Hetzner is looked up.
+
+    `check` asks the machines as well what would be changed on them; raises a KvxError with exit code 4,
+    after the plan is printed, where they could not tell.
+    """
     from kvx.commands.machines import machines_of
 
     machines = machines_of(plan)
+    nodes = _nodes_changes(plan) if check else None
     if schema is None:
-        print(letter(plan, () if machines is None else machines.paragraphs))
+        about = () if machines is None else machines.paragraphs
+        print(letter(plan, (*about, *((nodes.paragraph,) if nodes else ()))))
     else:
-        told = {} if machines is None else {"machines": machines.data}
+        told: dict[str, object] = {} if machines is None else {"machines": machines.data}
+        told |= {} if nodes is None else {"nodes": nodes.data}
         print(json.dumps({"schema": schema, **plan_data(plan), **told}))
+    if nodes is not None and nodes.refusal is not None:
+        raise nodes.refusal
+
+
+def _nodes_changes(plan: Plan) -> "NodesChanges | None":
+    from kvx.commands.nodes_changes import nodes_changes_of
+    from kvx.commands.screen import report_for
+
+    report = report_for(None)
+    try:
+        return nodes_changes_of(plan, report)
+    finally:
+        report.close()
 
 
 def run(
     plan: Plan, deployment: Deployment, command: str, wait_for_lock_seconds: float, schema: str | None
 ) -> None:
     """Carry the plan out and tell of it: JSON lines under `schema`, words for people without one."""
+    result = carried_out(plan, deployment, command, wait_for_lock_seconds, schema)
+    if schema is None:
+        print("\n".join(last_lines(result.changed, result.data, ending_of(plan))))
+
+
+def carried_out(
+    plan: Plan, deployment: Deployment, command: str, wait_for_lock_seconds: float, schema: str | None
+) -> "Result":
+    """What came of it, told while it happened; for programs its last line is printed, too."""
     from kvx import drivers
     from kvx.commands.screen import report_for
     from kvx.execute import Call, execute
@@ -40,43 +72,7 @@ def run(
     if schema:
         end = {"run": result.run, "changed": result.changed, "data": result.data, "exit_code": 0}
         print(json.dumps({"schema": schema, "event": "result", **end}))
-    else:
-        print("\n".join(last_lines(result.changed, result.data, with_machines=_ends_with_machines(plan))))
-
-
-def last_lines(changed: bool, data: Mapping[str, object], *, with_machines: bool) -> tuple[str, ...]:
-    """What a run ends with: what was heard, meant and answered, or the machines; then the next command."""
-    words = LAST_WORDS_ON_MACHINES if with_machines else LAST_WORDS
-    known = [(name, data[key]) for key, name in words.items() if data.get(key) is not None]
-    head = () if changed else ("Nothing had to be changed.",)
-    following = NEXT_WITH_MACHINES if with_machines else NEXT
-    return (*head, *(f"{name:<9} {_shown(value)}" for name, value in known), *map(typed, following))
-
-
-def _ends_with_machines(plan: Plan) -> bool:
-    return bool(plan.steps) and isinstance(plan.steps[-1], HandOver)
-
-
-def _shown(value: object) -> str:
-    """Of the machines their number and architectures."""
-    if isinstance(value, dict):
-        return f"{value['nodes']}, {' and '.join(value['architectures'])}"
-    return str(value)
-
-
-LAST_WORDS = {
-    "heard": "heard",
-    "intent": "intent",
-    "reply": "answer",
-    "notice": "note",
-    "address": "address",
-}
-LAST_WORDS_ON_MACHINES = {"machines": "machines", "monthly_net": "EUR/month"}
-NEXT = ('next      kvx say "how many pods are not ready"',)
-NEXT_WITH_MACHINES = (
-    "next      kvx drift shows whether they are still as planned",
-    "          kvx cleanup --target hetzner deletes them, and ends the bill",
-)
+    return result
 
 
 def plan_data(plan: Plan) -> dict[str, object]:

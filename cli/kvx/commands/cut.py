@@ -25,10 +25,11 @@ def refuse_later_phases(plan: Plan) -> None:
     """Raises a KvxError with exit code 3 where the plan needs what this version does not bring."""
     if plan.missing:
         names = ", ".join(phase.name for phase in plan.missing)
-        here = plan.phases[0]
-        if here.arrives is None:
+        if plan.there:
             message = f"this version of kvx brings the target {plan.target} in part: it lacks {names}"
-            raise KvxError(message, f"kvx deploy --target {plan.target} --to {here.name}", ExitCode.MISSING)
+            raise KvxError(
+                message, f"kvx deploy --target {plan.target} --to {plan.there[-1].name}", ExitCode.MISSING
+            )
         message = f"the target {plan.target} is not in this version of kvx: it lacks the phases {names}"
         raise KvxError(message, "kvx deploy --target local", ExitCode.MISSING)
 

@@ -9,6 +9,7 @@ from kvx.commands.agree import agree
 from kvx.commands.carry_out import print_plan, run
 from kvx.commands.cut import beginning_at, ending_with, refuse_later_phases
 from kvx.commands.flags import (
+    Check,
     DryRun,
     Folder,
     Json,
@@ -29,6 +30,7 @@ def deploy(
     *,
     target: Target = None,
     dry_run: DryRun = False,
+    check: Check = False,
     from_phase: Annotated[str | None, typer.Option("--from", metavar="PHASE", help="Begin there.")] = None,
     to_phase: Annotated[str | None, typer.Option("--to", metavar="PHASE", help="End with it.")] = None,
     max_monthly: MaxMonthly = None,
@@ -73,8 +75,8 @@ def deploy(
     }
     deployment = deployment_of(load(flags))
     plan = ending_with(beginning_at(plan_for(deployment), from_phase), to_phase)
-    if dry_run:
-        print_plan(plan, SCHEMA if as_json else None)
+    if dry_run or check:
+        print_plan(plan, SCHEMA if as_json else None, check=check)
         refuse_later_phases(plan)
         return
     refuse_later_phases(plan)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import typer
 
-from kvx.commands import doctor_machines
+from kvx.commands import doctor_machines, doctor_nodes
 from kvx.commands.check import Check
 from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.commands.typed import typed
@@ -16,6 +16,7 @@ from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.plan import Step
 from kvx.steps.machines import PlaceMachines, WriteWorkspace
+from kvx.steps.nodes import AwaitNodes, ConfigureNodes
 from kvx.steps.service import CheckModel, RemoveFolder, StartService
 from kvx.targets import plan_for
 
@@ -58,7 +59,7 @@ def _next(deployment: Deployment) -> str:
         plan_for(deployment),
         "" if deployment.target == "local" else f" --target {deployment.target}",
     )
-    return f"kvx deploy{flag}" + (f" --to {plan.phases[0].name}" if plan.missing else "")
+    return f"kvx deploy{flag}" + (f" --to {plan.there[-1].name}" if plan.missing else "")
 
 
 def _lines(checks: Sequence[Check]) -> Iterator[str]:
@@ -83,7 +84,7 @@ def _checks(deployment: Deployment) -> Iterator[Check]:
     yield from dict.fromkeys(need for step in (*plan.steps, *plan.undo) for need in _needs(step))
     for phase in plan.missing:
         words = f"not in this version; a later one brings {phase.arrives}"
-        if plan.phases[0].arrives is None:
+        if plan.there:
             yield Check(phase.name, "later", words)
         else:
             yield Check(phase.name, "missing", words, "kvx doctor --target local")
@@ -102,6 +103,10 @@ def _needs(step: Step) -> Iterator[Check]:
             yield from doctor_machines.of_placing(step)
         case WriteWorkspace():
             yield from doctor_machines.of_workspace(step)
+        case AwaitNodes():
+            yield from doctor_nodes.of_awaiting(step)
+        case ConfigureNodes():
+            yield from doctor_nodes.of_configuring(step)
         case RemoveFolder():
             yield from _folder(step)
 

@@ -26,6 +26,9 @@ WaitForLock = Annotated[
     float, typer.Option("--wait-for-lock", metavar="SECONDS", min=0, help="Wait for another kvx to end.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Print the plan with what it would change on the machines.")
+]
 MaxMonthly = Annotated[
     float | None, typer.Option(metavar="EUR", min=0, help="Most that the machines may cost a month, net.")
 ]

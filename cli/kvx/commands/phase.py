@@ -7,6 +7,7 @@ from pathlib import Path
 from kvx.commands.agree import agree
 from kvx.commands.carry_out import print_plan, run
 from kvx.commands.flags import (
+    Check,
     DryRun,
     Folder,
     Json,
@@ -45,7 +46,7 @@ def terraform(
     """
     limits = {"hetzner.max_monthly": max_monthly, "hetzner.wait_for_capacity": wait_for_capacity}
     deployment = deployment_of(load({"folder": folder, "target": target, **limits}))
-    plan, deployment = _alone("terraform", deployment, chosen=target is not None)
+    plan, deployment = alone_of("terraform", deployment, chosen=target is not None)
     if dry_run:
         print_plan(plan, "kvx/terraform/v1" if as_json else None)
     else:
@@ -53,9 +54,39 @@ def terraform(
         run(plan, deployment, "kvx terraform", wait_for_lock, "kvx/terraform/v1" if as_json else None)
 
 
+def ansible(
+    *,
+    target: Target = None,
+    dry_run: DryRun = False,
+    check: Check = False,
+    folder: Folder = None,
+    wait_for_lock: WaitForLock = 0,
+    as_json: Json = False,
+) -> None:
+    """Configure the machines alone.
+
+    Makes the machines of the target hetzner a cluster; run again, it changes only what differs. --check
+    asks them what that would be.
+    """
+    plan, deployment = alone_of("ansible", deployment_from(folder, target), chosen=target is not None)
+    schema = "kvx/ansible/v1" if as_json else None
+    if dry_run or check:
+        print_plan(plan, schema, check=check)
+    else:
+        _refuse_without_machines(deployment)
+        run(plan, deployment, "kvx ansible", wait_for_lock, schema)
+
+
+def _refuse_without_machines(deployment: Deployment) -> None:
+    """Before a journal is begun."""
+    from kvx.drivers.inventory import read_inventory
+
+    read_inventory(deployment.folder)
+
+
 def alone(command: str, folder: Path | None) -> tuple[Plan, Deployment]:
     """The phase behind `kvx COMMAND` as a plan, of the first target that has it; with its deployment."""
-    return _alone(command, deployment_from(folder), chosen=False)
+    return alone_of(command, deployment_from(folder), chosen=False)
 
 
 def _phase_command(command: str, summary: str) -> Callable[..., None]:
@@ -64,14 +95,14 @@ def _phase_command(command: str, summary: str) -> Callable[..., None]:
     def only_this_phase(
         target: Target = None, folder: Folder = None, wait_for_lock: WaitForLock = 0, *, as_json: Json = False
     ) -> None:
-        plan, deployment = _alone(command, deployment_from(folder, target), chosen=target is not None)
+        plan, deployment = alone_of(command, deployment_from(folder, target), chosen=target is not None)
         run(plan, deployment, f"kvx {command}", wait_for_lock, f"kvx/{command}/v1" if as_json else None)
 
     only_this_phase.__doc__ = summary
     return only_this_phase
 
 
-def _alone(command: str, deployment: Deployment, *, chosen: bool) -> tuple[Plan, Deployment]:
+def alone_of(command: str, deployment: Deployment, *, chosen: bool) -> tuple[Plan, Deployment]:
     """The phase as a plan, with its deployment: the chosen target's, else the first one's that has it."""
     name = PHASES[command]
     for candidate in (deployment, *(replace(deployment, target=each) for each in _others(chosen=chosen))):
@@ -95,6 +126,5 @@ def _refuse_later(command: str, plan: Plan) -> None:
         raise KvxError(message, "kvx deploy --target local", ExitCode.MISSING)
 
 
-ansible = _phase_command("ansible", "Configure the machines alone.")
 images = _phase_command("images", "Build the images alone.")
 kubernetes = _phase_command("kubernetes", "Apply the manifests alone.")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,15 +40,29 @@ def rehearse() -> None:
 
 
 @app.command(context_settings=AS_TYPED)
-def deploy(context: typer.Context, scenario: Scenario = None, folder: Folder = None) -> None:
-    """Make the machines of kvx.toml.
+def deploy(
+    context: typer.Context,
+    scenario: Scenario = None,
+    folder: Folder = None,
+    *,
+    hosts: Annotated[
+        bool | None,
+        typer.Option("--hosts/--no-hosts", help="Real systemd hosts as machines; where this one can."),
+    ] = None,
+) -> None:
+    """Make the machines of kvx.toml, and configure them where they are real hosts.
 
     Takes the flags of kvx deploy; its questions are answered with yes.
     """
-    end = [] if _given(context.args, "--to") else ["--to", "provision"]
-    if end:
-        _talk("This version rehearses the phase provision; later ones rehearse the rest too.")
-    _rehearse(["deploy", *context.args, *_unless(context.args, "--yes"), *end], folder, scenario)
+    from kvx.commands.rehearse_hosts import chosen
+
+    own = _own_folder(folder)
+    choice = chosen(own, hosts, load({"folder": folder}))
+    end = [] if _given(context.args, "--to") else ["--to", choice.last_phase]
+    for line in choice.words:
+        _talk(line)
+    arguments = ["deploy", *context.args, *_unless(context.args, "--yes"), *end]
+    _rehearse(arguments, folder, scenario, choice.variables)
 
 
 @app.command(context_settings=AS_TYPED)
@@ -103,35 +118,47 @@ def status(folder: Folder = None, *, as_json: Json = False) -> None:
 
 @app.command()
 def stop(folder: Folder = None, *, as_json: Json = False) -> None:
-    """End the simulation, and keep what stands in it.
+    """End the simulation and shut its hosts down, and keep what stands in it.
 
     The next rehearsal goes on with it.
     """
-    from kvx.drivers import rehearsal
+    from kvx.drivers import rehearsal, rehearsal_hosts
     from kvx.world import real_world
 
-    stopped = rehearsal.stop(_own_folder(folder), real_world())
+    own, world = _own_folder(folder), real_world()
+    stopped = rehearsal.stop(own, world)
+    if rehearsal.machines(own) is not None:
+        rehearsal_hosts.rest(own, world)
     if as_json:
         print(json.dumps({"schema": SCHEMA, "stopped": stopped, "exit_code": 0}))
     else:
         print("The simulated Hetzner is ended." if stopped else "There is no simulated Hetzner to end.")
 
 
-def _rehearse(arguments: list[str], folder: Path | None, scenario: Path | None) -> None:
+def _rehearse(
+    arguments: list[str],
+    folder: Path | None,
+    scenario: Path | None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Run kvx against the simulation, and end as it ended."""
     settings = load({"folder": folder}).settings
     own = _own_folder(folder)
-    from kvx.drivers import rehearsal, rehearsing
+    from kvx.drivers import rehearsal, rehearsal_hosts, rehearsing
     from kvx.world import real_world
 
     world = real_world()
     rehearsing.take_settings(settings.folder, own)
     simulation = rehearsal.started(own, scenario, world)
     _talk(f"A rehearsal on a simulated Hetzner at {simulation.address}: no bill.")
-    code = rehearsing.rehearse(arguments, own, simulation, _variables(folder))
+    code = rehearsing.rehearse(arguments, own, simulation, {**_variables(folder), **variables})
     if code == 0 and arguments[0] == "cleanup" and not rehearsal.resources(simulation).get("resources"):
         rehearsal.stop(own, world)
         _talk("The simulated Hetzner is ended too.")
+        if rehearsal.machines(own) is not None:
+            rehearsal_hosts.clear(own, world)
+            rehearsal.put_behind(own, None, world)
+            _talk("Its hosts are gone, and this machine's settings are as they were.")
     elif code == 0 and arguments[0] in {"deploy", "terraform"} and not _given(arguments, "--dry-run"):
         _talk(typed("kvx rehearse status shows what stands; kvx rehearse stop ends the simulation."))
     sys.exit(code)  # what it had to say, it has said

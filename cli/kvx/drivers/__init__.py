@@ -1,8 +1,10 @@
 """What acts: each kind of step is observed and performed by the driver of its kind."""
 
-from kvx.drivers import machine_steps, service_steps
+from kvx.drivers import care_steps, machine_steps, node_steps, service_steps
 from kvx.plan import Step
 from kvx.steps.machines import MachineStep
+from kvx.steps.node_care import CareStep
+from kvx.steps.nodes import NodeStep
 from kvx.world import Outcome, World
 
 
@@ -10,6 +12,8 @@ def is_done(step: Step, world: World) -> bool:
     """Whether the world is already as the step would leave it; a step that only looks never is."""
     if isinstance(step, MachineStep):
         return machine_steps.is_done(step, world)
+    if isinstance(step, NodeStep | CareStep):
+        return False  # AwaitNodes only looks; whether the others are done, their playbooks tell
     return service_steps.is_done(step, world)
 
 
@@ -17,4 +21,8 @@ def perform(step: Step, world: World) -> Outcome:
     """Bring about what the step says; raises KvxError when that fails."""
     if isinstance(step, MachineStep):
         return machine_steps.perform(step, world)
+    if isinstance(step, NodeStep):
+        return node_steps.perform(step, world)
+    if isinstance(step, CareStep):
+        return care_steps.perform(step, world)
     return service_steps.perform(step, world)

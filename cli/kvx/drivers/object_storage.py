@@ -1,8 +1,9 @@
-"""Proves that a bucket refuses to write over what is there: Terraform's lock file rests on that."""
+"""Asks a bucket what it holds, and proves that it never writes over what is there: Terraform's lock file."""
 
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
@@ -19,6 +20,15 @@ _PRECONDITION_FAILED = 412
 _CONTENT = b"kvx doctor: proves that this bucket writes conditionally\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object of a bucket; `changed` in seconds since 1970."""
+
+    key: str
+    size_bytes: int
+    changed: float
+
+
 def prove_conditional_write(backend: Backend) -> str:
     """Two writes of one new object, both only if it is not there: the second one must be refused.
 
@@ -31,22 +41,37 @@ def prove_conditional_write(backend: Backend) -> str:
         raise KvxError(message, fix, ExitCode.MISSING)
     key = f"{backend.key}.kvx-doctor-{secrets.token_hex(6)}"
     with _told(backend):
-        client = _client(backend)
-        if not _is_written(client, backend, key):
+        storage = client(backend)
+        if not _is_written(storage, backend, key):
             raise _wrong(backend, "refuses to write an object that is not there yet")
         try:
-            refused = not _is_written(client, backend, key)
+            refused = not _is_written(storage, backend, key)
         finally:
-            client.delete_object(Bucket=backend.bucket, Key=key)
+            storage.delete_object(Bucket=backend.bucket, Key=key)
     if not refused:
         raise _wrong(backend, "writes over what is there, though asked not to: two kvx could work at once")
     return f"{backend.bucket} at {backend.endpoint} refuses to write over what is there"
 
 
-def _is_written(client: Any, backend: Backend, key: str) -> bool:
+def objects(backend: Backend) -> tuple[Object, ...]:
+    """What lies under the backend's key; raises a KvxError with exit code 3 where it cannot be asked."""
+    with _told(backend):
+        pages = (
+            client(backend)
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=backend.bucket, Prefix=backend.key)
+        )
+        return tuple(
+            Object(each["Key"], each["Size"], each["LastModified"].timestamp())
+            for page in pages
+            for each in page.get("Contents", ())
+        )
+
+
+def _is_written(storage: Any, backend: Backend, key: str) -> bool:
     """False where the bucket says that the object is there already."""
     try:
-        client.put_object(Bucket=backend.bucket, Key=key, Body=_CONTENT, IfNoneMatch="*")
+        storage.put_object(Bucket=backend.bucket, Key=key, Body=_CONTENT, IfNoneMatch="*")
     except ClientError as error:
         if _status(error.response) == _PRECONDITION_FAILED:
             return False
@@ -54,7 +79,8 @@ def _is_written(client: Any, backend: Backend, key: str) -> bool:
     return True
 
 
-def _client(backend: Backend) -> Any:
+def client(backend: Backend) -> Any:
+    """Speaks S3 to it, with deadlines."""
     assert backend.access_key is not None  # noqa: S101  looked at before
     assert backend.secret_key is not None  # noqa: S101
     config = Config(

@@ -28,8 +28,10 @@ FOLDER = ".kvx-rehearsal"
 # 64 characters, as Hetzner's tokens have; the simulation takes any, and its first word says what it may do.
 TOKEN = "rehearsal".ljust(64, "0")
 
-_START_SECONDS = 30.0
+_STATE, _MACHINES = "simulation.sqlite", "simulation.machines"
+_START_SECONDS = 120.0
 _END_SECONDS = 5.0
+_END_SECONDS_WITH_MACHINES = 60.0  # what is being done to one of them is done first
 _ANSWER_SECONDS = 10.0
 
 
@@ -64,15 +66,40 @@ def started(folder: Path, scenario: Path | None, world: World) -> Simulation:
     return simulation
 
 
+def machines(folder: Path) -> Path | None:
+    """The program that puts machines behind the servers of this folder's simulation; None for none."""
+    try:
+        return Path((folder / _MACHINES).read_text())
+    except FileNotFoundError:
+        return None
+
+
+def put_behind(folder: Path, program: Path | None, world: World) -> bool:
+    """Machines, or none, behind the servers from now on; False where servers stand that have it otherwise."""
+    if machines(folder) == program:
+        return True
+    known = (folder / _STATE).exists()
+    if known and resources(started(folder, None, world)).get("resources"):
+        return False
+    stop(folder, world)
+    if program is None:
+        (folder / _MACHINES).unlink()
+    else:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(folder / _MACHINES, str(program))
+    return True
+
+
 def stop(folder: Path, world: World) -> bool:
     """End the simulation of this folder; False where none was alive. What it holds stays on the disk."""
     simulation = running(folder)
     if simulation is None:
         return False
+    seconds = _END_SECONDS if machines(folder) is None else _END_SECONDS_WITH_MACHINES
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.kill(simulation.process.pid, number)
-        if wait_until(lambda: not simulation.process.alive, _END_SECONDS, world):
+        if wait_until(lambda: not simulation.process.alive, seconds, world):
             break
     return True
 
@@ -90,7 +117,9 @@ def requests(simulation: Simulation) -> Mapping[str, Any]:
 def _start(folder: Path, world: World) -> Simulation:
     """On the port it had before, where that is free: what was told an address keeps it."""
     output, log = folder / "simulation.out", folder / "simulation.log"
-    command = [sys.executable, "-m", PROGRAM, "--state", str(folder / "simulation.sqlite")]
+    command = [sys.executable, "-m", PROGRAM, "--state", str(folder / _STATE)]
+    program = machines(folder)
+    command += [] if program is None else ["--machines", str(program)]
     with output.open("wb") as said, log.open("ab") as talk:
         child = subprocess.Popen(
             [*command, "--port", str(_port(folder))],

@@ -6,7 +6,6 @@ from kvx.deployment import Deployment
 from kvx.plan import Phase
 
 LATER = {
-    "configure": ("put Kubernetes on the machines", "k3s on the machines, configured by Ansible"),
     "images": ("build the images", "images for arm64 and amd64, built with buildx and pushed by digest"),
     "manifests": ("apply the manifests", "the voice API on Kubernetes, rendered by Kustomize and applied"),
 }

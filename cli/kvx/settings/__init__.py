@@ -130,6 +130,36 @@ class HetznerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NodesSettings:
+    """What the machines are to be, once they are there; None leaves the value to Ansible's roles."""
+
+    k3s_version: Annotated[str | None, Says("release of k3s, such as v1.34.2+k3s1")] = None
+    k3s_checksums: Annotated[
+        tuple[str, ...], Says("SHA-256 of its program, arm64=...; the release's own list unless set")
+    ] = ()
+    k3s_folder: Annotated[Path | None, Says("folder with the release, for nodes without a way out")] = None
+    operators: Annotated[tuple[str, ...], Says("people with a login, such as ada ssh-ed25519 AAAA...")] = ()
+    timezone: Annotated[str | None, Says("time zone of the nodes, such as Europe/Berlin")] = None
+    etcd_schedule: Annotated[str | None, Says("when etcd is saved, as cron says it")] = None
+    etcd_kept: Annotated[int | None, Says("how many snapshots of etcd are kept", 1, 1_000)] = None
+    etcd_bucket: Annotated[str | None, Says("bucket that snapshots of etcd are copied to")] = None
+    etcd_endpoint: Annotated[str, Says("address of the object storage")] = (
+        "https://nbg1.your-objectstorage.com"
+    )
+    etcd_region: Annotated[str | None, Says("region of the bucket")] = None
+    etcd_access_key: Annotated[
+        Secret | None, Says("access key of the bucket", variable="KVX_ETCD_S3_ACCESS_KEY")
+    ] = None
+    etcd_secret_key: Annotated[
+        Secret | None, Says("secret key of the bucket", variable="KVX_ETCD_S3_SECRET_KEY")
+    ] = None
+    kubeconfig_merge: Annotated[bool | None, Says("merge the kubeconfig into ~/.kube/config")] = None
+    variables: Annotated[Path | None, Says("YAML file with any other variables of the roles")] = None
+    forks: Annotated[int, Says("machines that Ansible works on at the same time", 1, 100)] = 10
+    deadline_seconds: Annotated[float, Says("how long configuring may take", 1, 86_400)] = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one call of kvx; kvx.toml and .kvx/ lie in `folder`."""
 
@@ -138,3 +168,4 @@ class Settings:
     deadline_seconds: Annotated[float, Says("how long starting the voice API may take", 1, 3600)] = 60.0
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     hetzner: HetznerSettings = field(default_factory=HetznerSettings)
+    nodes: NodesSettings = field(default_factory=NodesSettings)

@@ -31,11 +31,11 @@ def shut_down(call: Call) -> Answer:
 
 
 def reboot(call: Call) -> Answer:
-    return _power(call, _unlocked(call), "reboot_server", "running", "running")
+    return _restarted(call, "reboot_server")
 
 
 def reset(call: Call) -> Answer:
-    return _power(call, _unlocked(call), "reset_server", "running", "running")
+    return _restarted(call, "reset_server")
 
 
 def rebuild(call: Call) -> Answer:
@@ -44,9 +44,16 @@ def rebuild(call: Call) -> Answer:
     refuse_if_protected("server", server, "rebuild")
     architecture = call.catalogue.server_type(server["type"])["architecture"]
     server["image"] = call.catalogue.image(call.body.get("image"), architecture)["id"]
+    server["made_anew"] = server.get("made_anew", 0) + 1
     answer = _power(call, server, "rebuild_server", "rebuilding", "running")
     password = None if server["ssh_keys"] else secrets.token_urlsafe(12)
     return Answer({**(answer.body or {}), "root_password": password}, 201)
+
+
+def _restarted(call: Call, command: str) -> Answer:
+    server = _unlocked(call)
+    counted = {**server, "restarts": server.get("restarts", 0) + 1}
+    return _power(call, counted, command, "running", "running")
 
 
 def _unlocked(call: Call) -> Document:

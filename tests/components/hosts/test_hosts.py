@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hosts_component import fresh
 from systemd_hosts import control_groups, lifecycle, machine_settings, power
 from systemd_hosts.fleet import Fleet, planned
 
@@ -16,11 +17,8 @@ FLEET = 51
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Fleet]:
-    lifecycle.bring_down(FLEET)
-    try:
-        yield lifecycle.bring_up(FLEET, 2)
-    finally:
-        lifecycle.bring_down(FLEET)
+    with fresh(FLEET) as number:
+        yield lifecycle.bring_up(number, 2)
 
 
 def _says(fleet: Fleet, number: int, command: str) -> str:
@@ -30,15 +28,25 @@ def _says(fleet: Fleet, number: int, command: str) -> str:
 
 
 def test_nothing_is_left_when_hosts_are_down() -> None:
-    others = "settings of the machine are put back with the last fleet: take the others down first"
-    assert not machine_settings.SETTINGS.exists(), others
-    before = _left()
-    fleet = lifecycle.bring_up(FLEET + 1, 1)
-    _says(fleet, 1, "sysctl -qw kernel.panic=7; echo always > /sys/kernel/mm/transparent_hugepage/enabled")
-    _says(fleet, 1, "cat /sys/class/zram-control/hot_add")
-    assert _left() != before
-    lifecycle.bring_down(FLEET + 1)
-    assert _left() == before
+    with fresh(FLEET + 1) as number:
+        before = _left()
+        lifecycle.bring_up(number, 1)
+        assert all(_left().values())
+        lifecycle.bring_down(number)
+        assert _left() == before
+
+
+def test_settings_of_the_machine_are_put_back_with_the_last_fleet() -> None:
+    with fresh(FLEET + 1) as number:
+        others_stand, before = machine_settings.SETTINGS.exists(), _settings()
+        fleet = lifecycle.bring_up(number, 1)
+        _says(fleet, 1, "sysctl -qw kernel.panic=7")
+        _says(fleet, 1, "echo always > /sys/kernel/mm/transparent_hugepage/enabled")
+        _says(fleet, 1, "cat /sys/class/zram-control/hot_add")
+        changed = _settings()
+        assert changed != before
+        lifecycle.bring_down(number)
+        assert _settings() == (changed if others_stand else before)
 
 
 def test_systemd_is_the_first_program_and_content(pair: Fleet) -> None:
@@ -101,14 +109,23 @@ def test_three_of_five_hosts_are_servers() -> None:
     assert nodes == ["control-plane-1", "control-plane-2", "control-plane-3", "workers-1", "workers-2"]
 
 
-def _left() -> dict[str, object]:
+def _left() -> dict[str, list[str]]:
     links = json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, check=True).stdout)
     number = f"hosts{FLEET + 1}"
     return {
         "links": sorted(link["ifname"] for link in links if str(FLEET + 1) in link["ifname"]),
-        "mounts": [line for line in Path("/proc/self/mounts").read_text().splitlines() if number in line],
-        "groups": [g for each in control_groups.hierarchies() for g in each.glob(f"kvx-{number}*")],
+        "mounts": [line for line in _lines("/proc/self/mounts") if f"fleet{FLEET + 1}" in line],
+        "groups": [str(g) for each in control_groups.hierarchies() for g in each.glob(f"kvx-{number}*")],
+    }
+
+
+def _settings() -> dict[str, object]:
+    return {
         "panic": Path("/proc/sys/kernel/panic").read_text(),
         "huge pages": Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(),
         "compressed disks": sorted(path.name for path in Path("/sys/block").glob("zram*")),
     }
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()

@@ -9,13 +9,13 @@ from voice_api.cluster.protocol import Cluster
 from voice_api.commands.check import refuse_unknown
 from voice_api.commands.functions import FUNCTIONS, KINDS, Answer, Function
 from voice_api.commands.grammar import Grammar, Reading, load_grammar
-from voice_api.commands.normalise import LIMIT_CHARACTERS, normalise
+from voice_api.commands.interpret import Unclear, Wish, interpret, quoted
 from voice_api.commands.resolve import Resolved, Unsure, resolve
+from voice_api.commands.understanding import Understanding
 from voice_api.commands.wording import choice, listed
 from voice_api.errors import VoiceApiError
 
 Status = Literal["SUCCESS", "ERROR", "NEEDS_CLARIFICATION"]
-QUOTED_CHARACTERS = 60
 DEMO_NOTICE = (
     "This is the demo cluster, kept in memory: nothing in it is real. "
     "Give voice-api a kubeconfig to ask about your own cluster."
@@ -86,19 +86,18 @@ class CommandCore:
             timings_ms={"interpret": (interpreted - started) * 1000, "act": (ended - interpreted) * 1000},
         )
 
+    def understanding(self, namespaces: tuple[str, ...]) -> Understanding:
+        """What is understood of sentences where these namespaces are known; asks and changes nothing."""
+        return Understanding(self._grammar, namespaces)
+
     def _interpret(self, text: str) -> Reading | _Outcome:
-        if len(text) > LIMIT_CHARACTERS:
-            return self._not_understood("That is too long for a command.")
-        words = normalise(text)
-        if not words:
-            return self._not_understood("I heard no command.")
-        readings = self._grammar.readings(words)
-        verb = self._grammar.wishes_change(_unread(words, readings))
-        if verb:
-            return _only_reading(verb)
-        if len(readings) != 1:
-            return self._not_understood(f"I did not understand: {_quoted(words)}.")
-        return readings[0]
+        match interpret(self._grammar, text):
+            case Wish(verb):
+                return _only_reading(verb)
+            case Unclear(why):
+                return self._not_understood(why)
+            case reading:
+                return reading
 
     def _act(self, reading: Reading) -> _Outcome:
         function = self._functions[reading.intent]
@@ -140,13 +139,6 @@ class CommandCore:
         )
 
 
-def _unread(words: str, readings: tuple[Reading, ...]) -> str:
-    """The words that no template knows; a single one in a slot is a name, however it sounds."""
-    if len(readings) != 1:
-        return words
-    return " ".join(each for each in readings[0].unheard.values() if " " in each)
-
-
 def _only_reading(verb: str) -> _Outcome:
     return _Outcome(
         "ERROR",
@@ -167,9 +159,9 @@ def _which_kind(reading: Reading) -> _Outcome:
 def _which_namespace(reading: Reading, unsure: Unsure, names: list[str]) -> _Outcome:
     if unsure.candidates:
         likely = choice(unsure.candidates)
-        question = f"I am not sure about {_quoted(unsure.spoken)}. Did you mean {likely}? Please ask again."
+        question = f"I am not sure about {quoted(unsure.spoken)}. Did you mean {likely}? Please ask again."
     else:
-        question = f"I know no namespace like {_quoted(unsure.spoken)}."
+        question = f"I know no namespace like {quoted(unsure.spoken)}."
     return _Outcome(
         "NEEDS_CLARIFICATION",
         question,
@@ -185,7 +177,3 @@ def _which_namespace(reading: Reading, unsure: Unsure, names: list[str]) -> _Out
 
 def _intent(reading: Reading, arguments: Mapping[str, object]) -> Intent:
     return Intent(reading.intent, dict(arguments))
-
-
-def _quoted(words: str) -> str:
-    return words if len(words) <= QUOTED_CHARACTERS else f"{words[:QUOTED_CHARACTERS].rstrip()} and so on"

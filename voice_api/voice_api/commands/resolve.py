@@ -55,13 +55,25 @@ def resolve(spoken: str, names: Iterable[str]) -> Resolved | Unsure:
     """
     said = _sound(spoken)
     live = [(name, _sound(name)) for name in sorted(set(names))]
-    for form in (said.form, ABBREVIATIONS.get(said.form)):
-        exact = [name for name, sound in live if sound.form == form]
-        if exact:
-            return Resolved(exact[0]) if len(exact) == 1 else Unsure(spoken, tuple(exact[:CANDIDATES]))
+    exact = _exact(said, live)
+    if exact:
+        return Resolved(exact[0]) if len(exact) == 1 else Unsure(spoken, tuple(exact[:CANDIDATES]))
     ranked = sorted((-_likeness(said, sound), name) for name, sound in live)
     inside = {name for name, sound in live if sound.form in said.parts}
     return _surely(spoken, [(-score, name) for score, name in ranked], inside)
+
+
+def exactly(spoken: str, names: Iterable[str]) -> bool:
+    """Whether `spoken` is one of `names` as it is written, and no other: nothing was repaired."""
+    return len(_exact(_sound(spoken), [(name, _sound(name)) for name in sorted(set(names))])) == 1
+
+
+def _exact(said: _Sound, live: list[tuple[str, _Sound]]) -> list[str]:
+    """Names that sound as was said, or else as what it is short for."""
+    for form in (said.form, ABBREVIATIONS.get(said.form)):
+        if exact := [name for name, sound in live if sound.form == form]:
+            return exact
+    return []
 
 
 @lru_cache(maxsize=8192)

@@ -75,6 +75,11 @@ class Vocabulary:
             threading.Thread(target=self._refresh, name="vocabulary", daemon=True).start()
         return likely
 
+    def namespaces(self) -> tuple[str, ...]:
+        """Those that the cluster had when it was last asked."""
+        with self._lock:
+            return self._known.get("namespaces", ())
+
     def said(self, names: Iterable[str]) -> None:
         """These were meant just now; what is no name of the cluster is left out."""
         with self._lock:

@@ -112,7 +112,7 @@ async def _answer(service: Service, command: Command) -> dict[str, object]:
     started = time.perf_counter()
     heard = None
     if command.sound is not None:
-        options = service.command_options(command.language)
+        options = service.with_live_names(service.command_options(command.language))
         heard = await service.listening.file(command.sound, options)
     text = heard.transcript.text.strip() if heard else command.text or ""
     reply = _asked_back(service, heard) if heard and _unsure(heard) else await service.act(text)
@@ -176,6 +176,7 @@ def _heard(heard: Heard) -> dict[str, object]:
         "doubtful": transcript.doubtful,
         "duration_seconds": round(transcript.duration_seconds, 3),
         "language": transcript.language,
+        "without_names": transcript.first_text,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from voice_api.cluster.protocol import ClusterDescription
 from voice_api.commands.core import Reply
 from voice_api.model import LoadedModel
-from voice_api.speech.protocol import Listener, Speaker
+from voice_api.speech.protocol import Listener, Speaker, Understanding
 
 
 class Answerer(Protocol):
@@ -15,12 +15,20 @@ class Answerer(Protocol):
 
     def answer(self, text: str) -> Reply: ...
 
+    def understanding(self, namespaces: tuple[str, ...]) -> Understanding:
+        """What is understood of sentences where these are the namespaces; safe to ask from any thread."""
+        ...
+
 
 class Names(Protocol):
     """Names that may well be said; both answer at once."""
 
     def likely(self) -> tuple[str, ...]:
         """The likeliest first."""
+        ...
+
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces among them."""
         ...
 
     def said(self, names: Iterable[str]) -> None:
@@ -32,6 +40,9 @@ class NoNames:
     """For a service that is to favour no names."""
 
     def likely(self) -> tuple[str, ...]:
+        return ()
+
+    def namespaces(self) -> tuple[str, ...]:
         return ()
 
     def said(self, names: Iterable[str]) -> None:

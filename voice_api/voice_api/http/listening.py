@@ -107,6 +107,7 @@ class Listening:
         self.figures.heard_seconds.inc(heard.transcript.duration_seconds)
         self.figures.stages(heard.timings_ms)
         self.figures.retried(heard.transcript.retries)
+        self.figures.named(heard.transcript.names)
         if self.settings.log_transcripts:
             log.info("heard", extra={"words": heard.transcript.text})
         return heard

@@ -174,8 +174,7 @@ class RealtimeSession:
     @property
     def _options(self) -> TranscribeOptions:
         options = self._service.command_options(self._settings.language)
-        keywords = tuple(dict.fromkeys((*self._settings.keywords, *options.keywords)))
-        return replace(options, prompt=self._settings.prompt, keywords=keywords)
+        return replace(options, prompt=self._settings.prompt, keywords=self._settings.keywords)
 
     async def _commit_by_hand(self) -> None:
         if self._utterance is not None:
@@ -207,7 +206,8 @@ class RealtimeSession:
     async def _tell_whole(self, utterance: _Utterance, sound: Sound) -> None:
         seconds = self._service.settings.request_seconds
         try:
-            heard = await asyncio.wait_for(self._service.listening.sound(sound, self._options), seconds)
+            options = self._service.with_live_names(self._options)
+            heard = await asyncio.wait_for(self._service.listening.sound(sound, options), seconds)
         except TimeoutError:
             await self._send(events.failed(utterance.item, too_late(seconds)))
             return

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ from voice_api.http.readiness import Readiness, memory_guard
 from voice_api.http.sessions import Sessions
 from voice_api.http.tickets import Ticket
 from voice_api.settings import Settings
-from voice_api.speech.protocol import TranscribeOptions
+from voice_api.speech.protocol import LiveNames, TranscribeOptions
 
 log = logging.getLogger("voice_api.service")
 Result = TypeVar("Result")
@@ -58,9 +58,21 @@ class Service:
             raise VoiceApiError("memory_low", message, "try again shortly", 503, retry_after_seconds=2)
 
     def command_options(self, language: str | None) -> TranscribeOptions:
-        """How to listen to a command: the names of what is in the cluster may well be said."""
-        keywords = self.engines.names.likely() if self.settings.live_names else ()
-        return TranscribeOptions(language=language, keywords=keywords, beams=self.settings.beams)
+        """How to listen to a command."""
+        return TranscribeOptions(language=language, beams=self.settings.beams)
+
+    def with_live_names(self, options: TranscribeOptions) -> TranscribeOptions:
+        """The same; what is not understood is heard again, and may name what is in the cluster.
+
+        For a sound that is whole. Half of the time a request has is left to act and to speak.
+        """
+        engines = self.engines
+        names = engines.names.likely() if self.settings.live_names else ()
+        if not names:
+            return options
+        understanding = engines.commands.understanding(engines.names.namespaces())
+        until = time.monotonic() + self.settings.request_seconds / 2
+        return replace(options, live=LiveNames(names, understanding, until))
 
     async def act(self, text: str) -> Reply:
         """The reply of the command core."""

@@ -1,7 +1,8 @@
 """What the rest of voice-api may ask of a speech engine, and what it gets back."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, Protocol
 
 import numpy as np
@@ -40,6 +41,17 @@ class Segment:
     words: tuple[Word, ...] = ()
 
 
+NamesOutcome = Literal["unneeded", "not_tried", "late", "kept", "taken"]
+"""What came of live names.
+
+unneeded   what was heard without them is understood
+not_tried  its words are near to no name, or it is more than one utterance
+late       there was no time to hear it again
+kept       it was heard again, and what was heard first stands
+taken      what was heard with names stands
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """What was heard.
@@ -50,6 +62,8 @@ class Transcript:
     timings_ms  keys "vad", "features", "encode", "decode"
     retries     why windows were decoded again, such as "context" (the short context was not trusted)
                 and "temperature"; empty when the first decoding stood
+    names       what came of live names; None where none were given
+    first_text  what was heard without names, where the second hearing was taken; else None
     """
 
     text: str
@@ -61,6 +75,33 @@ class Transcript:
     reason: str | None
     timings_ms: Mapping[str, float]
     retries: tuple[str, ...] = ()
+    names: NamesOutcome | None = None
+    first_text: str | None = None
+
+
+class Understanding(Protocol):
+    """Judges sentences for a listener, while others wait: at once, and nothing comes of it."""
+
+    def settled(self, text: str) -> bool:
+        """Whether `text` is to be taken as it was heard first."""
+        ...
+
+    def better(self, text: str, than: str) -> bool:
+        """Whether `text`, heard with names, is to be taken instead of the first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveNames:
+    """Names that are favoured in a second hearing of the same sound, where the first is not understood.
+
+    names  the likeliest first
+    until  of time.monotonic: whatever is not heard by then stays as it was heard first
+    """
+
+    names: tuple[str, ...]
+    understanding: Understanding
+    until: float = inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +113,9 @@ class TranscribeOptions:
     temperature  0 takes the most probable token and tries higher ones where that text is not to be
                  trusted; above 0 tokens are drawn at it, and nothing else is tried
     words        tell when each word was said
-    keywords     names that may well be said, such as those of live deployments; they are favoured where the
-                 sound allows it, and never invented
+    keywords     names that may well be said; they are favoured where the sound allows it, and never invented
     beams        hypotheses kept at a time; 1 is greedy
+    live         names that are favoured only where nothing is understood without them
     """
 
     language: str | None = None
@@ -85,6 +126,7 @@ class TranscribeOptions:
     words: bool = False
     keywords: tuple[str, ...] = ()
     beams: int = 1
+    live: LiveNames | None = None
 
 
 class GivenUpError(Exception):
@@ -102,6 +144,10 @@ class Company:
 
     go_on: Callable[[], None] = lambda: None
     heard: Callable[[Segment], None] = lambda _: None
+
+    def tell(self, segments: Iterable[Segment]) -> None:
+        for segment in segments:
+            self.heard(segment)
 
 
 ALONE = Company()

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-Stage = Literal["vad", "features", "encode", "decode"]
+Stage = Literal["vad", "features", "encode", "decode", "decode_names"]
+"""decode_names: the second hearing, with live names; among the timings only where there was one."""
 
 
 class Stopwatch:
@@ -21,7 +22,7 @@ class Stopwatch:
         try:
             yield
         finally:
-            self._totals[name] += (self._clock() - started) * 1e3
+            self._totals[name] = self._totals.get(name, 0.0) + (self._clock() - started) * 1e3
 
     @property
     def timings_ms(self) -> dict[str, float]:

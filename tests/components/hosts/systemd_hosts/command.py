@@ -24,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hosts", description="Debian machines with systemd, reached by SSH."
     )
-    parser.add_argument("--fleet", type=int, default=0, choices=range(100), metavar="NUMBER", help="0 to 99")
+    parser.add_argument("--fleet", type=int, default=0, choices=range(70), metavar="NUMBER", help="0 to 69")
     verbs = parser.add_subparsers(dest="verb", required=True)
     template = verbs.add_parser("template", help="make the root file system all start from")
     template.add_argument("--where", action="store_true", help="only say where it lies")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from systemd_hosts.fleet import Host
+from systemd_hosts.fleet import Place
 
 MOUNTS = Path("/sys/fs/cgroup")
 
@@ -17,23 +17,23 @@ def hierarchies() -> tuple[Path, ...]:
     )
 
 
-def make(host: Host) -> None:
+def make(host: Place) -> None:
     for group in groups(host):
         group.mkdir(parents=True, exist_ok=True)
         for level in (group.parent, group):
             _inherit_processors(level)
 
 
-def groups(host: Host) -> tuple[Path, ...]:
+def groups(host: Place) -> tuple[Path, ...]:
     return tuple(hierarchy / _parent(host) / str(host.number) for hierarchy in hierarchies())
 
 
-def join(process_id: int, host: Host) -> None:
+def join(process_id: int, host: Place) -> None:
     for group in groups(host):
         (group / "cgroup.procs").write_text(str(process_id))
 
 
-def remove(host: Host) -> None:
+def remove(host: Place) -> None:
     """The host's groups with all that its systemd made below, and their parent with the last of them."""
     for group in groups(host):
         for folder in sorted(group.rglob("*/"), reverse=True):
@@ -45,7 +45,7 @@ def remove(host: Host) -> None:
             group.parent.rmdir()
 
 
-def _parent(host: Host) -> str:
+def _parent(host: Place) -> str:
     return f"kvx-hosts{host.fleet}"
 
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from systemd_hosts.fleet import Fleet, Host
+from systemd_hosts.fleet import Fleet, Host, Place
 from systemd_hosts.programs import run
 from systemd_hosts.template import built_template
 
@@ -24,22 +24,32 @@ PROXIES = ("http_proxy", "https_proxy")
 
 def attach(fleet: Fleet, host: Host) -> None:
     """Mounts the host's root; the first time with names, keys and the machine's way to packages."""
-    if host.root.is_mount():
-        return
-    new = not host.folder.exists()
-    for name in ("upper", "work", "root"):
-        (host.folder / name).mkdir(parents=True, exist_ok=True)
-    lower = f"lowerdir={built_template(host.architecture)}"
-    upper = f"upperdir={host.folder}/upper,workdir={host.folder}/work"
-    run("mount", "-t", "overlay", host.namespace, "-o", f"{lower},{upper}", str(host.root))
-    if new:
+    if mount(host, built_template(host.architecture)):
         _name(fleet, host)
         _let_in(fleet, host)
-        _reach_packages(host.root)
-        _list_built_in_drivers(host.root)
+        prepare(host.root)
 
 
-def detach(host: Host) -> None:
+def mount(host: Place, *layers: Path) -> bool:
+    """Lays the host's own layer over the others, the uppermost first; True where its own is new."""
+    if host.root.is_mount():
+        return False
+    new = not (host.folder / "upper").exists()
+    for name in ("upper", "work", "root"):
+        (host.folder / name).mkdir(parents=True, exist_ok=True)
+    lower = f"lowerdir={':'.join(str(layer) for layer in layers)}"
+    upper = f"upperdir={host.folder}/upper,workdir={host.folder}/work"
+    run("mount", "-t", "overlay", host.namespace, "-o", f"{lower},{upper}", str(host.root))
+    return new
+
+
+def prepare(root: Path) -> None:
+    """Gives a new root the machine's way to packages, and a kernel it can ask for drivers."""
+    reach_packages(root)
+    _list_built_in_drivers(root)
+
+
+def detach(host: Place) -> None:
     """Takes the disk away for good."""
     if host.root.is_mount():
         run("umount", str(host.root))
@@ -77,7 +87,7 @@ def _let_in(fleet: Fleet, host: Host) -> None:
     keys.chmod(0o600)
 
 
-def _reach_packages(root: Path) -> None:
+def reach_packages(root: Path) -> None:
     for place in AUTHORITIES:
         source, target = Path(place), root / place.lstrip("/")
         if source.is_dir():

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 STATE = Path("/var/lib/kvx-hosts")
 CLUSTER_NAME = "kvx"
@@ -10,6 +11,23 @@ SERVER_POOL, AGENT_POOL = "control-plane", "workers"
 SERVERS_OF_A_QUORUM = 3
 # The first addresses of a network belong to its router.
 FIRST_ADDRESS = 10
+
+
+class Place(Protocol):
+    """Where a host lies: all that its disk, its power and its control group need to know of it."""
+
+    @property
+    def fleet(self) -> int: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def root(self) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 import os
 import platform
 import shutil
+import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from systemd_hosts import control_groups, disk, machine_settings, network, power
-from systemd_hosts.fleet import STATE, Fleet, planned, standing, write_down
+from systemd_hosts.fleet import Fleet, Place, planned, standing, write_down
 from systemd_hosts.programs import run, succeeds
 from systemd_hosts.template import HostsError, built_template
 
@@ -33,7 +34,7 @@ def missing() -> str | None:
     for program, package in PROGRAMS.items():
         if shutil.which(program) is None:
             return f"{program} is missing; apt-get install {package}"
-    return _no_mounts() or _no_control_groups()
+    return _no_mounts() or _no_control_groups() or _no_way_out()
 
 
 def bring_up(number: int, count: int, architecture: str = "amd64") -> Fleet:
@@ -45,7 +46,7 @@ def bring_up(number: int, count: int, architecture: str = "amd64") -> Fleet:
         raise HostsError(f"{len(present.hosts)} other hosts stand; take them away with `hosts down`")
     refuse_what_cannot_run(architecture)
     built_template(architecture)
-    machine_settings.remember()
+    machine_settings.remember(wanted.folder)
     write_down(wanted)
     disk.make_key(wanted)
     network.lay(wanted)
@@ -75,15 +76,18 @@ def bring_down(number: int) -> None:
         with ThreadPoolExecutor(len(fleet.hosts)) as pool:
             list(pool.map(power.stop, fleet.hosts))
     for host in fleet.hosts:
-        disk.detach(host)
         network.unplug(host)
-        control_groups.remove(host)
-        shutil.rmtree(Path("/run/systemd/nspawn/propagate") / host.namespace, ignore_errors=True)
+        take_away(host)
     network.clear(fleet)
     shutil.rmtree(fleet.folder, ignore_errors=True)
-    if STATE.is_dir() and not any(path.is_dir() for path in STATE.iterdir()):
-        machine_settings.put_back()
-        STATE.rmdir()
+    machine_settings.put_back()
+
+
+def take_away(host: Place) -> None:
+    """What a host that is off has left: its disk, its control groups, its folder."""
+    disk.detach(host)
+    control_groups.remove(host)
+    shutil.rmtree(Path("/run/systemd/nspawn/propagate") / host.namespace, ignore_errors=True)
 
 
 def _no_mounts() -> str | None:
@@ -92,6 +96,18 @@ def _no_mounts() -> str | None:
             return "no file system can be mounted here, though this is root: run outside of a container"
         run("umount", folder)
     return None
+
+
+def _no_way_out() -> str | None:
+    """A kernel may have nftables without what translates addresses; tried where nothing else is."""
+    rules = "table ip t { chain c { type nat hook postrouting priority srcnat; masquerade; }; }"
+    trial = subprocess.run(
+        ["unshare", "--net", "nft", rules], capture_output=True, text=True, timeout=60, check=False
+    )
+    if trial.returncode == 0:
+        return None
+    said = trial.stderr.strip().partition("\n")[0]
+    return f"addresses cannot be translated here ({said}): the kernel needs nf_tables, nft_masq and nf_nat"
 
 
 def _no_control_groups() -> str | None:

@@ -1,17 +1,23 @@
 """What hosts may change on the whole machine, its kernel being one: written down before, put back after."""
 
+import fcntl
 import json
 import os
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from systemd_hosts.fleet import STATE
 from systemd_hosts.programs import succeeds
 
 SETTINGS = STATE / "settings.json"
+LOCK = Path("/run/lock/kvx-hosts")
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 FOLDERS = ("/proc/sys/kernel", "/proc/sys/vm", "/proc/sys/fs", "/proc/sys/net/core")
 FILES = (
     *("/proc/sys/net/ipv4/ip_forward", "/proc/irq/default_smp_affinity"),
@@ -22,26 +28,46 @@ NO_SETTINGS = {"ns_last_pid", "drop_caches", "compact_memory", "stat_refresh", "
 ZRAM = "zram*"
 
 
-def remember() -> None:
-    """Once, before the first host of any fleet."""
-    if SETTINGS.exists():
-        return
-    STATE.mkdir(parents=True, exist_ok=True)
-    values = {str(path): value for path in _files() if (value := _value(path)) is not None}
-    SETTINGS.write_text(json.dumps({"values": values, "zram": _zram_devices()}))
+def remember(folder: Path) -> None:
+    """Once, before the first host of any fleet; the fleet's folder says that there is one more."""
+    with _alone():
+        folder.mkdir(parents=True, exist_ok=True)
+        if _remembered() is None:
+            values = {str(path): value for path in _files() if (value := _value(path)) is not None}
+            found = {"boot": BOOT.read_text(), "values": values, "zram": _zram_devices()}
+            SETTINGS.write_text(json.dumps(found))
 
 
 def put_back() -> None:
-    """When the last fleet is down."""
-    if not SETTINGS.exists():
+    """Where no fleet stands any more."""
+    with _alone():
+        if STATE.is_dir() and not any(path.is_dir() for path in STATE.iterdir()):
+            _put_back()
+            shutil.rmtree(STATE)
+
+
+def _remembered() -> dict[str, Any] | None:
+    """What was written down since this machine was started; a start of it has put all back."""
+    known: dict[str, Any] = json.loads(SETTINGS.read_text()) if SETTINGS.exists() else {}
+    return known if known.get("boot", BOOT.read_text()) == BOOT.read_text() and known else None
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with LOCK.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _put_back() -> None:
+    before = _remembered()
+    if before is None:
         return
-    before = json.loads(SETTINGS.read_text())
     for device in set(_zram_devices()) - set(before["zram"]):
         _remove_zram(device)
     for path, value in before["values"].items():
         if _value(Path(path)) != value:
             Path(path).write_text(value)
-    SETTINGS.unlink()
 
 
 def _files() -> Iterator[Path]:

@@ -17,16 +17,21 @@ def lay(fleet: Fleet) -> None:
     public, private = _bridges(fleet.number)
     network = public_network(fleet.number)
     if not _exists(public):
-        run("ip", "link", "add", public, "mtu", _machine_mtu(), "type", "bridge")
+        run("ip", "link", "add", public, "mtu", machine_mtu(), "type", "bridge")
         run("ip", "address", "add", f"{network}.1/24", "dev", public)
         run("ip", "link", "set", public, "up")
     if not _exists(private):
         run("ip", "link", "add", private, "mtu", str(PRIVATE_MTU), "type", "bridge")
         run("ip", "link", "set", private, "up")
+    let_out(public, f"{network}.0/24")
+
+
+def let_out(bridge: str, network: str) -> None:
+    """Translates the addresses of what leaves this machine; the table is called as the bridge."""
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-    table = f"table ip {public}"
+    table = f"table ip {bridge}"
     hook = "type nat hook postrouting priority srcnat;"
-    translation = f"ip saddr {network}.0/24 ip daddr != {network}.0/24 masquerade;"
+    translation = f"ip saddr {network} ip daddr != {network} masquerade;"
     rules = f"{table}\ndelete {table}\n{table} {{ chain out {{ {hook} {translation} }}; }}\n"
     run("nft", "-f", "-", standard_input=rules)
 
@@ -82,7 +87,7 @@ def _exists(interface: str) -> bool:
     return Path("/sys/class/net", interface).exists()
 
 
-def _machine_mtu() -> str:
+def machine_mtu() -> str:
     """Of the interface that leads out; anything longer would get lost there."""
     routes = run("ip", "-4", "route", "show", "default").split()
     if "dev" not in routes:

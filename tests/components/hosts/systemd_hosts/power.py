@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from systemd_hosts import control_groups
-from systemd_hosts.fleet import Fleet, Host
+from systemd_hosts.fleet import Fleet, Host, Place
 from systemd_hosts.template import HostsError
 
 LOGIN_SECONDS = 180.0
@@ -20,7 +20,7 @@ PAUSE_SECONDS = 0.1
 REBOOT = 133
 
 
-def start(host: Host) -> None:
+def start(host: Place) -> None:
     """Begins to start it, in a process of its own that outlives this one."""
     if is_on(host):
         return
@@ -34,7 +34,7 @@ def start(host: Host) -> None:
     (host.folder / "keeper.pid").write_text(str(process.pid))
 
 
-def stop(host: Host) -> None:
+def stop(host: Place) -> None:
     """In order, as a person shuts down; after a while by force."""
     leader = first_process(host)
     if leader is not None:
@@ -43,7 +43,7 @@ def stop(host: Host) -> None:
         kill(host)
 
 
-def kill(host: Host) -> None:
+def kill(host: Place) -> None:
     """Like a cut cable: the first process goes, and with it every other, without a chance to write."""
     leader = first_process(host)
     if leader is not None:
@@ -52,11 +52,11 @@ def kill(host: Host) -> None:
         raise HostsError(f"{host.name} does not end; process {_keeper(host)} keeps it")
 
 
-def is_on(host: Host) -> bool:
+def is_on(host: Place) -> bool:
     return _keeper(host) is not None
 
 
-def first_process(host: Host) -> int | None:
+def first_process(host: Place) -> int | None:
     """The host's systemd, by the machine's process id."""
     keeper = _keeper(host)
     spawners = _children(keeper) if keeper is not None else []
@@ -95,7 +95,7 @@ def ssh_command(fleet: Fleet, host: Host) -> list[str]:
     ]
 
 
-def _keeper(host: Host) -> int | None:
+def _keeper(host: Place) -> int | None:
     path = host.folder / "keeper.pid"
     if not path.is_file():
         return None
@@ -123,7 +123,7 @@ def _within(seconds: float, happened: Callable[[], bool]) -> bool:
     return True
 
 
-def _keep(host: Host, root: str) -> int:
+def _keep(host: Place, root: str) -> int:
     """Runs the host until it is off; boots again what only rebooted."""
     control_groups.join(os.getpid(), host)
     switches = {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "yes", "SYSTEMD_SECCOMP": "0", "SYSTEMD_NSPAWN_LOCK": "0"}

@@ -1,5 +1,6 @@
 """Speech to text with a Whisper folder, behind the silence gate."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from voice_api.speech.whisper.hearing import Hearing
 from voice_api.speech.whisper.layout import read_folder
 from voice_api.speech.whisper.model import Model, load_graphs
 from voice_api.speech.whisper.prompts import ONLY_LANGUAGE
+from voice_api.speech.whisper.second_hearing import Told, understood
 from voice_api.speech.whisper.sessions import GRAPH_ERRORS
 from voice_api.speech.whisper.transcripts import Heard, transcript_of
 
@@ -72,17 +74,28 @@ class Whisper:
         """Like transcribe, with the statistics that a calibration is fitted to."""
         self.model.prompter.refuse_unknown(options)
         sound, hearing = cleaned(samples), Hearing(self.model, self._gate, options, Stopwatch(), company)
-        heard: list[Heard] = []
         try:
-            for window in hearing.windows(sound):
-                heard.append(window)
-                for segment in window.segments:
-                    company.heard(segment)
+            return self._told(hearing, sound)
         except GRAPH_ERRORS as error:
             fix = f"try `voice-api model check {self.model.folder.path}`, or another model"
             raise VoiceApiError("model_failed", f"the model failed: {error!s:.160}", fix, 500) from error
-        language = hearing.language or ONLY_LANGUAGE
-        return transcript_of(heard, sound, language, self.model.folder, hearing.watch)
+
+    def _told(self, hearing: Hearing, sound: NDArray[np.float32]) -> Told:
+        live, heard = hearing.options.live, list[Heard]()
+        for window in hearing.windows(sound):
+            heard.append(window)
+            if live is None:
+                hearing.company.tell(window.segments)
+
+        def tell(windows: Sequence[Heard]) -> Told:
+            language = hearing.language or ONLY_LANGUAGE
+            return transcript_of(windows, sound, language, self.model.folder, hearing.watch)
+
+        if live is None:
+            return tell(heard)
+        told = understood(hearing, tell(heard), lambda window: tell([window]), live)
+        hearing.company.tell(told[0].segments)
+        return told
 
 
 def cleaned(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -50,9 +50,23 @@ class Attempt:
     hidden: Hidden
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A window in which somebody speaks, in seconds of the whole sound, and what was decoded of it."""
+
+    start_seconds: float
+    seconds: float
+    timed: bool
+    utterance: Utterance
+    attempt: Attempt
+
+
 @dataclass(slots=True)
 class Hearing:
-    """Hears one sound; language is the one asked for, or the one detected in its first window."""
+    """Hears one sound; language is the one asked for, or the one detected in its first window.
+
+    only  the window to hear again with live names: where they are given, and while nobody speaks in another
+    """
 
     model: Model
     gate: SpeechGate
@@ -61,6 +75,8 @@ class Hearing:
     company: Company = ALONE
     language: str | None = None
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    only: Spoken | None = None
+    _utterances: int = 0
 
     def __post_init__(self) -> None:
         multilingual = self.folder.generation.multilingual
@@ -99,14 +115,22 @@ class Hearing:
         utterance = self._utterance(window, timed)
         if utterance is None:
             return None, seconds
+        self.only = None  # what the encoder made of it is let go before it makes more
+        self._utterances += 1
         attempt = self._attempted(utterance.samples, timed)
         if not worth_keeping(attempt.decoded):
             return None, seconds
-        pieces, done = self._pieces(attempt.decoded, seconds, timed)
-        words = self._words(attempt, pieces, utterance)
-        window_at, utterance_at = start / SAMPLE_RATE, start / SAMPLE_RATE + utterance.begin_seconds
-        segments = segments_of(attempt.decoded, pieces, words, (window_at, utterance_at), self.folder)
-        return Heard(attempt.decoded, segments), done
+        spoken = Spoken(start / SAMPLE_RATE, seconds, timed, utterance, attempt)
+        self.only = spoken if self.options.live and self._utterances == 1 else None
+        return self.told(spoken)
+
+    def told(self, spoken: Spoken) -> tuple[Heard, float]:
+        """The words of a window and when they were said, and how many seconds of it are done with."""
+        decoded, utterance = spoken.attempt.decoded, spoken.utterance
+        pieces, done = self._pieces(decoded, spoken.seconds, spoken.timed)
+        words = self._words(spoken.attempt, pieces, utterance)
+        starts = spoken.start_seconds, spoken.start_seconds + utterance.begin_seconds
+        return Heard(decoded, segments_of(decoded, pieces, words, starts, self.folder)), done
 
     def _words(
         self, attempt: Attempt, pieces: Sequence[Piece], utterance: Utterance
@@ -179,13 +203,14 @@ class Hearing:
             begin,
             prompt,
             TokenRules(self.folder.generation, timed),
-            self._search(),
+            self.search,
             self._text,
             started=None if prompt.start_index else started,
             temperatures=temperatures,
         )
 
-    def _search(self) -> Search:
+    @property
+    def search(self) -> Search:
         options = self.options
         keywords = keywords_of(options.keywords, self.folder.vocabulary)
         return Search(options.temperature, options.beams, self.random, self.company.go_on, keywords)

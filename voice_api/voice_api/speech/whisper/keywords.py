@@ -135,6 +135,10 @@ class Keywords:
         ]
         return Keywords(chosen, self._letters, self._weights)
 
+    def knows(self, name: str) -> bool:
+        """Whether this name is among them, in one of its spoken forms."""
+        return any(form.replace(" ", SPACE) in self._names for form in spoken_forms(name))
+
     def _add(self, text: str, worths: Sequence[float]) -> None:
         """A name of which each beginning is worth so much; what several begin with, as much as the best."""
         self._names.add(text)

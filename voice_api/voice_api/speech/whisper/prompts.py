@@ -1,5 +1,6 @@
 """The tokens a decoding begins with: likely words, language, task, and whether to tell the time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voice_api.errors import VoiceApiError
@@ -32,10 +33,15 @@ class Prompter:
     vocabulary: Vocabulary
     generation: Generation
 
-    def prompt(self, options: TranscribeOptions, language: str, timestamps: bool) -> Prompt:
-        """Likely words if given, then start, language, task, and no-timestamps unless they are wanted."""
+    def prompt(
+        self, options: TranscribeOptions, language: str, timestamps: bool, names: Sequence[str] = ()
+    ) -> Prompt:
+        """Likely words if given, then start, language, task, and no-timestamps unless they are wanted.
+
+        names  the likeliest first; they stand before the caller's own words, the likeliest nearest to them
+        """
         generation = self.generation
-        before = self._words_before(options.prompt)
+        before = self._words_before([", ".join(reversed(names)), options.prompt or ""])
         tokens = [*before, generation.start_token]
         if generation.multilingual:
             tokens += [generation.languages[language], *self._task(options)]
@@ -66,11 +72,12 @@ class Prompter:
         tasks = self.generation.tasks
         return [tasks[options.task]] if options.task in tasks else []
 
-    def _words_before(self, text: str | None) -> list[int]:
+    def _words_before(self, texts: Sequence[str]) -> list[int]:
         """At most half of the decoder's positions, as Whisper was trained; the last words count most."""
         ids = self.vocabulary.ids
-        if not text or not text.strip() or PREVIOUS_TEXT not in ids:
+        text = ". ".join(text.strip() for text in texts if text.strip())
+        if not text or PREVIOUS_TEXT not in ids:
             return []
-        words = self.vocabulary.tokenizer.encode(f" {text.strip()}", add_special_tokens=False).ids
+        words = self.vocabulary.tokenizer.encode(f" {text}", add_special_tokens=False).ids
         room = self.generation.max_length // 2 - 1
         return [ids[PREVIOUS_TEXT], *words[-room:]]

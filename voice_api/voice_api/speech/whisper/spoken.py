@@ -1,6 +1,7 @@
 """How the name of something live may be said and written down: "ingest-01" is "ingest zero one"."""
 
 import re
+from functools import lru_cache
 from itertools import islice, product
 
 MOST_FORMS = 24
@@ -18,6 +19,7 @@ POD = re.compile(r"(?<=.)-(?:[0-9a-f]{6,10}-)?(?=[a-z0-9]*\d)[a-z0-9]{5}$")
 """What the cluster adds to the name of a pod."""
 
 
+@lru_cache(maxsize=4096)
 def spoken_forms(name: str) -> tuple[str, ...]:
     """The ways to say or write a name, without the part of it that a cluster made up.
 

@@ -1,0 +1,67 @@
+"""What a run ends with: what came of it, then the next command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kvx.commands.typed import typed
+from kvx.plan import Plan, Step
+from kvx.steps.machines import HandOver
+from kvx.steps.nodes import ConfigureNodes
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Which findings are shown, by their names and what they are called, and what to type next."""
+
+    shown: Mapping[str, str]
+    following: tuple[str, ...]
+
+
+SPOKEN = Ending(
+    {"heard": "heard", "intent": "intent", "reply": "answer", "notice": "note", "address": "address"},
+    ('next      kvx say "how many pods are not ready"',),
+)
+MACHINES = Ending(
+    {"machines": "machines", "monthly_net": "EUR/month"},
+    (
+        "next      kvx drift shows whether they are still as planned",
+        "          kvx cleanup --target hetzner deletes them, and ends the bill",
+    ),
+)
+NODES = Ending(
+    {"machines": "machines", "monthly_net": "EUR/month", "nodes": "nodes", "kubeconfig": "access"},
+    (
+        "next      kvx nodes list shows how they are",
+        "          kvx cleanup --target hetzner deletes the machines, and ends the bill",
+    ),
+)
+
+
+def ending_of(plan: Plan) -> Ending:
+    """By the last step, whose findings a person has waited for."""
+    last: Step | None = plan.steps[-1] if plan.steps else None
+    match last:
+        case HandOver():
+            return MACHINES
+        case ConfigureNodes():
+            return NODES
+        case _:
+            return SPOKEN
+
+
+def last_lines(changed: bool, data: Mapping[str, object], ending: Ending) -> tuple[str, ...]:
+    """What was heard, meant and answered, or made; then the next command."""
+    known = [(name, data[key]) for key, name in ending.shown.items() if data.get(key) is not None]
+    head = () if changed else ("Nothing had to be changed.",)
+    return (*head, *(f"{name:<9} {_shown(value)}" for name, value in known), *map(typed, ending.following))
+
+
+def _shown(value: object) -> str:
+    """Of the machines their number and architectures, of the nodes how many were changed."""
+    match value:
+        case {"nodes": count, "architectures": architectures}:
+            return f"{count}, {' and '.join(architectures)}"
+        case {"hosts": count, "changed": changed}:
+            return f"{count}, {len(changed) or 'none'} changed"
+        case _:
+            return str(value)
