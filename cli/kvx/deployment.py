@@ -35,6 +35,11 @@ class Deployment:
         return self.folder / "voice-api.toml"
 
     @property
+    def sources(self) -> Path:
+        """The repository, of which the images are built."""
+        return Path(__file__).parents[2]
+
+    @property
     def images(self) -> Path:
         """The images that were proven, by digest."""
         return self.folder / "images.json"

@@ -35,6 +35,10 @@ _ON_THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 T = TypeVar("T")
 
 
+class NotThereError(KvxError):
+    """The registry answers, and has no such image."""
+
+
 class Registry:
     """One repository of a registry, read one request after the other."""
 
@@ -61,6 +65,13 @@ class Registry:
         if wanted.startswith("sha256:") and digest != wanted:
             raise self._damaged(wanted)
         return digest, content
+
+    def digest(self, wanted: str) -> str | None:
+        """What a tag means now; None where the repository has no such tag."""
+        try:
+            return self.manifest(wanted)[0]
+        except NotThereError:
+            return None
 
     def document(self, descriptor: Descriptor) -> bytes:
         """A small blob, such as an image's configuration."""
@@ -144,7 +155,7 @@ class Registry:
             raise login_missing(self._what, self._login(self._reference.registry))
         if status == HTTPStatus.NOT_FOUND:
             message = f"{self._reference} is not in the registry"
-            raise KvxError(message, f"kvx images list {self._what}", ExitCode.MISSING)
+            raise NotThereError(message, f"kvx images list {self._what}", ExitCode.MISSING)
         message = f"{self._reference.registry} answers {status} {answer.reason_phrase} for {self._what}"
         raise KvxError(message, "try again later, or ask who runs the registry")
 

@@ -54,7 +54,7 @@ def read(content: str) -> Mapping[str, Proven]:
     """The images of a file; KvxError with exit code 4 for one that kvx did not write."""
     try:
         document = json.loads(content)
-        rows = document["images"] if document["schema"] == SCHEMA else None
+        rows = document["images"] if document["schema"] == SCHEMA else document[SCHEMA]
         return {str(name): _proven(row) for name, row in rows.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         message = "images.json is damaged, or of another version of kvx"
