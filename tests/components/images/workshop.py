@@ -100,7 +100,7 @@ class Workshop:
 
     def bake(self, tag: str, *flags: str, source: Path = ROOT, **variables: str) -> None:
         """The voice API's image from docker/docker-bake.hcl, pushed as voice-api:TAG."""
-        secrets = [f"id={name},src={file}" for name, file in _set_up_for_pip()]
+        secrets = [f"id={name},src={file}" for name, file in set_up_for_pip()]
         self.buildx(
             *("bake", "--file=docker/docker-bake.hcl", "--provenance=false", "--allow=fs.read=*"),
             *("--set=*.output=type=registry,oci-mediatypes=true", f"--set=*.secrets={secrets[0]}"),
@@ -118,7 +118,7 @@ class Workshop:
         )
 
 
-def _set_up_for_pip() -> Iterator[tuple[str, Path]]:
+def set_up_for_pip() -> Iterator[tuple[str, Path]]:
     """The package index and the certificates that this machine is set up with, as secrets of the build."""
     yield "certificates", Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
     named = (os.environ.get("PIP_CONFIG_FILE"), *PIP_FILES)
