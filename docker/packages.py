@@ -3,7 +3,7 @@
 
 packages.py install      REQUIREMENTS TARGET    wheels for TARGETARCH, whatever processor this runs on
 packages.py install-here REQUIREMENTS TARGET    the same on that processor itself, or as it is emulated
-packages.py service      SOURCE TARGET BUILDER  the voice API, as its own wheel; BUILDER has hatchling
+packages.py service      SOURCE TARGET BUILDER MODELS   the voice API, as its own wheel; BUILDER has hatchling
 packages.py bytecode     ROOT TARGET            of the standard library, where the base image brings none
 
 Every file comes out the same each time: no paths of the build, and of all times one that never changes, so
@@ -77,8 +77,8 @@ def install_here(requirements: Path, target: Path) -> None:
     _finish(target)
 
 
-def service(source: Path, target: Path, builder: Path) -> None:
-    """The voice API as a wheel, so that it knows its version and lacks nothing that a wheel has."""
+def service(source: Path, target: Path, builder: Path, models: Path) -> None:
+    """The voice API as a wheel, so that it knows its version; and the folder where models are mounted."""
     sys.path.insert(0, str(builder))
     os.environ["PYTHONPATH"] = str(builder)  # pip builds in a process of its own
     words = ["--no-index", "--no-deps", "--no-build-isolation", f"--target={target}", str(source)]
@@ -87,6 +87,8 @@ def service(source: Path, target: Path, builder: Path) -> None:
         record.unlink()  # it names a folder of the build
     shutil.copyfile("/build/health.py", target / "health.py")
     _finish(target)
+    models.mkdir()
+    _settle_times(models)
 
 
 def standard_library_bytecode(root: Path, target: Path) -> None:

@@ -48,9 +48,7 @@ RUN --mount=type=bind,source=docker/packages.py,target=/build/packages.py \
 COPY voice_api /source
 RUN --mount=type=bind,source=docker/packages.py,target=/build/packages.py \
     --mount=type=bind,source=docker/health.py,target=/build/health.py \
-    ["python3", "/build/packages.py", "service", "/source", "/service", "/builder"]
-# Models are mounted here.
-WORKDIR /models
+    ["python3", "/build/packages.py", "service", "/source", "/service", "/builder", "/models"]
 
 FROM base
 COPY --from=packages /packages /opt/voice-api
