@@ -95,7 +95,7 @@ class Pusher:
                 "Labels": dict(image.labels),
                 "Healthcheck": {"Test": list(image.health)},
             },
-            "rootfs": {"type": "layers", "diff_ids": []},
+            "rootfs": {"type": "layers", "diff_ids": [digest_of(gzip.decompress(packed))]},
         }
         described = json.dumps(configuration).encode()
         document = {

@@ -110,7 +110,7 @@ def test_a_base_without_python_is_told_by_its_own_words(kvx: Callable[..., Any],
     ended = kvx("images", base=f"{workshop.registry}/base/bare:1")
     assert ended.returncode == 1
     assert "the build failed: " in ended.stderr
-    assert "packages.py" in ended.stderr
+    assert "the base image has no Python 3.11" in ended.stderr
 
 
 def test_a_tag_is_the_revision_and_a_change_has_a_tag_of_its_own() -> None:

@@ -1,5 +1,6 @@
 """Runs one build by buildx: followed while it works, ended in good order, and asked why where it failed."""
 
+import base64
 import contextlib
 import json
 import os
@@ -55,7 +56,7 @@ def run(build: Build, deadline_seconds: float, world: World) -> None:
         heard.hear(log.read() + "\n")
     if child.returncode != 0:
         _refuse_without_builder(build.builder, world)
-        words = heard.errors[-1:] or heard.rest[-SHOWN_LINES:]
+        words = heard.errors[:1] or heard.rest[-SHOWN_LINES:]
         raise KvxError(f"the build failed: {'; '.join(words) or 'it says nothing'}", f"less {build.log}")
 
 
@@ -117,12 +118,16 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 class _Heard:
-    """What buildx tells with --progress=rawjson: a line for each change of a step."""
+    """What buildx tells with --progress=rawjson: a line for each change of a step.
+
+    The first error is the reason; the others are of steps that were cancelled because of it.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._rest = ""
         self._told: set[str] = set()
+        self._last_lines: dict[str, str] = {}
         self.errors: list[str] = []
         self.rest: list[str] = []
 
@@ -134,13 +139,17 @@ class _Heard:
             except ValueError:
                 self.rest += [line.strip()] if line.strip() else []
                 continue
+            for said in (status.get("logs") or ()) if isinstance(status, dict) else ():
+                text = base64.b64decode(said.get("data") or "").decode(errors="replace")
+                self._last_lines[str(said.get("vertex"))] = (text.strip().splitlines() or [""])[-1]
             for vertex in (status.get("vertexes") or ()) if isinstance(status, dict) else ():
                 self._vertex(vertex)
 
     def _vertex(self, vertex: Mapping[str, Any]) -> None:
         name, state = str(vertex.get("name", "")), "began"
         if vertex.get("error"):
-            self.errors.append(f"{_short(name)}: {vertex['error']}")
+            last_line = self._last_lines.get(str(vertex.get("digest")))
+            self.errors.append(f"{_short(name)}: {last_line or vertex['error']}")
         if vertex.get("completed"):
             state = "as before" if vertex.get("cached") else "done"
         if not vertex.get("started") or name.startswith("[internal]"):
