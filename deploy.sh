@@ -16,7 +16,7 @@ Usage: ./deploy.sh COMMAND [OPTIONS]
   status       show how the voice API is doing
   cleanup      take the deployment away again
   test         check and test this repository
-  rehearse     make machines at a simulated Hetzner, without an account
+  rehearse     make machines at a simulated Hetzner, and a cluster of them, without an account
   COMMAND      any other kvx command; './deploy.sh kvx-help' lists them all
 
 The first call makes .venv in this folder (Python 3.11 or newer); later calls reuse it.

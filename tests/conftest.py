@@ -115,6 +115,19 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
 }
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is quick comes first; the drills, whose hosts stand to the end, come last of all."""
+    items.sort(key=_how_late)
+
+
+def _how_late(item: pytest.Item) -> int:
+    if ROOT / "tests" / "drills" in item.path.parents:
+        return 2
+    needed = {name for marker in item.iter_markers("needs") for name in marker.args}
+    return 1 if needed & {"hosts", "rented-hosts"} else 0
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     missing = [
         reason

@@ -177,7 +177,6 @@ def _look_at(module: AnsibleModule, path: Path, new: Path, validate: str | None)
         return
     code, _, complaint = module.run_command(command)
     if code != 0:
-        new.unlink()
         module.fail_json(msg=f"{path} would not be valid, and is left as it was: {complaint.strip()}")
 
 

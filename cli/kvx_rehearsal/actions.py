@@ -129,9 +129,9 @@ def servers_of(action: Document) -> set[int]:
 
 
 def fail(store: Store, server: int, message: str, now: float) -> bool:
-    """Lets what runs on a server end as failed, now; False where nothing does."""
+    """Lets what runs on a server end as failed, now and for good; False where nothing does."""
     found = running_on(store, ("server", server))
-    error = {"code": "server_error", "message": message}
+    error = {"code": "unsupported_error", "message": message}
     for action in found:
         store.put_action({**action, "fails_with": error, "ends_at": now})
     return bool(found)

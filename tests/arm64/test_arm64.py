@@ -38,7 +38,7 @@ SENTENCES = (
 LARGEST_DIFFERENCE = 0.05
 """Of a confidence: int8 products are rounded alike, what surrounds them in another order."""
 
-TESTS_OF_THE_ENGINE = ("rules", "windows", "processor")
+TESTS_OF_THE_ENGINE = ("rules", "scores", "windows", "processor")
 RUN_SECONDS = 540
 pytestmark = [pytest.mark.needs("arm64"), pytest.mark.timeout(600)]
 

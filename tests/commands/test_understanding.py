@@ -2,11 +2,12 @@
 
 import pytest
 
-from voice_api.cluster.demo import NAMESPACES
-from voice_api.cluster.protocol import ClusterDescription
+from voice_api.cluster.demo import NAMESPACES, DemoCluster
+from voice_api.cluster.protocol import ClusterDescription, Namespace
 from voice_api.commands.core import CommandCore
 from voice_api.commands.grammar import load_grammar
 from voice_api.commands.understanding import Understanding
+from voice_api.errors import VoiceApiError
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,15 @@ def test_nothing_is_asked_of_the_cluster_to_judge_a_sentence() -> None:
     known = CommandCore(NobodyThere()).understanding(("shop",))  # type: ignore[arg-type]  # must not be asked
     assert known.settled("how many pods are in shop")
     assert not known.settled("how many pods are in shock")
+
+
+def test_what_is_understood_now_is_asked_of_the_cluster_and_not_known_where_it_does_not_answer() -> None:
+    class NoAnswer:
+        description = ClusterDescription("silent", demo=False)
+
+        def namespaces(self) -> tuple[Namespace, ...]:
+            raise VoiceApiError("cluster_unreachable", "nobody answers", "look at the cluster", 503)
+
+    assert CommandCore(DemoCluster()).understood("how many pods are in shop")
+    assert not CommandCore(DemoCluster()).understood("how many pods are in shock")
+    assert not CommandCore(NoAnswer()).understood("how many pods")  # type: ignore[arg-type]  # asked no more

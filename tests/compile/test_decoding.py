@@ -90,6 +90,7 @@ def test_attention_is_transformers_own(
     encoder, decoder = load(hearing)
     features, tokens = some_features(hearing), some_tokens(hearing)
     decoding = decoder.begin(encoder.run(features))
+    decoding.listen()
     for part in (tokens[:, :4], tokens[:, 4:5], tokens[:, 5:]):
         decoding.feed(part)
     found = decoding.attention()
@@ -108,10 +109,12 @@ def test_attention_is_that_of_the_beam_that_was_kept(compiled: Callable[..., Pat
     encoder, decoder = load(compiled())
     heard, tokens = encoder.run(some_features(compiled(), 400)), some_tokens(compiled(), beams=2)
     both = decoder.begin(heard)
+    both.listen()
     both.feed(tokens[:, :3])
     both.keep([1])
     both.feed(tokens[1:, 3:4])
     alone = decoder.begin(heard)
+    alone.listen()
     alone.feed(tokens[1:, :4])
     found, wanted = both.attention(), alone.attention()
     assert found is not None
@@ -126,6 +129,7 @@ def test_a_model_that_names_no_heads_tells_no_attention(load: Load, tmp_path: Pa
     compile_folder(source, tmp_path / "model", CompileOptions(), lambda _: None)
     encoder, decoder = load(tmp_path / "model")
     decoding = decoder.begin(encoder.run(some_features(source, 100)))
+    decoding.listen()
     decoding.feed(np.array([[637]]))
     assert decoding.attention() is None
 
@@ -145,6 +149,41 @@ def test_the_best_tokens_are_scored_as_the_exact_table_scores_them(
     rows = np.arange(10)
     assert np.abs(logits[rows, best] - exact[rows, best]).max() <= TOLERANCE
     assert not np.array_equal(logits, exact)
+
+
+def test_a_decoding_in_a_room_that_another_left_computes_what_the_first_one_does(
+    compiled: Callable[..., Path], load: Load
+) -> None:
+    encoder, decoder = load(compiled("int8"))
+    heard = encoder.run(some_features(compiled("int8"), 400))
+    other = encoder.run(some_features(compiled("int8"), 200))
+    tokens = some_tokens(compiled("int8"), beams=2)
+
+    def logits(sound: Any, rows: Any) -> list[np.ndarray]:  # type: ignore[type-arg]
+        decoding = decoder.begin(sound)
+        found = [decoding.feed(rows[:, :4], (0, -1)).copy(), decoding.feed(rows[:, 4:5]).copy()]
+        decoding.end()
+        return found
+
+    first = logits(heard, tokens[:1])
+    logits(other, tokens)
+    again = logits(heard, tokens[:1])
+    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+
+
+def test_a_room_that_is_left_twice_is_taken_by_one_decoding_only(
+    compiled: Callable[..., Path], load: Load
+) -> None:
+    encoder, decoder = load(compiled("int8"))
+    heard, tokens = encoder.run(some_features(compiled("int8"), 400)), some_tokens(compiled("int8"))
+    left = decoder.begin(heard)
+    left.end()
+    left.end()
+    one, other = decoder.begin(heard), decoder.begin(heard)
+    found = one.feed(tokens[:, :4])
+    before = found.copy()
+    other.feed(tokens[:, 4:8])
+    assert np.array_equal(found, before)
 
 
 def test_tables_stay_on_disk(compiled: Callable[..., Path], load: Load) -> None:

@@ -146,12 +146,15 @@ def test_what_was_compiled_is_found_again(source: Path, tmp_path: Path) -> None:
     assert target.name.endswith("-fp32")
 
 
-def test_a_damaged_copy_and_another_content_are_compiled_anew(source: Path, tmp_path: Path) -> None:
+def test_a_damaged_copy_and_another_form_or_content_are_compiled_anew(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "model"
     compile_folder(source, target, EXACT, quiet)
     (target / "decoder.weights").write_bytes(b"")
     assert compile_folder(source, target, EXACT, quiet).fresh
     assert read_compilation(target).files
+    about = json.loads((target / "compiled.json").read_text())
+    (target / "compiled.json").write_text(json.dumps(about | {"schema": "kvx/compiled-model/v1"}))
+    assert compile_folder(source, target, EXACT, quiet).fresh
     settings = json.loads((source / "generation_config.json").read_text())
     (source / "generation_config.json").write_text(json.dumps(settings | {"max_length": 20}))
     assert compile_folder(source, target, EXACT, quiet).fresh

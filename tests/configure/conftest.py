@@ -177,6 +177,10 @@ class Pair(Ground):
         made = Play(self.playbook(*tasks), self.folder, **of_run)
         return replace(made, variables={"ansible_ssh_private_key_file": str(self.key), **made.variables})
 
+    def move_to(self, name: str) -> None:
+        shutil.move(self.folder, self.top / name / ".kvx" / "hetzner")
+        self.top /= name
+
     def show_host_key(self, address: str, line: str) -> None:
         """Have this machine know the host by another key."""
         (self.folder / "known_hosts.d").mkdir(exist_ok=True)

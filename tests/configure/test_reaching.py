@@ -76,6 +76,13 @@ def test_a_key_that_is_not_there_is_named_before_anything_is_asked(pair: Any) ->
         perform(pair.waiting(), pair.world)
 
 
+@pytest.mark.parametrize("name", ["100%", "this, that"])
+def test_a_name_that_ssh_or_ansible_reads_otherwise_is_refused(pair: Any, name: str) -> None:
+    pair.move_to(name)
+    with pytest.raises(KvxError, match="in its name"):
+        perform(pair.waiting(), pair.world)
+
+
 def test_a_machine_that_does_not_answer_in_time_is_named_and_the_others_are_counted(
     pair: Any, killed: Any
 ) -> None:
@@ -101,7 +108,10 @@ def test_waiting_ends_when_asked_to_stop(pair: Any, killed: Any) -> None:
     assert raised.value.exit_code is ExitCode.INTERRUPTED
 
 
-def test_a_private_machine_is_reached_through_its_jump_host_alone(pair: Any) -> None:
+@pytest.mark.parametrize("name", ["folder", "my other folder"])
+def test_a_private_machine_is_reached_through_its_jump_host_alone(pair: Any, name: str) -> None:
+    """And however the folder is called, which shell and ssh both read."""
+    pair.move_to(name)
     first, second = pair.fleet.hosts
     path = pair.folder / "inventory.yaml"
     inventory = json.loads(path.read_text())
@@ -111,7 +121,7 @@ def test_a_private_machine_is_reached_through_its_jump_host_alone(pair: Any) -> 
     perform(pair.waiting(), pair.world)
     assert pair.said == [f"{first.name}: answers", f"{second.name}: answers"]
     seen = pair.play({"name": "Ask", "ansible.builtin.command": "true"})
-    assert all(result.good for result in seen.hosts.values())
+    assert [result.ok for result in seen.hosts.values()] == [1, 1]
 
 
 @pytest.mark.parametrize(("code", "expected"), [("exec sleep 2", None), ("exit 1", "error")])

@@ -13,6 +13,7 @@ import pytest
 
 from voice_api.compiled_copies import compiled_copy, remember_copy
 from voice_api.errors import VoiceApiError
+from voice_api.speech.whisper.layout import COMPILED_SCHEMA
 
 
 @pytest.fixture
@@ -30,7 +31,8 @@ def voice_api(*flags: str) -> Any:
 
 def pretend_compiled(folder: Path) -> None:
     folder.mkdir(parents=True)
-    (folder / "compiled.json").write_text(json.dumps({"precision": "int8"}))
+    about = {"precision": "int8", "schema": COMPILED_SCHEMA}
+    (folder / "compiled.json").write_text(json.dumps(about))
 
 
 def test_a_copy_is_found_as_long_as_the_published_files_are_the_same(published: Path, tmp_path: Path) -> None:
@@ -50,6 +52,15 @@ def test_a_copy_that_was_deleted_is_not_loaded(published: Path, tmp_path: Path) 
     pretend_compiled(copy)
     remember_copy(tmp_path, published, copy)
     shutil.rmtree(copy)
+    assert compiled_copy(tmp_path, published) is None
+
+
+def test_a_copy_of_another_version_is_not_loaded(published: Path, tmp_path: Path) -> None:
+    copy = tmp_path / ".compiled" / "abc-int8"
+    pretend_compiled(copy)
+    remember_copy(tmp_path, published, copy)
+    about = json.loads((copy / "compiled.json").read_text())
+    (copy / "compiled.json").write_text(json.dumps(about | {"schema": "kvx/compiled-model/v1"}))
     assert compiled_copy(tmp_path, published) is None
 
 

@@ -183,13 +183,18 @@ def demo(start: Any, until: Callable[..., None]) -> Any:
     return start(names=names)
 
 
+@dataclass
 class Zoo:
-    """Stands for a cluster with a namespace that the model spells otherwise by itself."""
+    """Stands for a cluster with namespaces that the model spells otherwise by itself."""
 
-    description = ClusterDescription("zoo", demo=False)
+    names: tuple[str, ...] = ("gopher", "kestrel")
+
+    @property
+    def description(self) -> ClusterDescription:
+        return ClusterDescription("zoo", demo=False)
 
     def namespaces(self) -> tuple[Namespace, ...]:
-        return (Namespace("gopher"), Namespace("kestrel"))
+        return tuple(map(Namespace, self.names))
 
     def nodes(self) -> tuple[Node, ...]:
         return ()
@@ -221,6 +226,19 @@ def test_a_namespace_that_was_not_heard_as_it_is_written_is_heard_in_a_second_he
         'kvx_voice_stage_seconds_count{stage="decode_names"} 1.0',
     ):
         assert line in figures
+
+
+def test_a_namespace_that_is_younger_than_the_live_names_is_not_exchanged_for_one_of_them(
+    start: Any, engines: Any, until: Callable[..., None]
+) -> None:
+    zoo = Zoo()
+    names = Vocabulary(zoo)
+    until(lambda: names.likely() == zoo.names)
+    service = start(names=names, commands=CommandCore(zoo))
+    first = _spoken(service, engines, "list the deployments in kestrel", "en-us")["heard"]["without_names"]
+    zoo.names = ("gopher", "kestrel", first.split()[-1])
+    answer = _spoken(service, engines, "list the deployments in kestrel", "en-us")
+    assert (answer["heard"]["text"], answer["heard"]["without_names"]) == (first, None)
 
 
 def test_a_wish_to_change_something_is_never_exchanged_for_what_a_name_would_make_of_it(

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -169,20 +170,44 @@ def test_what_was_cleared_is_never_heard(running: Any, connect: Any, pcm: Any) -
     assert (error["code"], error["event_id"]) == ("input_audio_buffer_commit_empty", "mine")
 
 
+@dataclass(frozen=True)
+class Names:
+    """Stands for what is known of a cluster."""
+
+    all: tuple[str, ...]
+    spaces: tuple[str, ...]
+
+    def likely(self) -> tuple[str, ...]:
+        return self.all
+
+    def namespaces(self) -> tuple[str, ...]:
+        return self.spaces
+
+    def said(self, names: Any) -> None: ...
+
+
+def test_a_turn_that_is_not_understood_is_heard_again_with_live_names(
+    start: Any, connect: Any, pcm: Any
+) -> None:
+    sentence = "list the deployments in kestrel"
+    heard = {}
+    for settings in ({"live_names": False}, {}):
+        service = start(names=Names(("kestrel",), ("kestrel",)), **settings)
+        client = connect(service.url)
+        client.by_hand()
+        client.append(pcm(sentence))
+        client.say("input_audio_buffer.commit")
+        heard[len(settings)] = client.until(f"{TRANSCRIPTION}.completed")[-1]["heard"]
+    assert heard[1] != sentence, "heard right without names shows nothing"
+    assert heard[0] == sentence
+    assert 'kvx_voice_live_names_total{outcome="taken"} 1.0' in service.service.figures.text().decode()
+
+
 def test_the_clients_own_keywords_are_always_favoured_and_live_names_where_they_are_needed(
     start: Any, scripted: Any, connect: Any, pcm: Any
 ) -> None:
-    class Names:
-        def likely(self) -> tuple[str, ...]:
-            return ("grafana",)
-
-        def namespaces(self) -> tuple[str, ...]:
-            return ("shop",)
-
-        def said(self, names: Any) -> None: ...
-
     listener = scripted()
-    service = start(listener=listener, names=Names())
+    service = start(listener=listener, names=Names(("grafana",), ("shop",)))
     client = connect(service.url)
     client.by_hand()
     wish = {"transcription": {"keywords": ["Ada"], "prompt": "the shop", "language": "en"}}

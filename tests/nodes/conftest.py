@@ -55,4 +55,12 @@ def _node(name: str, is_server: bool, variables: dict[str, str], handed_over: Pa
         ssh_extra_args=f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={known}",
         controlpersist=120,
     )
-    return Node(name, is_server, address, variables["private_ip"], variables["architecture"], machine)
+    return Node(
+        name,
+        is_server,
+        address,
+        variables["private_ip"],
+        variables["architecture"],
+        variables.get("volume_device", ""),
+        machine,
+    )

@@ -17,6 +17,7 @@ class Node:
     address: str
     private_ip: str
     architecture: str
+    volume: str
     machine: "Host"
 
     def says(self, command: str) -> str:

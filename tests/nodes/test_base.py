@@ -1,5 +1,7 @@
 """Role base, as a person would look at it."""
 
+import subprocess
+
 from standing_nodes import Nodes
 
 
@@ -10,6 +12,28 @@ def test_nobody_comes_in_by_password(nodes: Nodes) -> None:
         assert "kbdinteractiveauthentication no" in effective, node.name
         assert "permitrootlogin without-password" in effective, node.name
         assert "allowagentforwarding no" in effective, node.name
+
+
+def test_a_password_is_not_even_asked_for(nodes: Nodes) -> None:
+    for node in nodes.all:
+        known = nodes.handed_over / "known_hosts.d" / node.address
+        options = ["PubkeyAuthentication=no", "BatchMode=yes", f"UserKnownHostsFile={known}"]
+        asked = subprocess.run(
+            [
+                "ssh",
+                "-F",
+                "none",
+                *(word for each in options for word in ("-o", each)),
+                f"root@{node.address}",
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert asked.returncode == 255, node.name
+        assert "Permission denied (publickey)" in asked.stderr, node.name
 
 
 def test_security_updates_come_in_and_reboot_nothing(nodes: Nodes) -> None:

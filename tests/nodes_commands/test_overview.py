@@ -85,6 +85,12 @@ def test_it_says_why_a_node_is_not_ready_or_pressed(
     assert living_node(item(*conditions)).reasons == reasons
 
 
+def test_a_node_that_an_upgrade_has_drained_is_told_from_one_that_a_person_has_cordoned() -> None:
+    cordoned = item(condition("Ready", "True"), unschedulable=True)
+    drained = {**cordoned, "metadata": {**cordoned["metadata"], "annotations": {"kvx/drained": "true"}}}
+    assert [living_node(each).kept_free for each in (cordoned, drained)] == [False, True]
+
+
 def test_a_node_that_has_said_nothing_at_all_is_not_ready() -> None:
     node = living_node({"metadata": {"name": "edge-9"}})
     assert (node.ready, node.votes, node.version, node.address) == (False, None, "", None)

@@ -26,7 +26,9 @@ def test_what_find_printed_is_read_and_an_unfinished_snapshot_is_none() -> None:
 def test_a_copy_in_the_bucket_and_the_file_on_a_disk_are_one_snapshot_with_the_time_of_the_first() -> None:
     disk = Snapshot("a", TAKEN, 1_000_000, ("s1",))
     copy = Snapshot("a", TAKEN + 5, 1_000_000, bucket="saves")
-    assert together([copy, disk]) == (Snapshot("a", TAKEN, 1_000_000, ("s1",), "saves"),)
+    whole = (Snapshot("a", TAKEN, 1_000_000, ("s1",), "saves"),)
+    assert together([copy, disk]) == whole
+    assert together([disk, copy]) == whole
 
 
 names = st.sampled_from("abc")

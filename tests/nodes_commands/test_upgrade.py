@@ -1,5 +1,6 @@
 """Which node goes to which version, in which order, and what is said before it is done."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ OLD, NEW = "v1.34.2+k3s1", "v1.34.3+k3s1"
 
 
 def cluster(**versions: str) -> Overview:
-    """Names that begin with s are servers; a version with a ! is of a node that takes no new pods."""
+    """Names that begin with s are servers; a version with a ! is of a node that was drained and left."""
     hosts = [Host(name, "server" if name[0] == "s" else "agent", "192.0.2.1") for name in versions]
     living = [alive(name, version) for name, version in versions.items()]
     return overview(Inventory("edge", "root", tuple(hosts), {}), living)
@@ -30,7 +31,9 @@ def cluster(**versions: str) -> Overview:
 def alive(name: str, version: str) -> LivingNode:
     values: dict[str, Any] = {"ready": True, "reasons": (), "votes": None, "created": 0.0, "taints": ()}
     values |= {"address": None, "architecture": "arm64", "is_server": False}
-    return LivingNode(name, version=version.rstrip("!"), schedulable=not version.endswith("!"), **values)
+    return LivingNode(
+        name, version=version.rstrip("!"), schedulable=True, kept_free=version.endswith("!"), **values
+    )
 
 
 def names(way: Ascent) -> tuple[list[str], list[str], list[str]]:
@@ -47,7 +50,7 @@ def test_a_node_that_was_left_without_new_pods_gets_them_again() -> None:
     way = ascent(cluster(s1=NEW, a1=f"{NEW}!"), NEW)
     assert not way.is_needed
     assert [node.name for node in way.cordoned] == ["a1"]
-    assert "  1. a1: let pods come again" in "\n".join(lines_of(cluster(), way, None, NEW, 1))
+    assert "  2. a1: let pods come again" in "\n".join(lines_of(cluster(), way, None, NEW, 1))
 
 
 @pytest.mark.parametrize(
@@ -108,6 +111,15 @@ def test_the_letter_says_that_versions_are_not_known_where_kubernetes_does_not_a
     said = "\n".join(lines_of(cluster(), None, wrong, NEW, 1))
     assert "the API server at 192.0.2.1:6443 cannot be reached." in said
     assert "First etcd is saved" in said
+
+
+def test_the_letter_names_who_is_not_ready_before_it_begins() -> None:
+    found = cluster(s1=OLD, a1=OLD)
+    away = replace(found.nodes[1].living, ready=False, reasons=("it has not been heard of",))
+    found = overview(
+        Inventory("edge", "root", tuple(filter(None, (n.host for n in found.nodes))), {}), [away]
+    )
+    assert "a1 is not ready: it has not been heard of." in lines_of(found, ascent(found, NEW), None, NEW, 1)
 
 
 def test_programs_are_told_who_changes_from_which_version() -> None:

@@ -75,7 +75,7 @@ def test_what_is_drawn_comes_from_the_seed() -> None:
     ],
 )
 def test_what_is_trusted(log_probability: float, no_speech: float, text: str, right: bool) -> None:
-    entry = Scores(SIZE)
+    entry = Scores()
     logits = np.zeros(SIZE, dtype=np.float32)
     logits[1] = 3.0
     entry.read(logits)

@@ -78,6 +78,10 @@ class _Fed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._decoding, name)
 
+    def take(self, tokens: Any, *wanted: Any) -> None:
+        self._fed.extend(int(token) for token in tokens[0])
+        self._decoding.take(tokens, *wanted)
+
     def feed(self, tokens: Any, *wanted: Any) -> Any:
         self._fed.extend(int(token) for token in tokens[0])
         return self._decoding.feed(tokens, *wanted)
@@ -105,7 +109,7 @@ def test_what_is_understood_is_heard_once_and_stays_as_it_is(embedded: Whisper, 
         without.confidence,
         without.segments,
     )
-    assert (heard.names, heard.first_text) == ("unneeded", None)
+    assert (heard.names, heard.first) == ("unneeded", None)
     assert (encoder.runs, len(decoder.begun)) == (1, 1)
     assert "decode_names" not in heard.timings_ms
 
@@ -118,7 +122,7 @@ def test_what_is_not_understood_is_decoded_again_from_what_was_encoded_once(
     assert without.text != SENTENCE, "heard right without names shows nothing"
     encoder.runs, decoder.begun = 0, []
     heard = whisper.transcribe(speak(SENTENCE), live(SENTENCE))
-    assert (heard.text, heard.first_text, heard.names) == (SENTENCE, without.text, "taken")
+    assert (heard.text, heard.first.text, heard.names) == (SENTENCE, without.text, "taken")
     assert (encoder.runs, len(decoder.begun)) == (1, 2)
     assert heard.timings_ms["decode_names"] > 0
 
@@ -131,7 +135,7 @@ def test_a_second_hearing_that_is_not_better_leaves_the_first(embedded: Whisper,
         without.confidence,
         without.segments,
     )
-    assert (heard.names, heard.first_text) == ("kept", None)
+    assert (heard.names, heard.first) == ("kept", None)
     assert heard.timings_ms["decode_names"] > 0
 
 

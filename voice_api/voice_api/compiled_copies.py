@@ -7,6 +7,7 @@ from pathlib import Path
 
 from voice_api.errors import VoiceApiError
 from voice_api.model import compiled_precision
+from voice_api.speech.whisper.layout import is_compiled_here
 
 COPIES = ".compiled"
 LINK = ".of"
@@ -26,13 +27,16 @@ def remember_copy(models_folder: Path, published: Path, copy: Path) -> None:
 
 
 def compiled_copy(models_folder: Path, published: Path) -> Path | None:
-    """The compiled folder noted for `published` as it is now; None when there is none any more."""
+    """The compiled folder noted for `published` as it is now; None when there is none any more.
+
+    Nor where another version of voice-api compiled it: the published folder can still be loaded.
+    """
     try:
         name = _note(models_folder, published).read_text(encoding="utf-8")
     except OSError:
         return None
     copy = models_folder / COPIES / Path(name).name
-    return copy if compiled_precision(copy) else None
+    return copy if compiled_precision(copy) and is_compiled_here(copy) else None
 
 
 def _note(models_folder: Path, published: Path) -> Path:

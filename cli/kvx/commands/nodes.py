@@ -63,28 +63,6 @@ def upgrade(
 
 
 @app.command()
-def run(
-    command: Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND...", help="What to run.")] = None,
-    *,
-    on: Annotated[
-        list[str] | None,
-        typer.Option("--on", metavar="NODE", help="A node, a pool, servers or agents; may be given again."),
-    ] = None,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, max=3600, help="Ends it then.")] = 60,
-    target: Target = None,
-    folder: Folder = None,
-    as_json: Json = False,
-) -> None:
-    """Run a command on nodes, by SSH, at the same time. Exit code 1: it failed on one of them.
-
-    No shell reads the command; for a pipe say: kvx nodes run -- sh -c 'ps aux | wc -l'
-    """
-    from kvx.commands.nodes_run import run_command
-
-    run_command(folder, target, command or (), on=on or (), timeout_seconds=timeout, as_json=as_json)
-
-
-@app.command()
 def restore(
     snapshot: Annotated[str | None, typer.Argument(help="Its name; --list says which there are.")] = None,
     *,
@@ -114,3 +92,25 @@ def restore(
             wait_for_lock_seconds=wait_for_lock,
             as_json=as_json,
         )
+
+
+@app.command()
+def run(
+    command: Annotated[list[str] | None, typer.Argument(metavar="-- COMMAND...", help="What to run.")] = None,
+    *,
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", metavar="NODE", help="A node, a pool, servers or agents; may be given again."),
+    ] = None,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=1, max=3600, help="Ends it then.")] = 60,
+    target: Target = None,
+    folder: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Run a command on nodes, by SSH, at the same time. Exit code 1: it failed on one of them.
+
+    No shell reads the command; for a pipe say: kvx nodes run -- sh -c 'ps aux | wc -l'
+    """
+    from kvx.commands.nodes_run import run_command
+
+    run_command(folder, target, command or (), on=on or (), timeout_seconds=timeout, as_json=as_json)

@@ -13,7 +13,7 @@ from kvx.steps.node_care import CheckNodes
 from kvx.steps.nodes import ConfigureNodes
 
 # A machine that was never configured changes in all things; what those are is told, and not each line.
-MOST_WITH_LINES = 20
+MOST_WITH_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)

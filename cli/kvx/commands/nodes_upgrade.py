@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kvx.commands.carry_out import carried_out
+from kvx.commands.nodes_table import listed
 from kvx.commands.nodes_target import Cluster, cluster_of, known_nodes
 from kvx.commands.nodes_upgrade_letter import lines_of, plan_data
 from kvx.commands.screen import asked
@@ -18,7 +19,7 @@ from kvx.steps.node_care import UpgradeNodes
 from kvx.steps.nodes import AwaitNodes
 
 SCHEMA = "kvx/nodes/v1"
-HOURS_SECONDS = 7200
+UPGRADE_SECONDS = 7200
 
 
 def upgrade(
@@ -75,7 +76,7 @@ def wanted_version(cluster: Cluster) -> str:
 def plan_of(cluster: Cluster, version: str, agents_at_once: int) -> Plan:
     """Look whether every machine answers, then upgrade."""
     step = cluster.step
-    seconds = max(cluster.deployment.settings.nodes.deadline_seconds, HOURS_SECONDS)
+    seconds = max(cluster.deployment.settings.nodes.deadline_seconds, UPGRADE_SECONDS)
     steps = (
         AwaitNodes(step.folder, step.source, step.key),
         UpgradeNodes(step, version, agents_at_once, seconds),
@@ -97,6 +98,10 @@ def _way(found: Overview, version: str) -> Ascent | None:
     """None where Kubernetes has not answered."""
     if not found.answered:
         return None
+    if found.not_joined:
+        names = listed([node.name for node in found.not_joined])
+        message = f"not in the cluster, and no version can be changed there: {names}"
+        raise KvxError(message, "kvx ansible, which lets them join; then kvx nodes upgrade", ExitCode.MISSING)
     try:
         return ascent(found, version)
     except VersionError as error:

@@ -27,7 +27,7 @@ def lines_of(
         return [*head, "", *unknown, "", first, *tail]
     numbered = (f"  {number:>2}. {words}" for number, words in enumerate(_steps(way, agents_at_once), 1))
     steps = [line for words in numbered for line in words.splitlines()]
-    return [*head, "", *steps, *(f"      {words}" for words in _already(way)), "", *tail]
+    return [*head, "", *steps, *(f"      {words}" for words in _already(way)), "", *_not_ready(found), *tail]
 
 
 def plan_data(found: Overview, way: Ascent | None, version: str, agents_at_once: int) -> dict[str, object]:
@@ -48,8 +48,7 @@ def _rows(nodes: Sequence[Node]) -> list[dict[str, str]]:
 
 
 def _steps(way: Ascent, agents_at_once: int) -> Iterator[str]:
-    if way.is_needed:
-        yield "save etcd: the snapshot is the way back"
+    yield "save etcd: the snapshot is the way back"
     for node in way.servers:
         yield _change(node, way.version)
     for first in range(0, len(way.agents), agents_at_once):
@@ -62,6 +61,13 @@ def _steps(way: Ascent, agents_at_once: int) -> Iterator[str]:
 
 def _change(node: Node, version: str) -> str:
     return f"{node.name}: {version_of(node) or 'unknown'} becomes {version}"
+
+
+def _not_ready(found: Overview) -> list[str]:
+    lines = [
+        f"{node.name} is not ready: {listed(node.living.reasons)}." for node in found.not_ready if node.living
+    ]
+    return [*lines, ""] if lines else []
 
 
 def _already(way: Ascent) -> Iterator[str]:

@@ -108,12 +108,12 @@ def status(folder: Folder = None, *, as_json: Json = False) -> None:
     simulation = rehearsal.running(_own_folder(folder))
     if simulation is None:
         raise KvxError("no rehearsal runs here", "kvx rehearse deploy", ExitCode.MISSING)
-    found = rehearsal.resources(simulation)
+    found, hosts = rehearsal.resources(simulation), rehearsal.machines(_own_folder(folder)) is not None
     if as_json:
         own = {"address": simulation.address, "pid": simulation.process.pid}
-        print(json.dumps({"schema": SCHEMA, **own, **found, "exit_code": 0}))
+        print(json.dumps({"schema": SCHEMA, **own, "hosts": hosts, **found, "exit_code": 0}))
     else:
-        print("\n".join(_lines(simulation, found)))
+        print("\n".join(_lines(simulation, found, hosts=hosts)))
 
 
 @app.command()
@@ -182,8 +182,9 @@ def _own_folder(folder: Path | None) -> Path:
     return load({"folder": folder}).settings.folder / FOLDER
 
 
-def _lines(simulation: "Simulation", found: Mapping[str, Any]) -> list[str]:
-    head = f"Hetzner is simulated at {simulation.address}, process {simulation.process.pid}."
+def _lines(simulation: "Simulation", found: Mapping[str, Any], *, hosts: bool) -> list[str]:
+    behind = "; its servers are real hosts" if hosts else ""
+    head = f"Hetzner is simulated at {simulation.address}, process {simulation.process.pid}{behind}."
     alive = found.get("resources", [])
     if not alive:
         return [head, "Nothing stands in it."]

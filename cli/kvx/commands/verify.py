@@ -13,7 +13,10 @@ from kvx.steps.service import SpeakAndCompare
 from kvx.targets import plan_for
 
 SCHEMA = "kvx/verify/v1"
-STAGES = ("decode_audio", "vad", "features", "encode", "decode", "interpret", "act", "speak", "total")
+STAGES = (
+    *("decode_audio", "vad", "features", "encode", "decode", "decode_names"),
+    *("interpret", "act", "speak", "total"),
+)
 BAR_WIDTH = 30
 
 

@@ -32,6 +32,7 @@ class Heard:
         self.hosts: dict[str, HostResult] | None = None
         """None until the run has come to its end by itself."""
         self._retried: set[tuple[str, str]] = set()
+        self._secret: set[tuple[str, str]] = set()
 
     def hear(self, event: Event) -> str | None:
         """Take it in; the line it is worth, None for what is merely all right."""
@@ -41,7 +42,7 @@ class Heard:
         match event.get("event"):
             case "playbook_on_play_start":
                 return str(data.get("name") or data.get("play") or "") or None
-            case "runner_on_ok" if _result(data).get("changed"):
+            case "runner_on_ok" | "runner_item_on_ok" if _has_changed(event):
                 return self._hear_change(data)
             case "runner_on_failed" if not data.get("ignore_errors"):
                 return self._hear_failure(data, unreachable=False)
@@ -61,7 +62,13 @@ class Heard:
             return tuple(last.values())
         return tuple(each for each in last.values() if not self.hosts.get(each.host, HostResult()).good)
 
-    def _hear_change(self, data: Event) -> str:
+    def _hear_change(self, data: Event) -> str | None:
+        """A secret one once for each task, whose items tell it one by one."""
+        if "censored" in _result(data):
+            which = (data.get("host", ""), data.get("task_uuid", ""))
+            if which in self._secret:
+                return None
+            self._secret.add(which)
         change = Change(data.get("host", ""), _role(data), _task(data), _diff(_result(data)))
         self.changes.append(change)
         return f"{_head(change)}: changed"
@@ -80,6 +87,14 @@ class Heard:
             return None
         self._retried.add(which)
         return f"{_head(Change(which[0], _role(data), _task(data)))}: not yet, asked again"
+
+
+def _has_changed(event: Event) -> bool:
+    """Of a task with no_log ansible_runner hides all but what Ansible has printed: `changed: [HOST]`."""
+    result = _result(event.get("event_data") or {})
+    if "censored" in result:
+        return str(event.get("stdout", "")).lstrip().startswith("changed: [")
+    return event.get("event") == "runner_on_ok" and bool(result.get("changed"))
 
 
 def _head(about: Change | Failure) -> str:

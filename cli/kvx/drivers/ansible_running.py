@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -52,9 +53,11 @@ def run(play: Play, world: World) -> Ended:
     _wait_for_earlier(folder / "tether.lock", world)
     replace_file(play.place / VARIABLES, json.dumps(play.variables, indent=2, default=str) + "\n")
     with _lifeline(folder / "lifeline", play) as lifeline:
-        config = _config(play, folder, new_sockets(folder / "sockets"))
-        running = _Running(play, world, lifeline)
-        return running.run(config)
+        sockets = new_sockets(folder / "sockets")
+        try:
+            return _Running(play, world, lifeline).run(_config(play, folder, sockets))
+        finally:
+            shutil.rmtree(sockets, ignore_errors=True)  # where the tether was killed, or never started
 
 
 class _Running:

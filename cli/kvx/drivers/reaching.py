@@ -30,10 +30,20 @@ def usable_key(key: Path) -> Path:
 
 def perform(step: AwaitNodes, world: World) -> Outcome:
     """Ask each machine until it answers; raises KvxError that names those that do not, and why."""
+    _check_names(step.folder, step.key)
     inventory = read_inventory(step.folder)
     waiting = _Waiting(Way(step.folder, inventory, usable_key(step.key)), step, world)
     waiting.ask_all()
     return Outcome(changed=False, lines=tuple(waiting.notes()), data={"reached": len(inventory.hosts)})
+
+
+def _check_names(*paths: Path) -> None:
+    """What ssh and Ansible read in another way, and would look for elsewhere."""
+    for path in paths:
+        for sign in "%,":
+            if sign in str(path):
+                fix = "choose another folder with --folder, or give it another name"
+                raise KvxError(f"{path} has a {sign} in its name, which ssh or Ansible cannot have", fix)
 
 
 class _Waiting:

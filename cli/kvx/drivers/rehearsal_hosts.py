@@ -1,6 +1,7 @@
 """Test hosts behind the simulated Hetzner: whether this machine can have them, and what is asked of them."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def clear(own: Path, world: World) -> None:
 
 
 def _ask(own: Path, verb: str, seconds: float, world: World) -> Mapping[str, Any]:
-    ended = run_program([str(PROGRAM), "--owner", str(own), verb], seconds, world)
+    ended = run_program([sys.executable, str(PROGRAM), "--owner", str(own), verb], seconds, world)
     try:
         said = json.loads(ended.output)
     except ValueError:

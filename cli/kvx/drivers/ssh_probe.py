@@ -37,19 +37,19 @@ class Way:
         user = ("-l", self.inventory.user)
         if host.jump_host is None:
             return (*self._ssh(host.address), *user, host.address)
-        before = shlex.join((*self._ssh(host.jump_host), *user)).replace("%", "%%")
-        through = f"ProxyCommand={before} -W %h:%p {shlex.quote(host.jump_host)}"
+        before = shlex.join((*self._ssh(host.jump_host), *user, "-W", "%h:%p", host.jump_host))
+        through = f"ProxyCommand={before}"
         return (*self._ssh(host.address), *user, "-o", through, host.address)
 
     def _ssh(self, address: str) -> tuple[str, ...]:
-        """Nothing of the user's own configuration of ssh counts, and no other key; `%` begins a token."""
+        """Nothing of the user's own configuration of ssh counts, and no other key."""
         alone = self.folder / "known_hosts.d" / address
         known = alone if alone.exists() else self.folder / "known_hosts"
         settings = (
             "BatchMode=yes",
             "IdentitiesOnly=yes",
             "StrictHostKeyChecking=yes",
-            f'UserKnownHostsFile="{_escaped(known)}"',
+            f'UserKnownHostsFile="{known}"',
             "GlobalKnownHostsFile=none",
             "UpdateHostKeys=no",
             f"ConnectTimeout={_CONNECT_SECONDS}",
@@ -57,7 +57,7 @@ class Way:
             "ServerAliveCountMax=3",
         )
         options = (word for setting in settings for word in ("-o", setting))
-        return ("ssh", "-F", "none", "-i", _escaped(self.key), *options)
+        return ("ssh", "-F", "none", "-i", str(self.key), *options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,6 @@ class Probe:
         self._child.wait()
         self._output.close()
         self._talk.close()
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("%", "%%")
 
 
 def _text(file: IO[bytes]) -> str:

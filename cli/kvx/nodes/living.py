@@ -13,6 +13,7 @@ _PRESSURES: Mapping[str, str] = {
     "PIDPressure": "it runs too many processes",
     "NetworkUnavailable": "its network is not set up",
 }
+_DRAINED = "kvx/drained"  # the mark of the role drain
 _UNKNOWN_NODE = "NodeStatusUnknown"
 
 
@@ -34,6 +35,8 @@ class LivingNode:
     address: str | None
     architecture: str
     is_server: bool
+    kept_free: bool = False
+    """It takes no new pods because an upgrade drained it, and not because a person has cordoned it."""
 
 
 def living_node(item: Mapping[str, Any]) -> LivingNode:
@@ -55,6 +58,7 @@ def living_node(item: Mapping[str, Any]) -> LivingNode:
         address=_address(status.get("addresses") or ()),
         architecture=str(information.get("architecture", "")),
         is_server="node-role.kubernetes.io/control-plane" in (metadata.get("labels") or {}),
+        kept_free=_DRAINED in (metadata.get("annotations") or {}),
     )
 
 

@@ -28,7 +28,7 @@ class Ascent:
     agents: tuple[Node, ...]
     there: tuple[Node, ...]
     cordoned: tuple[Node, ...]
-    """They have the version and take no new pods, as a run leaves them that was broken off."""
+    """They have the version and are kept free of pods, as a run leaves them that was broken off."""
 
     @property
     def is_needed(self) -> bool:
@@ -47,7 +47,7 @@ def ascent(found: Overview, version: str) -> Ascent:
         agents=tuple(node for node in changing if node.role == "agent"),
         there=tuple(node for node in ours if node not in changing),
         cordoned=tuple(
-            node for node in ours if node not in changing and node.living and not node.living.schedulable
+            node for node in ours if node not in changing and node.living and node.living.kept_free
         ),
     )
 
@@ -55,11 +55,6 @@ def ascent(found: Overview, version: str) -> Ascent:
 def version_of(node: Node) -> str:
     """The version that the node says it has, empty where it has said none."""
     return node.living.version if node.living is not None else ""
-
-
-def is_version(text: str) -> bool:
-    """Whether it names one release of k3s in full."""
-    return _VERSION.fullmatch(text) is not None
 
 
 def _check(node: Node, version: str) -> None:

@@ -50,7 +50,9 @@ class VoiceSettings:
         str | None, Says("how much is heard of a short sound", choices=("auto", "full"))
     ] = None
     beams: Annotated[int | None, Says("hypotheses kept while decoding", 1, 8)] = None
-    live_names: Annotated[bool | None, Says("favour names of the cluster in spoken commands")] = None
+    live_names: Annotated[bool | None, Says("hear what is not understood again, for the cluster's names")] = (
+        None
+    )
     realtime_sessions: Annotated[int | None, Says("sessions at /v1/realtime", 0, 1_000)] = None
     realtime_idle_seconds: Annotated[
         float | None, Says("a session without sound is closed after", 0.05, 3_600)

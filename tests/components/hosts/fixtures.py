@@ -1,4 +1,4 @@
-"""Test hosts for pytest: a fleet of three servers and two agents, shared by all tests of the session."""
+"""Test hosts for pytest: a fleet of three servers and two agents, shared by all tests of a module."""
 
 import fcntl
 import sys
@@ -45,7 +45,7 @@ def fresh(number: int) -> Iterator[int]:
             lifecycle.bring_down(number)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hosts() -> Iterator[Fleet]:
     """Fresh hosts; mark tests needs("hosts")."""
     with fresh(FLEET) as number:

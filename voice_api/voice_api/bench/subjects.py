@@ -14,6 +14,7 @@ from voice_api.bench.random_model import SIZES, Size, documents, random_weights
 from voice_api.bench.random_tokenizer import tokenizer_document
 from voice_api.model import model_folder
 from voice_api.speech.whisper.compile.write import CompileOptions, write_compiled
+from voice_api.speech.whisper.layout import is_compiled_here
 
 RANDOM = "random-"
 
@@ -52,7 +53,7 @@ def random_subject(
     if not checkpoint.is_dir():
         tell(f"drawing the weights of {name}")
         write_checkpoint(size, checkpoint, text_tokens)
-    if not folder.is_dir():
+    if not is_compiled_here(folder):
         tell(f"compiling {name}")
         write_compiled(for_compiling(read_weights(checkpoint)), checkpoint, folder, CompileOptions(), tell)
     return Subject(name, folder, checkpoint, endless=text_tokens is None)

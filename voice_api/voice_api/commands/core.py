@@ -90,6 +90,14 @@ class CommandCore:
         """What is understood of sentences where these namespaces are known; asks and changes nothing."""
         return Understanding(self._grammar, namespaces)
 
+    def understood(self, text: str) -> bool:
+        """Whether `text` is settled by the namespaces that there are now; False where none can be had."""
+        try:
+            names = tuple(namespace.name for namespace in self._cluster.namespaces())
+        except VoiceApiError:
+            return False
+        return self.understanding(names).settled(text)
+
     def _interpret(self, text: str) -> Reading | _Outcome:
         match interpret(self._grammar, text):
             case Wish(verb):

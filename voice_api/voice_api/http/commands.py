@@ -2,7 +2,7 @@
 
 import base64
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from fastapi import APIRouter
@@ -113,7 +113,7 @@ async def _answer(service: Service, command: Command) -> dict[str, object]:
     heard = None
     if command.sound is not None:
         options = service.with_live_names(service.command_options(command.language))
-        heard = await service.listening.file(command.sound, options)
+        heard = await _lasting(service, await service.listening.file(command.sound, options))
     text = heard.transcript.text.strip() if heard else command.text or ""
     reply = _asked_back(service, heard) if heard and _unsure(heard) else await service.act(text)
     audio, speak_ms = await _spoken(service, command, reply.reply)
@@ -132,6 +132,14 @@ async def _answer(service: Service, command: Command) -> dict[str, object]:
         "timings_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timings.items()},
         "audio": audio,
     }
+
+
+async def _lasting(service: Service, heard: Heard) -> Heard:
+    """What was heard first after all, where only a name that is younger than the live ones was not known."""
+    first = heard.transcript.first
+    if first is None or not await service.understands(first.text):
+        return heard
+    return replace(heard, transcript=first)
 
 
 def _unsure(heard: Heard) -> bool:
@@ -176,7 +184,7 @@ def _heard(heard: Heard) -> dict[str, object]:
         "doubtful": transcript.doubtful,
         "duration_seconds": round(transcript.duration_seconds, 3),
         "language": transcript.language,
-        "without_names": transcript.first_text,
+        "without_names": transcript.first.text if transcript.first else None,
     }
 
 

@@ -15,6 +15,10 @@ class Answerer(Protocol):
 
     def answer(self, text: str) -> Reply: ...
 
+    def understood(self, text: str) -> bool:
+        """Whether a sentence is understood as it stands, by what the cluster says now; nothing is done."""
+        ...
+
     def understanding(self, namespaces: tuple[str, ...]) -> Understanding:
         """What is understood of sentences where these are the namespaces; safe to ask from any thread."""
         ...

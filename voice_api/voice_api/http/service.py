@@ -74,6 +74,10 @@ class Service:
         until = time.monotonic() + self.settings.request_seconds / 2
         return replace(options, live=LiveNames(names, understanding, until))
 
+    async def understands(self, text: str) -> bool:
+        """Whether a sentence is understood as it stands; asks the cluster."""
+        return await self.lanes.acting.run(lambda _: self.engines.commands.understood(text))
+
     async def act(self, text: str) -> Reply:
         """The reply of the command core."""
         reply = await self.lanes.acting.run(lambda _: self.engines.commands.answer(text))

@@ -63,7 +63,7 @@ class Transcript:
     retries     why windows were decoded again, such as "context" (the short context was not trusted)
                 and "temperature"; empty when the first decoding stood
     names       what came of live names; None where none were given
-    first_text  what was heard without names, where the second hearing was taken; else None
+    first       what was heard without names, where the second hearing was taken; else None
     """
 
     text: str
@@ -76,7 +76,7 @@ class Transcript:
     timings_ms: Mapping[str, float]
     retries: tuple[str, ...] = ()
     names: NamesOutcome | None = None
-    first_text: str | None = None
+    first: "Transcript | None" = None
 
 
 class Understanding(Protocol):

@@ -53,8 +53,8 @@ def _done(verb: str, owner: Path) -> Mapping[str, Any]:
             return _about(owner)
         case "build":
             return {"folder": str(cloud_init.built_layers(_architecture())[0])}
-    if (reason := lifecycle.missing()) is not None:
-        raise HostsError(reason)
+    if os.geteuid() != 0:
+        raise HostsError("hosts need root")  # `about` looks at all the rest, once
     tenancy = register.tenancy_of(owner)
     if verb == "put":
         _put(json.load(sys.stdin), owner)
@@ -85,7 +85,7 @@ def _put(wish: Mapping[str, Any], owner: Path) -> None:
 
 def _about(owner: Path) -> Mapping[str, Any]:
     if (reason := lifecycle.missing()) is not None:
-        return {"missing": reason, "fix": _fix_of(reason)}
+        return _told(reason)
     for tenancy in register.abandoned():
         keeping.clear(tenancy)
     architecture = _architecture()
@@ -100,13 +100,11 @@ def _about(owner: Path) -> Mapping[str, Any]:
     }
 
 
-def _fix_of(reason: str) -> str:
-    _, _, command = reason.partition("; ")
-    if command.startswith("apt-get"):
-        return command
-    return (
-        "sudo ./deploy.sh rehearse deploy" if os.geteuid() != 0 else "a machine of your own, not a container"
-    )
+def _told(reason: str) -> Mapping[str, str]:
+    what, _, command = reason.partition("; ")
+    if not command:
+        command = "a machine of its own, not a container" if os.geteuid() == 0 else "the same command as root"
+    return {"missing": what, "fix": command}
 
 
 def _architecture() -> str:

@@ -12,6 +12,7 @@ from rented_hosts import cables, cloud_init, register
 from rented_hosts.machine import Machine
 from rented_hosts.register import Tenancy
 from systemd_hosts import disk, lifecycle, machine_settings, power
+from systemd_hosts.programs import replace_file
 from systemd_hosts.template import HostsError
 
 IMAGE = "debian-12"
@@ -71,7 +72,7 @@ def _switch(machine: Machine) -> None:
     if machine.is_on:
         power.start(machine)
     shown = {name: value for name, value in asdict(machine).items() if name != "user_data"}
-    (machine.folder / "machine.json").write_text(json.dumps(shown, indent=2))
+    replace_file(machine.folder / "machine.json", json.dumps(shown, indent=2))
 
 
 def _recorded(machine: Machine) -> dict[str, int]:

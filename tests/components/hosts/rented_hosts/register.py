@@ -4,21 +4,18 @@ import fcntl
 import ipaddress
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from systemd_hosts.fleet import STATE
-from systemd_hosts.programs import run
+from systemd_hosts.programs import replace_file, run
 from systemd_hosts.template import HostsError
 
 # Fleets by hand and of tests lie below.
 FLEETS = range(70, 90)
-# RFC 5737 and, where this machine has some of them itself, RFC 2544: nobody's addresses.
-PUBLIC_NETWORKS = (
-    *("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"),
-    *(f"198.18.{part}.0/24" for part in range(20)),
-)
+# Private ones: addresses set aside for documentation are real ones behind the proxies of some networks.
+PUBLIC_NETWORKS = tuple(f"10.95.{number}.0/24" for number in FLEETS)
 LOCK = Path("/run/lock/kvx-rented-hosts")
 
 
@@ -55,8 +52,12 @@ def alone() -> Iterator[None]:
 
 
 def tenancies() -> list[Tenancy]:
-    known = [STATE / f"fleet{number}" / "tenancy.json" for number in FLEETS]
-    return [Tenancy(**json.loads(path.read_text())) for path in known if path.is_file()]
+    found = []
+    for number in FLEETS:
+        with suppress(FileNotFoundError):  # also one that goes while we look
+            path = STATE / f"fleet{number}" / "tenancy.json"
+            found.append(Tenancy(**json.loads(path.read_text())))
+    return found
 
 
 def tenancy_of(owner: Path) -> Tenancy | None:
@@ -86,7 +87,7 @@ def planned(owner: Path) -> Tenancy:
 def write_down(tenancy: Tenancy) -> None:
     tenancy.folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({name: getattr(tenancy, name) for name in ("fleet", "owner", "public_network")})
-    (tenancy.folder / "tenancy.json").write_text(text)
+    replace_file(tenancy.folder / "tenancy.json", text)
 
 
 def _networks_of_this_machine() -> list[ipaddress.IPv4Network]:

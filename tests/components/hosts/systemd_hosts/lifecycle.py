@@ -114,7 +114,7 @@ def _no_control_groups() -> str | None:
     if not control_groups.hierarchies():
         return f"no control groups are mounted below {control_groups.MOUNTS}"
     for hierarchy in control_groups.hierarchies():
-        trial = hierarchy / "kvx-hosts-trial"
+        trial = hierarchy / f"kvx-hosts-trial{os.getpid()}"
         try:
             trial.mkdir(exist_ok=True)
             trial.rmdir()

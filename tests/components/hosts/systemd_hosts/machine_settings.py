@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from systemd_hosts.fleet import STATE
-from systemd_hosts.programs import succeeds
+from systemd_hosts.programs import replace_file, succeeds
 
 SETTINGS = STATE / "settings.json"
 LOCK = Path("/run/lock/kvx-hosts")
@@ -35,7 +35,7 @@ def remember(folder: Path) -> None:
         if _remembered() is None:
             values = {str(path): value for path in _files() if (value := _value(path)) is not None}
             found = {"boot": BOOT.read_text(), "values": values, "zram": _zram_devices()}
-            SETTINGS.write_text(json.dumps(found))
+            replace_file(SETTINGS, json.dumps(found))
 
 
 def put_back() -> None:

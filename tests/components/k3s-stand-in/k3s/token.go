@@ -53,7 +53,8 @@ func randomText(bytes int) string {
 	return hex.EncodeToString(content)
 }
 
-// writeTokens makes what k3s makes: token, and node-token and agent-token that lead to it.
+// writeTokens makes what k3s makes: token, node-token that leads to it, and agent-token, a file of its own where
+// agents have a password of their own.
 func writeTokens(f folder, password, agentPassword string) error {
 	authority, err := os.ReadFile(f.tls("server-ca.crt"))
 	if err != nil {
@@ -63,16 +64,29 @@ func writeTokens(f folder, password, agentPassword string) error {
 	if err := write(f.server("token"), []byte(full)); err != nil {
 		return err
 	}
-	for _, name := range []string{"node-token", "agent-token"} {
-		if exists(f.server(name)) {
-			continue
+	if err := lead(f, "node-token"); err != nil {
+		return err
+	}
+	if agentPassword == password {
+		if err := lead(f, "agent-token"); err != nil {
+			return err
 		}
-		if err := os.Symlink(f.server("token"), f.server(name)); err != nil {
+	} else {
+		ofAgents := fmt.Sprintf("K10%s::node:%s\n", digest(authority), agentPassword)
+		if err := write(f.server("agent-token"), []byte(ofAgents)); err != nil {
 			return err
 		}
 	}
 	users := fmt.Sprintf("%s,server,server,k3s:server\n%s,node,node,k3s:agent\n", password, agentPassword)
 	return write(f.cred("passwd"), []byte(users))
+}
+
+// lead makes a name that leads to the token of the servers.
+func lead(f folder, name string) error {
+	if exists(f.server(name)) {
+		return nil
+	}
+	return os.Symlink(f.server("token"), f.server(name))
 }
 
 func digest(content []byte) string {

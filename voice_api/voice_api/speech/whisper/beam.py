@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_api.speech.whisper.confidence import TokenTrace
-from voice_api.speech.whisper.decode import Decoded, Search, Started, begin
+from voice_api.speech.whisper.decode import Decoded, Search, Started, begin, summed
 from voice_api.speech.whisper.decoding import Decoding
 from voice_api.speech.whisper.keywords import Keywords, Place
 from voice_api.speech.whisper.prompts import Prompt
 from voice_api.speech.whisper.rules import TokenRules
-from voice_api.speech.whisper.scores import Scores
+from voice_api.speech.whisper.scores import Scores, Summed
+
+Row = tuple[NDArray[np.float32], Summed | None]
+"""The logits [vocabulary] after a hypothesis, and their sums where a graph made some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ def decode_beams(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules
     A text ends when its end is among the best candidates of a step; those that the room did not suffice for
     compete as they are: transformers' search with early stopping.
     """
-    decoding, logits, no_speech = begin(decoding, prompt)
-    rows, scores = logits[np.newaxis], [Scores(logits.size) for _ in range(search.beams)]
+    decoding, no_speech = begin(decoding, prompt)
+    rows, scores = [(decoding.logits()[0, -1], summed(decoding, -1))], [Scores() for _ in range(search.beams)]
     alive = [Hypothesis((), (), 0.0, search.keywords.start())]
     finished: list[Hypothesis] = []
     for room in range(rules.generation.max_length - len(prompt.tokens), 0, -1):
@@ -69,7 +72,9 @@ def decode_beams(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules
             break
         if room > 1:
             decoding.keep(parents)
-            rows = decoding.feed(np.array([[c.token] for c in going], dtype=np.int64))[:, 0]
+            fed = decoding.feed(np.array([[c.token] for c in going], dtype=np.int64))[:, 0]
+            rows = [(row, summed(decoding, beam)) for beam, row in enumerate(fed)]
+    decoding.end()
     unfinished = alive if len(finished) < search.beams else []
     best, end = winner([*finished, *unfinished]), rules.generation.end_token
     tokens = tuple(token for token in best.tokens if token != end)
@@ -86,7 +91,7 @@ def winner(texts: Sequence[Hypothesis]) -> Hypothesis:
 
 
 def best_candidates(
-    rows: NDArray[np.float32],
+    rows: Sequence[Row],
     alive: Sequence[Hypothesis],
     rules: TokenRules,
     search: Search,
@@ -94,10 +99,17 @@ def best_candidates(
 ) -> list[Candidate]:
     """The best 2 * beams, best first: where as many texts end as there are beams, enough go on."""
     offered = [
-        _best_of(rules.apply(row, hypothesis.tokens), hypothesis, parent, search.keywords, reader)
+        _best_of(_read(row, rules, hypothesis, reader), hypothesis, parent, search.keywords, reader)
         for parent, (row, hypothesis, reader) in enumerate(zip(rows, alive, scores, strict=False))
     ]
     return list(islice(merge(*offered, key=attrgetter("boosted"), reverse=True), 2 * search.beams))
+
+
+def _read(row: Row, rules: TokenRules, hypothesis: Hypothesis, scores: Scores) -> NDArray[np.float32]:
+    """The logits that the rules allow, after `scores` has read them."""
+    logits, sums = row
+    scores.read(rules.apply(logits, hypothesis.tokens), sums, rules.forbidden(hypothesis.tokens))
+    return logits
 
 
 def _best_of(
@@ -108,7 +120,6 @@ def _best_of(
     scores: Scores,
 ) -> Iterator[Candidate]:
     """Candidates of one hypothesis, best first; found one by one, since few are asked for."""
-    scores.read(row)
     plain, before = row, hypothesis.boosted - scores.log_sum
     if keywords:
         plain = row.copy()

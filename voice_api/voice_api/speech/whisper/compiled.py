@@ -1,4 +1,4 @@
-"""Compiled graphs, loaded and run: buffers that are reused, tables that stay on disk until looked at."""
+"""Compiled graphs, loaded and run: tables stay on disk until looked at."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 
 from voice_api.speech.runtime import gives_memory_back, onnxruntime, open_session
 from voice_api.speech.whisper.compilation import read_compilation
+from voice_api.speech.whisper.compiled_position import Scorer
+from voice_api.speech.whisper.compiled_room import STEP, Buffer, Room, Rows, Shape
 from voice_api.speech.whisper.config import Architecture
+from voice_api.speech.whisper.scores import Position
 from voice_api.speech.whisper.sessions import HeardAt, OpenGraph, load
 
 Values = NDArray[np.float32]
 Heard = Mapping[str, Any]
 """What a compiled encoder gives a decoder: onnxruntime values by name, cross.{layer}.{key|value}."""
 
-MOST_SCORED_AGAIN = 64
-"""Tokens whose scores are computed again at most: more than that are never near the best in speech."""
+MOST_SPARE_ROOMS = 2
+"""Kept for the next windows: one for each lane of the service."""
 
 
 class CompiledEncoder:
@@ -52,7 +55,7 @@ def _known(shape: Sequence[int | str], positions: int) -> list[int]:
 
 
 class CompiledDecoder:
-    """The graph for prompt and steps, with the tables that are looked up outside of it."""
+    """The graphs for prompt and steps, with the tables that they look up outside of them."""
 
     def __init__(
         self, folder: Path, architecture: Architecture, threads: int, open_graph: OpenGraph = open_session
@@ -66,83 +69,151 @@ class CompiledDecoder:
         self.positions = _mapped(folder / "positions.npy")
         kept = folder / "kept.npy"
         self.kept: NDArray[np.int64] | None = np.load(kept) if kept.exists() else None
+        self.places = np.arange(architecture.max_target_positions)
         self.listening = sorted({layer for layer, _ in self.compilation.alignment_heads})
+        self.tables = Buffer(self.tokens), Buffer(self.positions)
+        within = np.float32(self.compilation.score_again_within)
+        self.within = Buffer(np.array([within]))
+        self.scorer = Scorer(self.tokens, self.kept, within)
+        outputs = {entry.name: entry.shape for entry in self.scores.get_outputs()}
+        self.scores_again = "listed_again" in outputs
+        sizes = outputs["logits"][-1], outputs["listed"][-1]
+        self._shape = Shape(architecture, *sizes, self.scores_again, tuple(self.listening))
+        self._spare: list[Room] = []
 
     def begin(self, heard: Heard) -> "CompiledDecoding":
-        return CompiledDecoding(self, heard)
+        try:
+            room = self._spare.pop()
+        except IndexError:
+            room = Room(self._shape)
+        return CompiledDecoding(self, heard, room)
 
-    def score_again(self, states: Values, logits: Values) -> None:
-        """Replace the scores near the best, [rows, kept tokens], by those of the half precision table."""
-        within = self.compilation.score_again_within
-        for state, row in zip(states, logits, strict=True):
-            near = np.flatnonzero(row > row.max() - within)
-            if near.size > MOST_SCORED_AGAIN:
-                near = near[np.argpartition(row[near], -MOST_SCORED_AGAIN)[-MOST_SCORED_AGAIN:]]
-            tokens = near if self.kept is None else self.kept[near]
-            row[near] = self.tokens[tokens].astype(np.float32) @ state
+    def take_back(self, room: Room) -> None:
+        """For the next decoding: memory that was touched before needs no page faults."""
+        if len(self._spare) < MOST_SPARE_ROOMS:
+            self._spare.append(room)
 
 
 class CompiledDecoding:
     """One window being decoded with a compiled graph; a Decoding."""
 
-    def __init__(self, decoder: CompiledDecoder, heard: Heard) -> None:
+    def __init__(self, decoder: CompiledDecoder, heard: Heard, room: Room) -> None:
         self._decoder = decoder
         self._heard = heard
+        self._room = room
+        self._listening = self._ended = False
         self._binding = decoder.session.io_binding()
         self._scores = decoder.scores.io_binding()
-        for name, value in heard.items():
-            self._binding.bind_ortvalue_input(name, value)
+        self._bind()
         self._length = 0
-        self._memory: dict[str, Values] = {}
-        self._rows = _Rows(decoder, 0, 0, ())
+        self._memory: Mapping[str, Buffer] = {}
+        self._rows = room.rows(STEP)
+        self._bound: Rows | None = None
+        self._positions: list[Position | None] = []
+        self._one_by_one: Values | None = None
         self._queries = HeardAt()
 
-    def feed(self, tokens: NDArray[np.int64], wanted: Sequence[int] = (-1,)) -> Values:
-        """The logits [beams, len(wanted), vocabulary] after tokens [beams, count]."""
+    def listen(self) -> None:
+        """Follow the alignment heads from the first tokens on."""
+        self._listening = bool(self._decoder.listening)
+
+    def take(self, tokens: NDArray[np.int64], wanted: Sequence[int] = (-1,)) -> None:
+        """Take tokens [beams, count]; what is asked next is asked of the wanted ones of each."""
         beams, count = tokens.shape
         if not self._length:
             self._remember(beams, {})
+        self._one_by_one = None
         if beams > 1 and count > 1 and self._length:  # the operator takes several tokens of one beam only
-            return self._one_by_one(tokens, wanted)
+            self._take_one_by_one(tokens, wanted)
+            return
         rows = self._rows_for(beams, count, tuple(wanted))
-        self._look_up(tokens, rows)
+        end = self._length + count
+        rows.tokens.array.reshape(beams, count)[:] = tokens
+        rows.places.array.reshape(beams, count)[:] = self._decoder.places[self._length : end]
+        rows.ends.array[:] = end - 1
+        rows.total.array[()] = self._length = end
         self._decoder.session.run_with_iobinding(self._binding)
         self._decoder.scores.run_with_iobinding(self._scores)
-        self._length += count
-        if self._decoder.listening:
-            self._queries.add(
-                rows.queries.reshape(-1, beams, count, rows.queries.shape[-1]).swapaxes(0, 1).copy()
-            )
-        return rows.scores(beams)
+        self._positions = [None] * (beams * len(wanted))
+        if self._listening:
+            self._listen(rows)
+
+    def position(self, row: int) -> Position | None:
+        """What the graph tells of one of the rows [beams * len(wanted)] taken last."""
+        if self._one_by_one is not None:
+            return None
+        found = self._positions[row]
+        if found is None:
+            found = self._positions[row] = self._decoder.scorer.position(self._rows, row)
+        return found
+
+    def logits(self) -> Values:
+        """[beams, wanted, vocabulary] of the tokens taken last; those left out of a folder at -inf."""
+        if self._one_by_one is not None:
+            return self._one_by_one
+        beams, _, wanted = self._rows.kind
+        for row in range(len(self._positions)):
+            self.position(row)  # which scores tokens again
+        logits = self._rows.logits.array.reshape(beams, len(wanted), -1)
+        if self._decoder.kept is None:
+            return logits
+        whole = np.full((*logits.shape[:2], self._decoder.architecture.vocab_size), -np.inf, np.float32)
+        whole[..., self._decoder.kept] = logits
+        return whole
+
+    def feed(self, tokens: NDArray[np.int64], wanted: Sequence[int] = (-1,)) -> Values:
+        """The logits after tokens [beams, count]."""
+        self.take(tokens, wanted)
+        return self.logits()
 
     def keep(self, beams: Sequence[int]) -> None:
         """Go on with these beams, in this order."""
         chosen = list(beams)
         if chosen != list(range(self._beams)):
             self._remember(
-                len(chosen), {name: past[chosen, :, : self._length] for name, past in self._memory.items()}
+                len(chosen),
+                {name: past.array[chosen, :, : self._length] for name, past in self._memory.items()},
             )
         self._queries.keep(chosen)
 
     def attention(self) -> Values | None:
-        """[heads, tokens fed, encoder positions], of the first beam; None where no head is named."""
-        pairs = self._decoder.compilation.alignment_heads
-        if not pairs:
+        """[heads, tokens taken, encoder positions], of the first beam; None where no head is followed."""
+        if not self._listening:
             return None
         queries = self._queries.of_first_beam()
         listening = self._decoder.listening
         return np.stack(
-            [self._one_head(queries[listening.index(layer)], layer, head) for layer, head in pairs]
+            [
+                self._one_head(queries[listening.index(layer)], layer, head)
+                for layer, head in self._decoder.compilation.alignment_heads
+            ]
         )
+
+    def end(self) -> None:
+        """Nothing more will be asked: the next decoding works in the same buffers."""
+        if not self._ended:
+            self._ended = True
+            self._decoder.take_back(self._room)
 
     @property
     def states(self) -> Values:
-        """What the logits of the last feed were computed from, [beams * wanted, width]."""
-        return np.asarray(self._rows.states[0])
+        """What the logits of the tokens taken last were computed from, [beams * wanted, width]."""
+        return np.asarray(self._rows.states.array[0])
 
     @property
     def _beams(self) -> int:
-        return next(iter(self._memory.values())).shape[0] if self._memory else 1
+        return next(iter(self._memory.values())).array.shape[0] if self._memory else 1
+
+    def _bind(self) -> None:
+        """Bind what stays the same for the whole decoding."""
+        table, positions = self._decoder.tables
+        self._binding.bind_ortvalue_input("table", table.value)
+        self._binding.bind_ortvalue_input("positions", positions.value)
+        for name, value in self._heard.items():
+            self._binding.bind_ortvalue_input(name, value)
+        if self._decoder.scores_again:
+            self._scores.bind_ortvalue_input("table", table.value)
+            self._scores.bind_ortvalue_input("within", self._decoder.within.value)
 
     def _one_head(self, queries: Values, layer: int, head: int) -> Values:
         """Softmax over the sound of queries [tokens, width] that come scaled, as the graph has it inside."""
@@ -152,94 +223,36 @@ class CompiledDecoding:
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=-1, keepdims=True), dtype=np.float32)
 
-    def _one_by_one(self, tokens: NDArray[np.int64], wanted: Sequence[int]) -> Values:
+    def _take_one_by_one(self, tokens: NDArray[np.int64], wanted: Sequence[int]) -> None:
         logits = [self.feed(tokens[:, [place]]).copy() for place in range(tokens.shape[1])]
-        return np.concatenate([logits[place] for place in wanted], axis=1)
+        self._one_by_one = np.concatenate([logits[place] for place in wanted], axis=1)
 
     def _remember(self, beams: int, past: Mapping[str, Values]) -> None:
         """Room for every token of so many beams, and what they remember already."""
-        sizes = self._decoder.architecture
-        shape = (beams, sizes.decoder_attention_heads, sizes.max_target_positions, sizes.head_size)
-        if self._beams != beams or not self._memory:
-            self._memory = {
-                f"memory.{layer}.{part}": np.empty(shape, dtype=np.float32)
-                for layer in range(sizes.decoder_layers)
-                for part in ("key", "value")
-            }
-            for name, room in self._memory.items():
-                _bind_input(self._binding, name, room)
-                _bind_output(self._binding, f"new.{name}", room)
+        memory = self._room.memory(beams)
+        if memory is not self._memory:
+            self._memory = memory
+            for name, room in memory.items():
+                self._binding.bind_ortvalue_input(name, room.value)
+                self._binding.bind_ortvalue_output(f"new.{name}", room.value)
         for name, values in past.items():
-            self._memory[name][:, :, : self._length] = values
+            memory[name].array[:, :, : self._length] = values
 
-    def _rows_for(self, beams: int, count: int, wanted: tuple[int, ...]) -> "_Rows":
+    def _rows_for(self, beams: int, count: int, wanted: tuple[int, ...]) -> Rows:
         """Buffers for such a run, bound; the same as last time for every step."""
-        if self._rows.kind != (beams, count, wanted):
-            self._rows = _Rows(self._decoder, beams, count, wanted)
-            self._rows.bind(self._binding, self._scores)
-        return self._rows
+        kind = beams, count, wanted
+        if self._bound is None or self._bound.kind != kind:
+            self._rows = self._bound = self._room.rows(kind)
+            self._bound.bind(self._binding, self._scores, self._listening)
+        return self._bound
 
-    def _look_up(self, tokens: NDArray[np.int64], rows: "_Rows") -> None:
-        """Write what the graph takes into its buffers."""
-        beams, count = tokens.shape
-        end = self._length + count
-        vectors = rows.vectors.reshape(beams, count, -1)
-        vectors[:] = self._decoder.tokens[tokens]
-        vectors += self._decoder.positions[self._length : end]
-        rows.ends[:] = end - 1
-        rows.total[()] = end
-
-
-class _Rows:
-    """The buffers of runs that feed the same number of beams and tokens."""
-
-    def __init__(self, decoder: CompiledDecoder, beams: int, count: int, wanted: tuple[int, ...]) -> None:
-        architecture = decoder.architecture
-        self.kind = beams, count, wanted
-        self._decoder = decoder
-        width, rows, results = architecture.d_model, beams * count, beams * len(wanted)
-        kept = architecture.vocab_size if decoder.kept is None else decoder.kept.size
-        self.vectors = np.zeros((1, rows, width), dtype=np.float32)
-        self.grouping = np.array([beams, count, -1], dtype=np.int64)
-        self.ends = np.zeros(beams, dtype=np.int32)
-        self.total = np.zeros((), dtype=np.int32)
-        places = np.array([place % max(1, count) for place in wanted], dtype=np.int64)
-        self.wanted = (np.arange(beams)[:, np.newaxis] * count + places).reshape(-1)
-        self.states = np.empty((1, results, width), dtype=np.float32)
-        self.logits = np.empty((1, results, kept), dtype=np.float32)
-        self.queries = np.zeros((len(decoder.listening), rows, width), dtype=np.float32)
-        whole = (results, architecture.vocab_size)
-        self._spread = None if decoder.kept is None else np.full(whole, -np.inf, dtype=np.float32)
-
-    def bind(self, binding: Any, scores: Any) -> None:
-        for name in ("vectors", "grouping", "ends", "total", "wanted"):
-            _bind_input(binding, name, getattr(self, name))
-        _bind_output(binding, "states", self.states)
-        _bind_input(scores, "states", self.states)
-        _bind_output(scores, "logits", self.logits)
-        for place, layer in enumerate(self._decoder.listening):
-            _bind_output(binding, f"queries.{layer}", self.queries[place : place + 1])
-
-    def scores(self, beams: int) -> Values:
-        """The logits [beams, wanted, vocabulary] of the run; tokens left out of a folder at -inf."""
-        logits = self.logits[0]
-        if self._decoder.compilation.score_again_within:
-            self._decoder.score_again(self.states[0], logits)
-        if self._spread is not None:
-            self._spread[:] = -np.inf
-            self._spread[:, self._decoder.kept] = logits
-            logits = self._spread
-        return np.asarray(logits.reshape(beams, -1, self._decoder.architecture.vocab_size))
+    def _listen(self, rows: Rows) -> None:
+        """Keep what the alignment heads asked for, [beams, layers, tokens, width]."""
+        beams, count, _ = rows.kind
+        queries = [buffer.array.reshape(beams, count, -1) for buffer in rows.queries.values()]
+        self._queries.add(np.stack(queries, axis=1))
 
 
 def _mapped(table: Path) -> NDArray[Any]:
     """A table that stays on disk, as a plain array: a memmap's own indexing costs more than the rows."""
     return np.asarray(np.load(table, mmap_mode="r").view(np.ndarray))
-
-
-def _bind_input(binding: Any, name: str, array: NDArray[Any]) -> None:
-    binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
-
-
-def _bind_output(binding: Any, name: str, array: NDArray[Any]) -> None:
-    binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)

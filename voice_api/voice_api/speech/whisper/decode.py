@@ -1,6 +1,6 @@
 """Greedy decoding: the likeliest token, again and again, until the text ends or its room is used up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from voice_api.speech.whisper.decoding import Decoding
 from voice_api.speech.whisper.keywords import NO_KEYWORDS, Keywords, Place
 from voice_api.speech.whisper.prompts import Prompt
 from voice_api.speech.whisper.rules import TokenRules
-from voice_api.speech.whisper.scores import Scores
+from voice_api.speech.whisper.scores import Forbidden, Scores, Summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,50 +72,89 @@ class Started:
 def decode(decoding: Decoding | Started, prompt: Prompt, rules: TokenRules, search: Search) -> Decoded:
     """Decode one window; at most the folder's max_length tokens, prompt included."""
     generation = rules.generation
-    decoding, logits, no_speech = begin(decoding, prompt)
-    scores, step = Scores(logits.size), np.empty((1, 1), dtype=np.int64)
-    place = search.keywords.start()
+    decoding, no_speech = begin(decoding, prompt)
+    choice, step = _Choice(decoding, rules, search, search.keywords.start()), np.empty((1, 1), dtype=np.int64)
     tokens: list[int] = []
     trace: list[TokenTrace] = []
     for room in range(generation.max_length - len(prompt.tokens), 0, -1):
         search.go_on()
-        scores.read(rules.apply(logits, tokens))
-        token, place = _chosen(scores, logits, search, place)
-        trace.append(scores.trace(logits, token))
-        if token == generation.end_token:
+        told = choice.after(tokens)
+        trace.append(told)
+        if told.token == generation.end_token:
             break
-        tokens.append(token)
+        tokens.append(told.token)
         if room > 1:
-            step[0, 0] = token
-            logits = decoding.feed(step)[0, 0]
-    bonus = search.keywords.after(place, generation.end_token).bonus
+            step[0, 0] = told.token
+            decoding.take(step)
+    decoding.end()
+    bonus = search.keywords.after(choice.place, generation.end_token).bonus
     return Decoded(tuple(tokens), tuple(trace), no_speech, search.temperature, bonus=bonus)
 
 
-def _chosen(scores: Scores, logits: NDArray[np.float32], search: Search, place: Place) -> tuple[int, Place]:
-    """The next token, and where it leads among the names; one drawn by chance knows none."""
-    if search.temperature > 0:
-        return scores.draw(search.temperature, search.random), place
-    if not search.keywords:
-        return scores.best, place
-    return search.keywords.choose(logits, scores.best, place)
+@dataclass(slots=True)
+class _Choice:
+    """Chooses one token after the other; place is where the text stands among the names."""
+
+    decoding: Decoding
+    rules: TokenRules
+    search: Search
+    place: Place
+    forbidden: Forbidden | None = None
+    scores: Scores = field(default_factory=Scores)
+
+    def after(self, tokens: Sequence[int]) -> TokenTrace:
+        """The token that follows those."""
+        if len(tokens) < 2:  # all later ones have the same before them
+            self.forbidden = self.rules.forbidden(tokens)
+        position = self.decoding.position(-1)
+        if position is not None and self.forbidden is not None and self._is_likeliest:
+            told = position.likeliest(self.forbidden)
+            if told is not None:
+                return told
+        logits = self.decoding.logits()[0, -1]
+        sums = None if position is None else position.summed
+        self.scores.read(self.rules.apply(logits, tokens), sums, self.forbidden)
+        return self.scores.trace(logits, self._chosen(logits))
+
+    @property
+    def _is_likeliest(self) -> bool:
+        return self.search.temperature == 0 and not self.search.keywords
+
+    def _chosen(self, logits: NDArray[np.float32]) -> int:
+        """One that is drawn by chance knows no names."""
+        search = self.search
+        if search.temperature > 0:
+            return self.scores.draw(logits, search.temperature, search.random)
+        if not search.keywords:
+            return self.scores.best
+        token, self.place = search.keywords.choose(logits, self.scores.best, self.place)
+        return token
 
 
-def begin(decoding: Decoding | Started, prompt: Prompt) -> tuple[Decoding, NDArray[np.float32], float]:
-    """Feed the prompt: the logits [vocabulary] after it, and the probability that nobody speaks."""
+def begin(decoding: Decoding | Started, prompt: Prompt) -> tuple[Decoding, float]:
+    """Take the prompt, to be asked what comes after it; and the probability that nobody speaks."""
     if isinstance(decoding, Started):
-        rest = np.array([prompt.tokens[1:]], dtype=np.int64)
-        return decoding.decoding, decoding.decoding.feed(rest)[0, 0], decoding.no_speech_probability
+        decoding.decoding.take(np.array([prompt.tokens[1:]], dtype=np.int64))
+        return decoding.decoding, decoding.no_speech_probability
     asked = prompt.no_speech_token is not None
     wanted = (prompt.start_index, -1) if asked else (-1,)
-    logits = decoding.feed(np.array([prompt.tokens], dtype=np.int64), wanted)[0]
-    return decoding, logits[-1], silence(logits[0], prompt.no_speech_token)
+    decoding.take(np.array([prompt.tokens], dtype=np.int64), wanted)
+    return decoding, silence(decoding, prompt.no_speech_token)
 
 
-def silence(logits: NDArray[np.float32], no_speech_token: int | None) -> float:
-    """The probability that nobody speaks, from the logits [vocabulary] after the start token."""
+def silence(decoding: Decoding, no_speech_token: int | None) -> float:
+    """The probability that nobody speaks, where the start token is the first one that is asked for."""
     if no_speech_token is None:
         return 0.0
-    scores = Scores(logits.size)
+    sums = summed(decoding, 0)
+    if sums is not None:
+        return sums.probability(no_speech_token)
+    logits, scores = decoding.logits()[0, 0], Scores()
     scores.read(logits)
     return float(np.exp(logits[no_speech_token] - scores.log_sum))
+
+
+def summed(decoding: Decoding, row: int) -> Summed | None:
+    """What the graph summed up of a row; None where it gives logits only."""
+    position = decoding.position(row)
+    return None if position is None else position.summed

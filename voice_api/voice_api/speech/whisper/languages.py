@@ -14,7 +14,8 @@ def detect_language(
     decoding: Decoding, generation: Generation, no_speech_token: int | None
 ) -> tuple[str, Started]:
     """The likeliest language's code, and the decoding for a prompt that begins with the start token."""
-    logits = decoding.feed(np.array([[generation.start_token]], dtype=np.int64))[0, 0]
+    decoding.take(np.array([[generation.start_token]], dtype=np.int64))
+    no_speech, logits = silence(decoding, no_speech_token), decoding.logits()[0, 0]
     codes = list(generation.languages)
     best = codes[int(logits[[generation.languages[code] for code in codes]].argmax())]
-    return best, Started(decoding, silence(logits, no_speech_token))
+    return best, Started(decoding, no_speech)

@@ -20,7 +20,7 @@ SUFFIXES_FOR_CPU = ("_int8", "_quantized", "_uint8", "", "_q4", "_bnb4", "_q4f16
 """What is taken first where a folder holds several: int8 is fastest here, half precision slowest."""
 
 COMPILED = "compiled.json"
-COMPILED_SCHEMA = "kvx/compiled-model/v1"
+COMPILED_SCHEMA = "kvx/compiled-model/v2"
 SHORT_CONTEXT_NAME = "acft"
 
 GIT_LFS_POINTER = b"version https://git-lfs"
@@ -77,6 +77,11 @@ def read_folder(path: Path) -> ModelFolder:
         compiled=bool(compilation.values),
         short_context=compilation.switch("short_context", tuned_for_short_context(path)),
     )
+
+
+def is_compiled_here(path: Path) -> bool:
+    """Whether a folder was compiled in the form that this version reads."""
+    return read_if_present(path / COMPILED).values.get("schema") == COMPILED_SCHEMA
 
 
 def tuned_for_short_context(path: Path) -> bool:

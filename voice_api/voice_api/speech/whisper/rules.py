@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_api.speech.whisper.config import Generation
+from voice_api.speech.whisper.scores import Forbidden
 
 FORBIDDEN = -np.inf
 
@@ -21,13 +22,24 @@ class TokenRules:
 
     def apply(self, logits: NDArray[np.float32], tokens: Sequence[int]) -> NDArray[np.float32]:
         """The same logits [vocabulary], after `tokens` (without the prompt), forbidden ones set to -inf."""
-        if not tokens:
-            logits[_indices(self.generation.suppressed_first)] = FORBIDDEN
-        logits[_indices(self.generation.suppressed)] = FORBIDDEN
+        logits[self._listed(tokens).ids] = FORBIDDEN
         first = self.generation.first_timestamp
         if self.timestamps and first is not None:
             self._keep_time(logits, tokens, first)
         return logits
+
+    def forbidden(self, tokens: Sequence[int]) -> Forbidden | None:
+        """All tokens that `apply` forbids after `tokens`; None where that depends on the logits, too.
+
+        The same ones after every text but an empty one.
+        """
+        timed = self.timestamps and self.generation.first_timestamp is not None
+        return None if timed else self._listed(tokens)
+
+    def _listed(self, tokens: Sequence[int]) -> Forbidden:
+        """What may not come next whatever the logits are, at the beginning or later."""
+        first = () if tokens else self.generation.suppressed_first
+        return _listed_once(first, self.generation.suppressed)
 
     def _keep_time(self, allowed: NDArray[np.float32], tokens: Sequence[int], first: int) -> None:
         """Timestamps begin the text, come in pairs, never go back, and win when they are likelier."""
@@ -61,9 +73,10 @@ def earliest_next(tokens: Sequence[int], first: int) -> int:
 
 
 @lru_cache(maxsize=16)
-def _indices(tokens: tuple[int, ...]) -> NDArray[np.intp]:
-    """An array made once: a list would be turned into one at every token."""
-    return np.array(tokens, dtype=np.intp)
+def _listed_once(first: tuple[int, ...], always: tuple[int, ...]) -> Forbidden:
+    """Made once: a list would be turned into an array at every token."""
+    tokens = frozenset((*first, *always))
+    return Forbidden(tokens, np.array(sorted(tokens), dtype=np.intp))
 
 
 def _likelier_than_any_word(allowed: NDArray[np.float32], first: int) -> bool:

@@ -38,7 +38,7 @@ def understood(hearing: Hearing, first: Told, tell: Callable[[Heard], Told], liv
     second, statistics = tell(heard)
     if not live.understanding.better(second.text, than=text):
         return _stands(first, hearing, "kept")
-    return replace(second, names="taken", first_text=text), statistics
+    return replace(second, names="taken", first=first[0]), statistics
 
 
 def _again(hearing: Hearing, live: LiveNames) -> Heard | None:

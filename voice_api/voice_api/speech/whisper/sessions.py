@@ -162,21 +162,41 @@ class StockDecoding:
         self._hidden = hidden
         self._memory: dict[str, Any] = {}
         self._length = 0
+        self._listened: list[str] = []
         self._heard = HeardAt()
+        self._logits = np.empty((0, 0, 0), dtype=np.float32)
 
-    def feed(self, tokens: NDArray[np.int64], wanted: Sequence[int] = (-1,)) -> NDArray[np.float32]:
-        """The logits [beams, len(wanted), vocabulary] after tokens [beams, count]."""
+    def listen(self) -> None:
+        """Follow the alignment heads from the first tokens on."""
+        self._listened = self._decoder.attention_names()
+
+    def take(self, tokens: NDArray[np.int64], wanted: Sequence[int] = (-1,)) -> None:
+        """Take tokens [beams, count], of which the logits are wanted of some."""
         parts = ("decoder",) if self._memory else ("decoder", "encoder")
         names = [name for part in parts for name in self._decoder.memory_names(part)]
-        listened = self._decoder.attention_names()
         graph = self._decoder.later if self._memory else self._decoder.first
-        outputs = ["logits", *(f"present.{name}" for name in names), *listened]
+        outputs = ["logits", *(f"present.{name}" for name in names), *self._listened]
         logits, *rest = graph.session.run_with_ort_values(outputs, self._feeds(graph, tokens))
         self._memory.update(zip(names, rest[: len(names)], strict=True))
         self._length += tokens.shape[1]
-        if listened:
+        if self._listened:
             self._heard.add(self._heads(rest[len(names) :]))
-        return np.asarray(logits.numpy()[:, list(wanted)], dtype=np.float32)
+        self._logits = np.asarray(logits.numpy()[:, list(wanted)], dtype=np.float32)
+
+    def logits(self) -> NDArray[np.float32]:
+        """[beams, len(wanted), vocabulary] of the tokens taken last."""
+        return self._logits
+
+    def feed(self, tokens: NDArray[np.int64], wanted: Sequence[int] = (-1,)) -> NDArray[np.float32]:
+        """The logits [beams, len(wanted), vocabulary] after tokens [beams, count]."""
+        self.take(tokens, wanted)
+        return self.logits()
+
+    def position(self, row: int) -> None:
+        """Published graphs give logits only."""
+
+    def end(self) -> None:
+        """Every feed has arrays of its own here."""
 
     def keep(self, beams: Sequence[int]) -> None:
         """Go on with these beams, in this order."""
@@ -187,11 +207,11 @@ class StockDecoding:
 
     def attention(self) -> NDArray[np.float32] | None:
         """[heads, tokens fed, encoder positions]; None where the graphs do not tell."""
-        return self._heard.of_first_beam() if self._decoder.alignment_heads else None
+        return self._heard.of_first_beam() if self._listened else None
 
     def _heads(self, layers: Sequence[Any]) -> NDArray[np.float32]:
         """The alignment heads [beams, heads, tokens, positions] out of whole layers."""
-        given = dict(zip(self._decoder.attention_names(), layers, strict=True))
+        given = dict(zip(self._listened, layers, strict=True))
         chosen = [
             given[f"cross_attentions.{layer}"].numpy()[:, head]
             for layer, head in self._decoder.alignment_heads

@@ -59,8 +59,10 @@ class WordTimes:
     def _starts(self, tokens: Sequence[int], seconds: float) -> list[float] | None:
         """When each token begins and, after them, when the last one ends."""
         decoding = self.begin()
-        decoding.feed(np.array([[*self.prompt.tokens, *tokens]], dtype=np.int64))
+        decoding.listen()
+        decoding.take(np.array([[*self.prompt.tokens, *tokens]], dtype=np.int64))
         attention = decoding.attention()
+        decoding.end()
         if attention is None:
             return None
         positions = max(1, min(attention.shape[2], round(seconds / self.step_seconds)))

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
 from voice_api.speech.whisper.compilation import SAFE_EVERYWHERE, adds_in_32_bits
-from voice_api.speech.whisper.compile.decoder_graph import DecoderGraph, scores_graph
+from voice_api.speech.whisper.compile.decoder_graph import DecoderGraph
 from voice_api.speech.whisper.compile.encoder_graph import EncoderGraph
 from voice_api.speech.whisper.compile.quantise import FULL_RANGE
+from voice_api.speech.whisper.compile.scores_graph import ScoresGraph
 from voice_api.speech.whisper.compile.sizes import Hearing, Kernels, Sizes
 from voice_api.speech.whisper.compile.writer import Precision, Values, Weights, Writer
 from voice_api.speech.whisper.layout import COMPILED, COMPILED_SCHEMA
@@ -92,8 +93,7 @@ class Build:
         return DecoderGraph(writer, self.sizes, kernels).model()
 
     def _scores(self, writer: Writer, kernels: Kernels) -> ModelProto:
-        kept = self.sizes.architecture.vocab_size if self.kept is None else self.kept.size
-        return scores_graph(writer, self.sizes, kernels, kept)
+        return ScoresGraph(writer, self.sizes, kernels, self.scores_again, self.kept).model()
 
     def _own_weights(self) -> Weights:
         """The weights as our graphs want them: queries of the sound scaled, scores of kept tokens only."""

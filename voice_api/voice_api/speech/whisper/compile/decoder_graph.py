@@ -1,23 +1,25 @@
-"""The decoder as one graph, for the first tokens and every step, and the scores of tokens as another."""
+"""The decoder as one graph, for the first tokens and every step."""
 
 from dataclasses import dataclass
 
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 from voice_api.speech.whisper.compile.encoder_graph import attention_inputs, cross_name, cross_value
 from voice_api.speech.whisper.compile.sizes import Kernels, Sizes
 from voice_api.speech.whisper.compile.writer import CONTRIBUTED, Writer, floats, wholes
 
 PARTS = ("key", "value")
+LOOKED_UP = (("table", "tokens"), ("positions", "places"))
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderGraph:
-    """Writes vectors of tokens to the states that tokens are scored by.
+    """Writes tokens to the states that tokens are scored by.
 
     Takes
-      vectors [1, rows, width]  token and position added; the rows of a beam follow each other
+      tokens, places [1, rows]  and where they stand; the rows of a beam follow each other
+      table, positions          vectors of all tokens and places, which stay on disk
       grouping [3]              beams, tokens of each, -1
       memory.{layer}.{part}     [beams, heads, room, head_size]; a run writes to it in place
       ends [beams], total       the index of the last token fed, and one more
@@ -35,11 +37,16 @@ class DecoderGraph:
 
     def model(self) -> onnx.ModelProto:
         writer = self.writer
-        value, inner = "vectors", writer.norm("vectors", "decoder.layers.0.self_attn_layer_norm")
+        value = writer.one("Add", *(self._vectors(*names) for names in LOOKED_UP))
+        inner = writer.norm(value, "decoder.layers.0.self_attn_layer_norm")
         for index in range(self.sizes.layers):
             value, inner = self._layer(value, inner, index)
         writer.rename(writer.one("Gather", inner, "wanted", axis=1), "states")
         return writer.model("decoder", self._inputs(), self._outputs())
+
+    def _vectors(self, table: str, rows: str) -> str:
+        """In fp32 where the table is not; a row that is looked up is the only one ever in memory."""
+        return self.writer.one("Cast", self.writer.one("Gather", table, rows), to=TensorProto.FLOAT)
 
     def _layer(self, value: str, inner: str, index: int) -> tuple[str, str]:
         """The residual stream after a layer, and what the next one takes."""
@@ -98,7 +105,8 @@ class DecoderGraph:
     def _inputs(self) -> list[onnx.ValueInfoProto]:
         names = [cross_name(layer, part) for layer in range(self.sizes.layers) for part in PARTS]
         return [
-            floats("vectors", 1, "rows", self.sizes.width),
+            *(wholes(rows, TensorProto.INT64, 1, "rows") for _, rows in LOOKED_UP),
+            *(table_of(name, self.kernels, f"{name}_rows", self.sizes.width) for name, _ in LOOKED_UP),
             wholes("grouping", TensorProto.INT64, 3),
             wholes("ends", TensorProto.INT32, "beams"),
             wholes("total", TensorProto.INT32),
@@ -120,13 +128,7 @@ class DecoderGraph:
         return [floats(name, *shape) for name in names]
 
 
-def scores_graph(writer: Writer, sizes: Sizes, kernels: Kernels, vocabulary: int) -> onnx.ModelProto:
-    """states [1, n, width] to logits [1, n, vocabulary].
-
-    A graph of its own, because it alone gains from several threads: to wake one costs as much as a whole
-    product inside a layer. tiny on two cores: layers 0.43 ms a token on one thread, 1.18 on two; scores
-    0.39 ms on one, 0.21 on two.
-    """
-    writer.rename(writer.linear("states", "proj_out", precision=kernels.head), "logits")
-    outputs = [floats("logits", 1, "results", vocabulary)]
-    return writer.model("scores", [floats("states", 1, "results", sizes.width)], outputs)
+def table_of(name: str, kernels: Kernels, *dimensions: int | str) -> onnx.ValueInfoProto:
+    """A table that is looked up, as the compiled folder has it beside its graphs."""
+    kind = TensorProto.FLOAT if kernels.layers == "fp32" else TensorProto.FLOAT16
+    return helper.make_tensor_value_info(name, kind, list(dimensions))

@@ -25,7 +25,7 @@ from voice_api.speech.whisper.compile.write import CompileOptions, Say, fill, fi
 from voice_api.speech.whisper.compile.writer import Weights
 from voice_api.speech.whisper.documents import read_document
 from voice_api.speech.whisper.errors import ModelFolderError
-from voice_api.speech.whisper.layout import COMPILED, ModelFolder, read_folder
+from voice_api.speech.whisper.layout import COMPILED, ModelFolder, is_compiled_here, read_folder
 from voice_api.speech.whisper.model import takes_any_length
 from voice_api.speech.whisper.sessions import Encoder, OpenGraph
 
@@ -88,7 +88,7 @@ def _made_for_any_length(folder: ModelFolder, published: Published) -> bool:
 
 def is_compiled_from(target: Path, digest: str, options: CompileOptions) -> bool:
     """Whether `target` was compiled from this content in this way, and is whole."""
-    if not (target / COMPILED).is_file():
+    if not is_compiled_here(target):
         return False
     about = read_document(target / COMPILED).values
     source, vocabulary = about.get("source"), about.get("vocabulary")
