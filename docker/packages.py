@@ -120,8 +120,8 @@ def _run_pip(words: list[str]) -> None:
     except SystemExit as end:
         if end.code:
             print(
-                f"packages: pip could not install what {words[-1]} names for {os.environ.get('TARGETARCH')}; "
-                "what has no wheel for it needs PACKAGES=emulated",
+                f"packages: pip could not install what {words[-1]} names for {os.environ.get('TARGETARCH')}, see "
+                "above; where the index answers and has no wheel for it, build with PACKAGES=emulated",
                 file=sys.stderr,
             )
             raise
@@ -132,7 +132,7 @@ def _finish(target: Path) -> None:
         for path in list(target.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     _compile(target, "/opt/voice-api")
-    _settle_times(target)
+    _settle_times(target.parents[1])  # /opt too, which the copy into the image would else date anew
 
 
 def _settle_times(folder: Path) -> None:

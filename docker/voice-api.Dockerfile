@@ -17,7 +17,7 @@ RUN --mount=type=bind,source=docker/packages.py,target=/build/packages.py \
     --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=cache,target=/root/.cache/pip \
-    ["python3", "/build/packages.py", "install", "/build/voice-api.txt", "/packages"]
+    ["python3", "/build/packages.py", "install", "/build/voice-api.txt", "/packages/opt/voice-api"]
 
 FROM ${BUILDER} AS packages-emulated
 ARG TARGETARCH
@@ -26,7 +26,7 @@ RUN --mount=type=bind,source=docker/packages.py,target=/build/packages.py \
     --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=cache,target=/root/.cache/pip \
-    ["python3", "/build/packages.py", "install-here", "/build/voice-api.txt", "/packages"]
+    ["python3", "/build/packages.py", "install-here", "/build/voice-api.txt", "/packages/opt/voice-api"]
 
 # hadolint ignore=DL3006
 FROM packages-${PACKAGES} AS packages
@@ -48,13 +48,13 @@ RUN --mount=type=bind,source=docker/packages.py,target=/build/packages.py \
 COPY voice_api /source
 RUN --mount=type=bind,source=docker/packages.py,target=/build/packages.py \
     --mount=type=bind,source=docker/health.py,target=/build/health.py \
-    ["python3", "/build/packages.py", "service", "/source", "/service", "/builder", "/models"]
+    ["python3", "/build/packages.py", "service", "/source", "/service/opt/voice-api", "/builder", "/models"]
 
 FROM base
-COPY --from=packages /packages /opt/voice-api
+COPY --from=packages /packages /
 COPY --from=bytecode /bytecode /
 COPY --from=service --chown=65532:65532 /models /models
-COPY --from=service /service /opt/voice-api
+COPY --from=service /service /
 
 ENV PYTHONPATH=/opt/voice-api \
     PYTHONDONTWRITEBYTECODE=1 \
