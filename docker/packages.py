@@ -119,9 +119,10 @@ def _run_pip(words: list[str]) -> None:
         runpy.run_module("pip", run_name="__main__", alter_sys=True)
     except SystemExit as end:
         if end.code:
+            target = os.environ.get("TARGETARCH")
             print(
-                f"packages: pip could not install what {words[-1]} names for {os.environ.get('TARGETARCH')}, see "
-                "above; where the index answers and has no wheel for it, build with PACKAGES=emulated",
+                f"packages: pip could not install what {words[-1]} names for {target}, see above; "
+                "where the index answers and has no wheel for it, build with PACKAGES=emulated",
                 file=sys.stderr,
             )
             raise
