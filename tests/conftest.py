@@ -90,6 +90,10 @@ _arm64 = _fixtures("arm64")
 arm64 = _arm64.arm64
 _hosts = _fixtures("hosts")
 hosts = _hosts.hosts
+_images = _fixtures("images")
+local_registry = _images.local_registry
+registry_with = _images.registry_with
+workshop = _images.workshop
 
 # Components that are more than a program on PATH; everything else is looked up there.
 COMPONENTS: dict[str, Callable[[str], str | None]] = {
@@ -107,6 +111,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "optimum": _fixtures("optimum").missing,
     "peers": _fixtures("peers").missing,
     "hosts": _hosts.missing,
+    "images": _images.missing,
     "rented-hosts": _hosts.rented_missing,
     "k3s-stand-in": _fixtures("k3s-stand-in").missing,
 }

@@ -35,6 +35,16 @@ class Deployment:
         return self.folder / "voice-api.toml"
 
     @property
+    def sources(self) -> Path:
+        """The repository, of which the images are built."""
+        return Path(__file__).parents[2]
+
+    @property
+    def images(self) -> Path:
+        """The images that were proven, by digest."""
+        return self.folder / "images.json"
+
+    @property
     def terraform_source(self) -> Path:
         """Terraform's files as the repository holds them."""
         return Path(__file__).parents[2] / "terraform"

@@ -5,12 +5,13 @@ import shlex
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 
+from kvx.steps.images import ImageStep
 from kvx.steps.machines import MachineStep
 from kvx.steps.node_care import CareStep, CheckNodes
 from kvx.steps.nodes import AwaitNodes, NodeStep
 from kvx.steps.service import ServiceStep, SpeakAndCompare
 
-Step = ServiceStep | MachineStep | NodeStep | CareStep
+Step = ServiceStep | MachineStep | NodeStep | CareStep | ImageStep
 
 # Steps that only look: they change nothing, so there is nothing to undo and nothing to resume.
 LOOKING = (SpeakAndCompare, AwaitNodes, CheckNodes)

@@ -44,7 +44,7 @@ def _attempt(name: str, wrong: dict[str, object], complaints: Path) -> dict[str,
     include = {"name": "Include", "vars": wrong} | {
         "ansible.builtin.include_role": {"name": role, "tasks_from": entry}
     }
-    said = "[ansible_failed_task.name] | union(ansible_failed_result.argument_errors)"
+    said = "([ansible_failed_task.name] + ansible_failed_result.argument_errors)"
     keep = {
         "name": "Keep",
         "ansible.builtin.copy": {

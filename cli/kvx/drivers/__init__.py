@@ -1,7 +1,8 @@
 """What acts: each kind of step is observed and performed by the driver of its kind."""
 
-from kvx.drivers import care_steps, machine_steps, node_steps, service_steps
+from kvx.drivers import care_steps, image_steps, machine_steps, node_steps, service_steps
 from kvx.plan import Step
+from kvx.steps.images import ImageStep
 from kvx.steps.machines import MachineStep
 from kvx.steps.node_care import CareStep
 from kvx.steps.nodes import NodeStep
@@ -14,6 +15,8 @@ def is_done(step: Step, world: World) -> bool:
         return machine_steps.is_done(step, world)
     if isinstance(step, NodeStep | CareStep):
         return False  # AwaitNodes only looks; whether the others are done, their playbooks tell
+    if isinstance(step, ImageStep):
+        return image_steps.is_done(step, world)
     return service_steps.is_done(step, world)
 
 
@@ -25,4 +28,6 @@ def perform(step: Step, world: World) -> Outcome:
         return node_steps.perform(step, world)
     if isinstance(step, CareStep):
         return care_steps.perform(step, world)
+    if isinstance(step, ImageStep):
+        return image_steps.perform(step, world)
     return service_steps.perform(step, world)

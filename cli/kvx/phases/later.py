@@ -6,7 +6,10 @@ from kvx.deployment import Deployment
 from kvx.plan import Phase
 
 LATER = {
-    "images": ("build the images", "images for arm64 and amd64, built with buildx and pushed by digest"),
+    "images": (
+        "build the images",
+        "images without a registry; with images.repository set they are built now",
+    ),
     "manifests": ("apply the manifests", "the voice API on Kubernetes, rendered by Kustomize and applied"),
 }
 

@@ -162,6 +162,25 @@ class NodesSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ImagesSettings:
+    """Where the images go, and what they are built of; None leaves the value to docker/docker-bake.hcl."""
+
+    repository: Annotated[str | None, Says("registry and folder, such as registry.example.com/acme")] = None
+    platforms: Annotated[tuple[str, ...], Says("what they are built for")] = ("linux/arm64", "linux/amd64")
+    base: Annotated[str | None, Says("image they stand on, with Python 3.11 and best by digest")] = None
+    builder_image: Annotated[str | None, Says("image they are built in, with the same Python and pip")] = None
+    builder: Annotated[str | None, Says("builder of buildx, one of docker buildx ls")] = None
+    packages: Annotated[
+        str, Says("native; emulated where a package has no wheel", choices=("native", "emulated"))
+    ] = "native"
+    largest_mb: Annotated[float, Says("most an image may be for a platform, compressed", 1, 10_000)] = 150.0
+    allow_dirty: Annotated[bool, Says("build what is not committed")] = False
+    pip_file: Annotated[Path | None, Says("pip.conf that the build uses and no layer holds")] = None
+    certificates: Annotated[Path | None, Says("certificates that the build trusts and no layer holds")] = None
+    deadline_seconds: Annotated[float, Says("how long building may take", 1, 86_400)] = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one call of kvx; kvx.toml and .kvx/ lie in `folder`."""
 
@@ -171,3 +190,4 @@ class Settings:
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     hetzner: HetznerSettings = field(default_factory=HetznerSettings)
     nodes: NodesSettings = field(default_factory=NodesSettings)
+    images: ImagesSettings = field(default_factory=ImagesSettings)

@@ -8,13 +8,22 @@ from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from kvx.secret import Secret
-from kvx.settings import HetznerSettings, NodesSettings, PoolSettings, Says, Settings, VoiceSettings
+from kvx.settings import (
+    HetznerSettings,
+    ImagesSettings,
+    NodesSettings,
+    PoolSettings,
+    Says,
+    Settings,
+    VoiceSettings,
+)
 
 TABLES: Mapping[str, type] = {
     "": Settings,
     "voice": VoiceSettings,
     "hetzner": HetznerSettings,
     "nodes": NodesSettings,
+    "images": ImagesSettings,
 }
 SWITCH = {
     "true": True,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from kvx.errors import ExitCode, KvxError
 from kvx.secret import Secret
-from kvx.settings import HetznerSettings, NodesSettings, PoolSettings, Settings, VoiceSettings
+from kvx.settings import HetznerSettings, ImagesSettings, NodesSettings, PoolSettings, Settings, VoiceSettings
 from kvx.settings.file import NAME, values_of
 from kvx.settings.keys import KEYS, TABLES, VARIABLES, Key, convert
 from kvx.settings.pools import pools_of
@@ -71,8 +71,8 @@ def _settings(folder: Path, values: Mapping[str, object]) -> Settings:
         table, _, item = name.rpartition(".")
         tables[table][item] = value
     voice, hetzner = VoiceSettings(**tables["voice"]), HetznerSettings(**tables["hetzner"])
-    nodes = NodesSettings(**tables["nodes"])
-    return Settings(folder, voice=voice, hetzner=hetzner, nodes=nodes, **tables[""])
+    nodes, images = NodesSettings(**tables["nodes"]), ImagesSettings(**tables["images"])
+    return Settings(folder, voice=voice, hetzner=hetzner, nodes=nodes, images=images, **tables[""])
 
 
 def called_as(environ: Mapping[str, str] | None = None) -> str:

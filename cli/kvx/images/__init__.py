@@ -1,0 +1,1 @@
+"""What a container image is made of, and what is wrong with one: values in, values out."""

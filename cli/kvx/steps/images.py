@@ -1,0 +1,67 @@
+"""Steps of the images phase: built and pushed, and proven before anything may use them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+BAKE_FILE = "docker/docker-bake.hcl"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesWanted:
+    """What is to be built, and where it goes; None leaves the value to docker/docker-bake.hcl or to buildx.
+
+    repository   such as registry.example.com/acme: the image is REPOSITORY/voice-api
+    base         what the image stands on; builder_image what it is built with
+    builder      one of `docker buildx ls`
+    pip_file, certificates   the package index and the certificates the build uses, which reach no layer
+    """
+
+    repository: str
+    platforms: tuple[str, ...]
+    largest_bytes: int
+    base: str | None = None
+    builder_image: str | None = None
+    builder: str | None = None
+    packages: str = "native"
+    allow_dirty: bool = False
+    pip_file: Path | None = None
+    certificates: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildImages:
+    """Build the sources as they are, and push them under the revision of git they are of."""
+
+    folder: Path
+    source: Path
+    wanted: ImagesWanted
+    deadline_seconds: float = 3600
+
+    @property
+    def words(self) -> str:
+        return f"build the images for {' and '.join(self.wanted.platforms)}, and push them"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("docker", "buildx", "bake", f"--file={BAKE_FILE}", "--push")
+
+
+@dataclass(frozen=True, slots=True)
+class ProveImages:
+    """Look into the images where they lie now, and keep the digests of those that may roll out."""
+
+    folder: Path
+    wanted: ImagesWanted
+    deadline_seconds: float = 900
+
+    @property
+    def words(self) -> str:
+        return "prove that the images are what the nodes need"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        flags = [f"--platform={platform}" for platform in self.wanted.platforms]
+        return ("kvx", "images", "verify", f"{self.wanted.repository}/voice-api:TAG", *flags, "--keep")
+
+
+ImageStep = BuildImages | ProveImages
