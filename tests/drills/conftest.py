@@ -60,6 +60,8 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, volume: Path) -> Iterator["D
         fleet = lifecycle.bring_up(FLEET, 5)
         for name in ("inventory.yaml", "known_hosts"):
             shutil.copy(fleet.folder / name, folder / name)
+        (folder / "ssh").mkdir(mode=0o700)
+        shutil.copy(fleet.key, folder / "ssh" / "id_ed25519")
         made = Drill(fleet, folder)
         made.give_volume(fleet.agents[0], volume)
         yield made

@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -13,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/util/keyutil"
@@ -21,6 +23,8 @@ import (
 const (
 	authorityLife   = 10 * 365 * 24 * time.Hour
 	certificateLife = 365 * 24 * time.Hour
+	// As k3s does it: what is valid for longer than this is kept when it starts again.
+	renewedBefore = 120 * 24 * time.Hour
 )
 
 // authority signs certificates; its files are NAME.crt and NAME.key.
@@ -86,8 +90,11 @@ func readCertificate(path string) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// issue writes a fresh certificate with its key to path.crt and path.key.
+// issue sees to it that path.crt and path.key hold a certificate for that subject; a good one is kept.
 func (a *authority) issue(path string, to subject) error {
+	if a.hasIssued(path, to) {
+		return nil
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -102,8 +109,34 @@ func (a *authority) issue(path string, to subject) error {
 	return writeAs(path+".crt", signed, 0o644)
 }
 
+// hasIssued tells whether a certificate for just that subject is there, of this authority and good for long.
+func (a *authority) hasIssued(path string, to subject) bool {
+	found, err := readCertificate(path + ".crt")
+	if err != nil || found.CheckSignatureFrom(a.certificate) != nil {
+		return false
+	}
+	pair, err := tls.LoadX509KeyPair(path+".crt", path+".key")
+	if err != nil || len(pair.Certificate) == 0 {
+		return false
+	}
+	wanted := template(to)
+	return time.Until(found.NotAfter) > renewedBefore &&
+		found.Subject.String() == wanted.Subject.String() &&
+		slices.EqualFunc(found.IPAddresses, wanted.IPAddresses, net.IP.Equal) &&
+		slices.Equal(found.DNSNames, wanted.DNSNames) &&
+		slices.Equal(found.ExtKeyUsage, wanted.ExtKeyUsage)
+}
+
 // sign gives the certificate with the authority's own behind it, as k3s does.
 func (a *authority) sign(public crypto.PublicKey, to subject) ([]byte, error) {
+	der, err := x509.CreateCertificate(rand.Reader, template(to), a.certificate, public, a.key)
+	if err != nil {
+		return nil, err
+	}
+	return append(pemOf(der), pemOf(a.certificate.Raw)...), nil
+}
+
+func template(to subject) *x509.Certificate {
 	now := time.Now().UTC()
 	template := &x509.Certificate{
 		SerialNumber: serialNumber(),
@@ -123,11 +156,7 @@ func (a *authority) sign(public crypto.PublicKey, to subject) ([]byte, error) {
 			template.DNSNames = append(template.DNSNames, address)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, public, a.key)
-	if err != nil {
-		return nil, err
-	}
-	return append(pemOf(der), pemOf(a.certificate.Raw)...), nil
+	return template
 }
 
 // makeServiceKey makes the key that signs the tokens of service accounts.

@@ -18,7 +18,7 @@ const (
 	podRange     = "10.42.0.0/16"
 )
 
-// issueCertificates makes all that this server itself needs, anew at every start.
+// issueCertificates sees to all that this server itself needs, at every start.
 func (s *server) issueCertificates() error {
 	if err := s.member.issueCertificates(s.node); err != nil {
 		return err
