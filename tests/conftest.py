@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parent.parent
+Kvx = Callable[..., subprocess.CompletedProcess[str]]
 EVERYTHING_REQUIRED = os.environ.get("KVX_REQUIRE") == "all"
 
 
@@ -67,6 +68,33 @@ def disk_of(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield make
     if folder.is_mount():
         _unmount(folder)
+
+
+@pytest.fixture
+def clean_environment() -> dict[str, str]:
+    """This environment without any variable of kvx."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("KVX_", "HCLOUD_"))}
+
+
+@pytest.fixture
+def kvx(tmp_path: Path, clean_environment: dict[str, str]) -> Kvx:
+    """kvx as a program in an empty folder, with a deadline."""
+
+    def run(
+        *arguments: str, cwd: Path = tmp_path, timeout: float = 60, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from kvx.main import run; run()", *arguments],
+            cwd=cwd,
+            env=clean_environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    return run
 
 
 def _fixtures(component: str) -> ModuleType:

@@ -1,15 +1,11 @@
-"""kvx as a program in a folder whose machines were handed over."""
+"""A folder whose machines were handed over."""
 
-import os
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-Kvx = Callable[..., subprocess.CompletedProcess[str]]
 INVENTORY = """
 all:
   vars: {ansible_user: root, cluster_name: edge, subnet_range: 10.0.1.0/24}
@@ -32,28 +28,6 @@ def handed_over(tmp_path: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "inventory.yaml").write_text(INVENTORY)
     return folder
-
-
-@pytest.fixture
-def kvx(tmp_path: Path) -> Kvx:
-    """kvx as a program, with a deadline."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("KVX_", "HCLOUD_"))
-    }
-
-    def run(*arguments: str, timeout: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from kvx.main import run; run()", *arguments],
-            cwd=tmp_path,
-            env=environment | variables,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-
-    return run
 
 
 @pytest.fixture
