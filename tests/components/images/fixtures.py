@@ -1,6 +1,5 @@
 """Registries, a builder, and the voice API's image for both architectures; `build` makes what they need."""
 
-import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-from workshop import BUILD, LocalRegistry, Workshop, opened, registry, tools
+from workshop import BUILD, LocalRegistry, Workshop, memory, opened, registry, tools
 
 
 def missing(name: str = "images") -> str | None:
@@ -37,16 +36,7 @@ def registry_with(tmp_path: Path) -> Iterator[Callable[[str], LocalRegistry]]:
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
-    """A builder that remembers what it built the last time; mark tests needs("images").
-
-    Two at once cannot share its memory: the second begins without one.
-    """
+    """A builder that remembers what it built the last time; mark tests needs("images")."""
     folder = tmp_path_factory.mktemp("workshop")
-    with (tools() / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            state = tools() / "buildkit"
-        except BlockingIOError:
-            state = folder / "buildkit"
-        with opened(folder, state) as made:
-            yield made
+    with memory(folder) as state, opened(folder, state) as made:
+        yield made

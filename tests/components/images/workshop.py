@@ -1,5 +1,6 @@
 """A registry and a buildkitd of its own, base images in the registry, and buildx to build with them."""
 
+import fcntl
 import os
 import shutil
 import socket
@@ -19,6 +20,7 @@ START_SECONDS = 60.0
 BUILD_SECONDS = 900.0
 SOURCE_DATE_EPOCH = "1763596800"
 REVISION = "4f5c2ad"
+PUSHED = "type=registry,oci-mediatypes=true"
 PIP_FILES = ("/etc/pip.conf", "~/.config/pip/pip.conf", "~/.pip/pip.conf")
 REGISTRY = """version: 0.1
 log: {{level: warn}}
@@ -98,23 +100,27 @@ class Workshop:
             raise BuildFailedError(done.stderr[-4_000:])
         return done.stdout + done.stderr
 
-    def bake(self, tag: str, *flags: str, source: Path = ROOT, **variables: str) -> None:
-        """The voice API's image from docker/docker-bake.hcl, pushed as voice-api:TAG."""
+    def bake(
+        self, tag: str, *flags: str, source: Path = ROOT, output: str = PUSHED, **variables: str
+    ) -> None:
+        """The voice API's image from docker/docker-bake.hcl, pushed as voice-api:TAG where nothing else is said."""
         secrets = [f"id={name},src={file}" for name, file in set_up_for_pip()]
+        usual = {
+            "BASE": self.base,
+            "BUILDER": self.builder,
+            "REPOSITORY": f"{self.registry}/voice-api",
+            "TAG": tag,
+            "VERSION": "0.1.0",
+            "REVISION": REVISION,
+            "SOURCE": "https://example.com/kvx",
+        }
         self.buildx(
-            *("bake", "--file=docker/docker-bake.hcl", "--provenance=false", "--allow=fs.read=*"),
-            *("--set=*.output=type=registry,oci-mediatypes=true", f"--set=*.secrets={secrets[0]}"),
+            *("bake", "--file=docker/docker-bake.hcl", "--provenance=false", "--allow=fs=*"),
+            *(f"--set=*.output={output}", f"--set=*.secrets={secrets[0]}"),
             *(f"--set=*.secrets+={each}" for each in secrets[1:]),
             *flags,
             source=source,
-            BASE=self.base,
-            BUILDER=self.builder,
-            REPOSITORY=f"{self.registry}/voice-api",
-            TAG=tag,
-            VERSION="0.1.0",
-            REVISION=REVISION,
-            SOURCE="https://example.com/kvx",
-            **variables,
+            **{**usual, **variables},
         )
 
 
@@ -131,6 +137,18 @@ def tools() -> Path:
     """The folder that `build` makes, or would."""
     told = subprocess.run([BUILD, "--where"], check=True, capture_output=True, text=True)
     return Path(told.stdout.strip())
+
+
+@contextmanager
+def memory(folder: Path) -> Iterator[Path]:
+    """Where buildkitd remembers what it built the last time; two at once cannot share that: `folder` then."""
+    with (tools() / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield folder / "buildkit"
+        else:
+            yield tools() / "buildkit"
 
 
 @dataclass(frozen=True, slots=True)

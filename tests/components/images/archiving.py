@@ -1,0 +1,62 @@
+"""The voice API's image as an OCI archive, kept by what it is made of. usage: archiving.py ARCHITECTURE"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from workshop import ROOT, memory, opened, tools
+
+NAME = "localhost/voice-api"
+TAG = "tests"
+SOURCES = ("docker", "requirements/builder.txt", "requirements/voice-api.txt", "voice_api")
+KEPT = 3
+KIND = "voice-api-archive"
+
+
+def archive(architecture: str) -> Path:
+    """Its path; the image in it is called localhost/voice-api:tests."""
+    name = f"{KIND}-{hashlib.sha256(_made_of(architecture)).hexdigest()[:16]}"
+    file = tools().parent / name / f"voice-api-{architecture}.tar"
+    if not file.exists():
+        _build(architecture, file)
+    file.parent.touch()
+    _forget_old(tools().parent)
+    return file
+
+
+def _made_of(architecture: str) -> bytes:
+    words = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *SOURCES)
+    listed = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, timeout=60).stdout
+    made_of = f"{architecture} {tools().name}\n".encode()
+    for name in sorted(filter(None, listed.decode().split("\0"))):
+        if (ROOT / name).is_file():
+            made_of += f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}\n".encode()
+    return made_of
+
+
+def _build(architecture: str, file: Path) -> None:
+    """First under another name beside it: what has the right name is whole."""
+    file.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kvx-images-") as place:
+        made = Path(place) / "image.tar"
+        with memory(Path(place)) as state, opened(Path(place), state) as workshop:
+            output = f"type=oci,dest={made}"
+            platform = f"--set=*.platform=linux/{architecture}"
+            workshop.bake(TAG, platform, output=output, REPOSITORY=NAME)
+        whole = Path(shutil.move(made, file.parent / f"{Path(place).name}.tar"))
+        whole.rename(file)
+
+
+def _forget_old(folder: Path) -> None:
+    newest_first = sorted(folder.glob(f"{KIND}-*"), key=lambda each: each.stat().st_mtime, reverse=True)
+    for old in newest_first[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    print(archive(sys.argv[1]))
