@@ -18,6 +18,7 @@ KVX_ARROWS = {
     "machines": {"errors", "secret"},
     "cost": {"errors", "machines"},
     "images": {"errors"},
+    "cluster": {"errors"},
     "nodes": set(),
     "steps": {"machines", "secret"},
     "plan": {"steps"},
@@ -27,9 +28,10 @@ KVX_ARROWS = {
     "journal": {"errors", "plan", "steps"},
     "lock": {"errors"},
     "report": {"errors", "plan", "steps"},
-    "phases": {"deployment", "errors", "machines", "plan", "settings", "steps"},
+    "phases": {"cluster", "deployment", "errors", "machines", "plan", "settings", "steps"},
     "targets": {"deployment", "errors", "phases", "plan"},
     "drivers": {
+        "cluster",
         "cost",
         "errors",
         "images",
@@ -47,6 +49,7 @@ KVX_ARROWS = {
     "execute": {"deployment", "journal", "lock", "perform", "plan", "report", "stop", "world"},
     "supervisor": set(),
     "commands": {
+        "cluster",
         "cost",
         "deployment",
         "drivers",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from urllib.parse import urlsplit
 
+from kvx.cluster.sizes import SIZES
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.machines.fleet import CONTROL_PLANE, GATEWAY, Account, Fleet, HandedOn, Place, Pool
@@ -143,12 +144,13 @@ def _volume_gb(wish: PoolSettings) -> int:
 
 
 def _handed_on(deployment: Deployment) -> HandedOn:
-    wanted = deployment.settings.hetzner
+    wanted = deployment.settings.kubernetes
+    size = SIZES[wanted.size]
     return HandedOn(
         kubeconfig_path=str(deployment.folder / "kubeconfig"),
-        kube_context=wanted.cluster,
-        cpu_quota=wanted.cpu_quota,
-        memory_quota=wanted.memory_quota,
+        kube_context=deployment.settings.hetzner.cluster,
+        cpu_quota=wanted.cpu_quota or size.cpu_quota,
+        memory_quota=wanted.memory_quota or size.memory_quota,
     )
 
 

@@ -113,8 +113,6 @@ class HetznerSettings:
     ssh_public_key: Annotated[Path | None, Says("key for SSH; kvx makes one unless set")] = None
     max_monthly: Annotated[float | None, Says("most the machines may cost a month, net", 0, 1_000_000)] = None
     wait_for_capacity: Annotated[str, Says("how long to wait for stock, such as 30m")] = "0"
-    cpu_quota: Annotated[str, Says("processor quota of the namespace")] = "2000m"
-    memory_quota: Annotated[str, Says("memory quota of the namespace")] = "4Gi"
     bucket: Annotated[str | None, Says("bucket for Terraform's state; a local file unless set")] = None
     bucket_key: Annotated[
         str | None, Says("name of the state in the bucket; kvx/CLUSTER.tfstate unless set")
@@ -181,6 +179,31 @@ class ImagesSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KubernetesSettings:
+    """Which cluster, and what of k8s/ runs on it; None leaves the value to the overlay of the target."""
+
+    kubeconfig: Annotated[
+        Path | None, Says("kubeconfig of the target cluster; KUBECONFIG or ~/.kube/config unless set")
+    ] = None
+    context: Annotated[str | None, Says("context in the kubeconfig; its current one unless set")] = None
+    size: Annotated[str, Says("limits of a replica, with quotas to match", choices=("s", "m", "l"))] = "s"
+    components: Annotated[tuple[str, ...], Says("more of k8s/components, such as monitoring")] = ()
+    arm64: Annotated[
+        str | None, Says("whether it runs on arm64 only", choices=("preferred", "required", "no"))
+    ] = None
+    least_replicas: Annotated[int | None, Says("replicas there always are", 1, 100)] = None
+    most_replicas: Annotated[int | None, Says("replicas there are at most", 1, 100)] = None
+    cpu_quota: Annotated[str | None, Says("processor quota of the namespace, such as 2000m")] = None
+    memory_quota: Annotated[str | None, Says("memory quota of the namespace, such as 4Gi")] = None
+    overlay: Annotated[Path | None, Says("kustomization of your own, in the place of kvx's overlay")] = None
+    revisions_kept: Annotated[int, Says("releases that can be gone back to", 1, 100)] = 10
+    lease_wait_seconds: Annotated[
+        float, Says("how long to wait for another kvx that applies to the cluster", 0, 86_400)
+    ] = 0.0
+    deadline_seconds: Annotated[float, Says("how long applying and rolling out may take", 1, 86_400)] = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one call of kvx; kvx.toml and .kvx/ lie in `folder`."""
 
@@ -191,3 +214,4 @@ class Settings:
     hetzner: HetznerSettings = field(default_factory=HetznerSettings)
     nodes: NodesSettings = field(default_factory=NodesSettings)
     images: ImagesSettings = field(default_factory=ImagesSettings)
+    kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)

@@ -11,6 +11,7 @@ from kvx.secret import Secret
 from kvx.settings import (
     HetznerSettings,
     ImagesSettings,
+    KubernetesSettings,
     NodesSettings,
     PoolSettings,
     Says,
@@ -24,6 +25,7 @@ TABLES: Mapping[str, type] = {
     "hetzner": HetznerSettings,
     "nodes": NodesSettings,
     "images": ImagesSettings,
+    "kubernetes": KubernetesSettings,
 }
 SWITCH = {
     "true": True,

@@ -9,7 +9,15 @@ from typing import Any, Literal
 
 from kvx.errors import ExitCode, KvxError
 from kvx.secret import Secret
-from kvx.settings import HetznerSettings, ImagesSettings, NodesSettings, PoolSettings, Settings, VoiceSettings
+from kvx.settings import (
+    HetznerSettings,
+    ImagesSettings,
+    KubernetesSettings,
+    NodesSettings,
+    PoolSettings,
+    Settings,
+    VoiceSettings,
+)
 from kvx.settings.file import NAME, values_of
 from kvx.settings.keys import KEYS, TABLES, VARIABLES, Key, convert
 from kvx.settings.pools import pools_of
@@ -72,7 +80,8 @@ def _settings(folder: Path, values: Mapping[str, object]) -> Settings:
         tables[table][item] = value
     voice, hetzner = VoiceSettings(**tables["voice"]), HetznerSettings(**tables["hetzner"])
     nodes, images = NodesSettings(**tables["nodes"]), ImagesSettings(**tables["images"])
-    return Settings(folder, voice=voice, hetzner=hetzner, nodes=nodes, images=images, **tables[""])
+    more: dict[str, Any] = {**tables[""], "kubernetes": KubernetesSettings(**tables["kubernetes"])}
+    return Settings(folder, voice=voice, hetzner=hetzner, nodes=nodes, images=images, **more)
 
 
 def called_as(environ: Mapping[str, str] | None = None) -> str:

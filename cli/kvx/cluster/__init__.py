@@ -1,0 +1,1 @@
+"""What a cluster holds, decided without one: values in, values out."""
