@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from importlib.resources import files
 from typing import Any, Literal
@@ -52,6 +52,8 @@ class Prices:
     volume_gb_month: Money | None = None
     image_gb_month: Money | None = None
     backup_percentage: Decimal | None = None
+    per_tb: Mapping[tuple[str, str, str], Money | None] = field(default_factory=dict)
+    """Of traffic that is not included, by the same keys as `rates`."""
 
     def server(self, place: Place) -> Rate:
         return self.rates.get(("server_types", place.type, place.location), UNKNOWN)
@@ -69,6 +71,10 @@ class Prices:
 
     def primary_ip(self, version: str, location: str) -> Rate:
         return self.rates.get(("primary_ips", version, location), UNKNOWN)
+
+    def traffic(self, kind: str, place: Place) -> Money | None:
+        """What a terabyte costs that is not included; `kind` is server or load_balancer."""
+        return self.per_tb.get((f"{kind}_types", place.type, place.location))
 
     def floating_ip(self, version: str, location: str) -> Rate:
         return self.rates.get(("floating_ips", version, location), UNKNOWN)
@@ -99,6 +105,7 @@ def parse_prices(document: Mapping[str, Any], *, date: str, source: Source) -> P
         volume_gb_month=_money(_mapping(pricing.get("volume")).get("price_per_gb_month")),
         image_gb_month=_money(_mapping(pricing.get("image")).get("price_per_gb_month")),
         backup_percentage=_decimal(_mapping(pricing.get("server_backup")).get("percentage")),
+        per_tb=dict(_traffic_rates(pricing)),
     )
 
 
@@ -111,6 +118,14 @@ def _rates(kind: str, entries: object) -> Iterator[tuple[tuple[str, str, str], R
             if isinstance(name, str) and isinstance(location, str):
                 rate = Rate(_money(price.get("price_monthly")), _money(price.get("price_hourly")))
                 yield (kind, name, location), rate
+
+
+def _traffic_rates(pricing: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], Money | None]]:
+    for kind in ("server_types", "load_balancer_types"):
+        for entry in _mappings(pricing.get(kind)):
+            for price in _mappings(entry.get("prices")):
+                name, location = str(entry.get("name")), str(price.get("location"))
+                yield (kind, name, location), _money(price.get("price_per_tb_traffic"))
 
 
 def _money(value: object) -> Money | None:

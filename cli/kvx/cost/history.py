@@ -1,0 +1,100 @@
+"""What is billed and since when: each resource with the terms it was under, and until when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from kvx.cost.prices import UNKNOWN, Money, Rate
+from kvx.cost.times import Month
+from kvx.machines.fleet import CLUSTER_LABEL, NODE_LABEL, POOL_LABEL
+
+# Kinds that Hetzner bills, as in the address of its API without the s.
+BILLED = ("server", "load_balancer", "volume", "primary_ip", "floating_ip", "image")
+SIZED = ("volume", "image")
+"""Billed by the GB; a price of theirs is that of one GB."""
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a resource is for a while, and the price it was ordered at: of one, or of one GB."""
+
+    type: str
+    location: str
+    rate: Rate = UNKNOWN
+    size_gb: Decimal = Decimal(0)
+    backups: Decimal | None = None
+    """The percentage that backups add; None without backups."""
+    backups_on: bool = False
+    priced_on: str = ""
+    """The date of the price list that `rate` is from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """Terms from one second to another, which is no more part of it; None: they still hold."""
+
+    begin: int
+    end: int | None
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What went out of a server or load balancer in a month, and what of that is included, in bytes."""
+
+    month: Month
+    outgoing: int
+    included: int
+    per_tb: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One resource by its id; a name can be had by several, one after the other."""
+
+    kind: str
+    id: int
+    name: str
+    labels: Mapping[str, str]
+    spells: tuple[Spell, ...]
+    traffic: tuple[Traffic, ...] = ()
+    status: str = ""
+    attached: bool = True
+    first_seen: int = 0
+    last_seen: int = 0
+    is_end_exact: bool = True
+    """Whether its end is known, or only the look at which it was gone."""
+    node: str = field(default="")
+    """The key of its node, or of the node of the server it hangs on."""
+    pool_of: str = field(default="")
+    cluster_of: str = field(default="")
+
+    @property
+    def key(self) -> Key:
+        return self.kind, self.id
+
+    @property
+    def begin(self) -> int:
+        return self.spells[0].begin
+
+    @property
+    def end(self) -> int | None:
+        return self.spells[-1].end
+
+    @property
+    def now(self) -> Terms:
+        return self.spells[-1].terms
+
+    @property
+    def cluster(self) -> str:
+        return self.labels.get(CLUSTER_LABEL) or self.cluster_of
+
+    @property
+    def pool(self) -> str:
+        return self.labels.get(POOL_LABEL) or self.pool_of
+
+    @property
+    def node_key(self) -> str:
+        return self.labels.get(NODE_LABEL) or self.node
