@@ -149,6 +149,15 @@ def test_a_server_whose_node_is_deleted_leaves_etcd_and_may_come_back(cluster: C
     assert host.private_ip in cluster.voters()
 
 
+def test_a_node_that_is_deleted_while_it_runs_comes_back_when_it_starts_again(cluster: Cluster) -> None:
+    host = cluster.fleet.agents[1]
+    cluster.kubectl(f"delete node {host.name}")
+    time.sleep(12)
+    assert host.name not in cluster.nodes()
+    cluster.run(host, "systemctl restart k3s", seconds=2 * WAIT_SECONDS)
+    within(WAIT_SECONDS, "it is there", lambda: host.name in cluster.nodes())
+
+
 def test_another_version_shows_where_it_runs(cluster: Cluster) -> None:
     """Upgrading a whole cluster is the drills' part."""
     host = cluster.fleet.agents[0]

@@ -27,6 +27,8 @@ type agent struct {
 	cluster  *cluster
 	programs *family
 	isVoter  func(context.Context) (bool, error)
+	// A kubelet registers its node once; one that is deleted while it runs comes back when it starts again.
+	registered bool
 }
 
 func runAgent(arguments []string) error {

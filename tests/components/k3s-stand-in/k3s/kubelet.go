@@ -86,16 +86,17 @@ func (a *agent) beat(ctx context.Context, client kubernetes.Interface, beat int)
 	return errors.Join(append(problems, a.tendPods(ctx, client))...)
 }
 
-// report registers the node where it is not, and says how it is.
+// report registers the node when it starts, and says how it is.
 func (a *agent) report(ctx context.Context, client kubernetes.Interface) error {
 	nodes := client.CoreV1().Nodes()
 	node, err := nodes.Get(ctx, a.node, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) && !a.registered {
 		node, err = nodes.Create(ctx, a.newNode(), metav1.CreateOptions{})
 	}
 	if err != nil {
 		return err
 	}
+	a.registered = true
 	labels := a.labels()
 	if !contains(node.Labels, labels) {
 		for name, value := range labels {
