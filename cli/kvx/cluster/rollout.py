@@ -1,0 +1,181 @@
+"""Whether a new version of a Deployment serves, how far it is, and what is in its way."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kvx.cluster.pods import condition, is_ready, name_of, statuses, troubles_of
+from kvx.cluster.refused_pods import refusal, shortened
+from kvx.cluster.trouble import AT_ONCE, Object, Trouble, without_repetition
+
+REVISION = "deployment.kubernetes.io/revision"
+CONTROLLER_SECONDS = 60.0
+ZERO_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A Deployment and what belongs to it, as the API server shows it; `events` in any order."""
+
+    deployment: Object
+    replica_sets: Sequence[Object] = ()
+    pods: Sequence[Object] = ()
+    events: Sequence[Object] = ()
+    nodes: Sequence[Object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`served`: every pod is of the new version, and as many as are wanted are available."""
+
+    served: bool
+    words: str
+    troubles: tuple[Trouble, ...] = ()
+    ready_pods: tuple[str, ...] = ()
+
+
+def complete(deployment: Object, least: int | None = None) -> bool:
+    """Whether a Deployment's own figures say that its newest version serves, alone.
+
+    `least` is how many were wanted when the rollout began: what an autoscaler adds meanwhile is not
+    waited for, and what it takes away is not missed.
+    """
+    wanted = wanted_replicas(deployment)
+    status = deployment.get("status") or {}
+    enough = wanted if least is None else min(wanted, max(least, 1))
+    updated, available = int(status.get("updatedReplicas") or 0), int(status.get("availableReplicas") or 0)
+    return (
+        _observed(deployment)
+        and wanted > 0
+        and int(status.get("replicas") or 0) == updated
+        and min(updated, available) >= enough
+    )
+
+
+def serves_something(deployment: Object) -> bool:
+    """Whether any pod of it, of whatever version, is available."""
+    return int((deployment.get("status") or {}).get("availableReplicas") or 0) > 0
+
+
+def wanted_replicas(deployment: Object) -> int:
+    wanted = (deployment.get("spec") or {}).get("replicas")
+    return 1 if wanted is None else int(wanted)
+
+
+def state_of(found: Found, least: int | None = None) -> State:
+    """All that can be said of a rollout from one look."""
+    name, newest = name_of(found.deployment), newest_replica_set(found)
+    pods = _of(newest, found.pods)
+    ready = tuple(name_of(pod) for pod in pods if is_ready(pod))
+    if complete(found.deployment, least):
+        return State(True, f"{name}: {len(ready)} of {len(ready)} pods serve the new version", (), ready)
+    wanted = wanted_replicas(found.deployment)
+    words = f"{name}: {len(ready)} of {wanted} pods of the new version ready{_doing(found, pods)}"
+    return State(False, words, without_repetition(tuple(_troubles(found, newest, pods))), ready)
+
+
+def newest_replica_set(found: Found) -> Object | None:
+    """The ReplicaSet of the version that is wanted now; None until a controller has made it."""
+    if not _observed(found.deployment):
+        return None
+    revision, own = _revision(found.deployment), (found.deployment.get("metadata") or {}).get("uid")
+    mine = (each for each in found.replica_sets if _owner(each) == own)
+    return next((each for each in mine if _revision(each) == revision), None)
+
+
+def _troubles(found: Found, newest: Object | None, pods: Sequence[Object]) -> Iterator[Trouble]:
+    if wanted_replicas(found.deployment) == 0:
+        words = f"the Deployment {name_of(found.deployment)} is scaled to 0, so nothing can serve"
+        fix = f"kubectl scale deployment {name_of(found.deployment)} --replicas 2"
+        yield Trouble("scaled_to_zero", words, fix, ZERO_SECONDS)
+    if newest is None:
+        words = f"no controller has looked at the new version of {name_of(found.deployment)} yet"
+        fix = "kubectl get componentstatuses; is kube-controller-manager running?"
+        yield Trouble("controller", words, fix, CONTROLLER_SECONDS)
+        return
+    yield from _refused(found, newest)
+    lost = _lost_nodes(found)
+    for pod in pods:
+        yield from troubles_of(pod, _events_of(found, pod), lost)
+    progress = condition(found.deployment, "Progressing")
+    if progress.get("reason") == "ProgressDeadlineExceeded":
+        words = (
+            f"Kubernetes gave {name_of(found.deployment)} up: {shortened(str(progress.get('message', '')))}"
+        )
+        yield Trouble("gave_up", words, "kubectl describe deployment; then kvx deploy", AT_ONCE)
+
+
+def _refused(found: Found, newest: Object) -> Iterator[Trouble]:
+    """Pods that the API server does not let be made."""
+    failed = condition(newest, "ReplicaFailure")
+    if failed.get("status") != "True":
+        failed = condition(found.deployment, "ReplicaFailure")
+    if failed.get("status") == "True":
+        yield refusal(str(failed.get("message", "")))
+        return
+    created = int((newest.get("status") or {}).get("replicas") or 0)
+    wishes = wanted_replicas(newest)
+    events = [event for event in _events_of(found, newest) if event.get("reason") == "FailedCreate"]
+    if events and created < wishes:
+        yield refusal(str(events[-1].get("message", "")))
+
+
+def _lost_nodes(found: Found) -> frozenset[str]:
+    """Nodes that do not answer, and nodes that pods are on though they are no more."""
+    if found.nodes is None:
+        return frozenset()
+    answering = {name_of(node) for node in found.nodes if condition(node, "Ready").get("status") == "True"}
+    used = {(pod.get("spec") or {}).get("nodeName") for pod in found.pods}
+    return frozenset(str(node) for node in used if node and node not in answering)
+
+
+def _doing(found: Found, pods: Sequence[Object]) -> str:
+    """What the pods that are not ready do just now."""
+    doing = [_activity(pod) for pod in pods if not is_ready(pod)]
+    old = len(found.pods) - len(pods)
+    seen = [f"{doing.count(each)} {each}" for each in dict.fromkeys(doing)]
+    return f" ({', '.join(seen)})" if seen else (f" ({old} of the old one still there)" if old else "")
+
+
+def _activity(pod: Object) -> str:
+    waiting = [(each.get("state") or {}).get("waiting") for each in statuses(pod)]
+    if not (pod.get("spec") or {}).get("nodeName"):
+        return "waiting for a node"
+    if any(waiting) or not waiting:
+        return "being made"
+    return "starting"
+
+
+def _events_of(found: Found, thing: Object) -> tuple[Object, ...]:
+    """In the order in which they happened last; a name alone may be that of a predecessor."""
+    uid = (thing.get("metadata") or {}).get("uid")
+    own = [event for event in found.events if (event.get("involvedObject") or {}).get("uid") == uid]
+    return tuple(sorted(own, key=_happened))
+
+
+def _happened(event: Object) -> str:
+    """RFC 3339 in UTC sorts as text."""
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    return str(next(filter(None, times), "") or (event.get("metadata") or {}).get("creationTimestamp", ""))
+
+
+def _of(owner: Object | None, pods: Sequence[Object]) -> tuple[Object, ...]:
+    if owner is None:
+        return ()
+    uid = (owner.get("metadata") or {}).get("uid")
+    leaving = [pod for pod in pods if (pod.get("metadata") or {}).get("deletionTimestamp")]
+    return tuple(pod for pod in pods if _owner(pod) == uid and pod not in leaving)
+
+
+def _owner(thing: Object) -> object:
+    owners = (thing.get("metadata") or {}).get("ownerReferences") or ()
+    return next((each.get("uid") for each in owners if each.get("controller")), None)
+
+
+def _revision(thing: Object) -> object:
+    return ((thing.get("metadata") or {}).get("annotations") or {}).get(REVISION)
+
+
+def _observed(deployment: Object) -> bool:
+    seen = int((deployment.get("status") or {}).get("observedGeneration") or 0)
+    return seen >= int((deployment.get("metadata") or {}).get("generation") or 0)
