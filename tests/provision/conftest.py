@@ -227,9 +227,11 @@ def make_cluster() -> Callable[..., Iterator[Cluster]]:
     def made(folder: Path, **wanted: Any) -> Iterator[Cluster]:
         here = Simulation(folder)
         here.start()
-        yield Cluster(folder / "hetzner", here, fleet(**wanted))
-        here.stop()
-        end_everything_in(folder)
+        try:
+            yield Cluster(folder / "hetzner", here, fleet(**wanted))
+        finally:
+            here.stop()
+            end_everything_in(folder)
 
     return made
 

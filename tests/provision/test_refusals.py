@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -143,17 +145,24 @@ def test_a_taken_name_that_nobody_has_is_tried_twice(shared: Any) -> None:
     assert len(orders(requests)) == 2
 
 
-@pytest.mark.parametrize("code", REPEATED_BY_THE_PROVIDER)
 def test_what_the_provider_repeats_itself_is_tried_again_by_kvx_when_it_gives_up(
-    cluster: Any, code: str
+    tmp_path: Path, make_cluster: Any
 ) -> None:
+    """A cluster for each of the four, all at once: most of it is waiting."""
+    with ThreadPoolExecutor(len(REPEATED_BY_THE_PROVIDER)) as threads:
+        list(threads.map(lambda code: tried_again(tmp_path, make_cluster, code), REPEATED_BY_THE_PROVIDER))
+
+
+def tried_again(place: Path, make_cluster: Any, code: str) -> None:
     """Six refusals are one more than hcloud-go bears; the second apply of kvx meets none."""
-    cluster.wants(pools=ALONE)
-    cluster.simulation.scenario(**always(code, times=6))
-    cluster.deploy()
-    cluster.is_whole()
-    assert len(orders(cluster.simulation.requests())) == 7
-    assert len([line for line in cluster.said if "trying again" in line]) == 1
+    folder = place / code
+    folder.mkdir()
+    with contextmanager(make_cluster)(folder, pools=ALONE) as cluster:
+        cluster.simulation.scenario(**always(code, times=6))
+        cluster.deploy()
+        cluster.is_whole()
+        assert len(orders(cluster.simulation.requests())) == 7, code
+        assert len([line for line in cluster.said if "trying again" in line]) == 1, code
 
 
 def test_a_limit_on_requests_is_waited_for(cluster: Any) -> None:
