@@ -20,8 +20,12 @@ def speak_and_compare(step: SpeakAndCompare, world: World) -> Outcome:
 
 
 def turn(step: SpeakAndCompare, world: World) -> dict[str, object]:
-    """Speak the sentence, let the sound be heard, and keep all that came back."""
-    address = voice_api.address_of(serving_state(step.folder))
+    """Speak the sentence to the voice API of this machine; all that came back."""
+    return turn_at(voice_api.address_of(serving_state(step.folder)), step, world)
+
+
+def turn_at(address: str, step: SpeakAndCompare, world: World) -> dict[str, object]:
+    """Speak the sentence to whatever answers there, let the sound be heard, and keep all that came back."""
     world.progress(f"speaking with the voice {step.voice}")
     sound = voice_api.speech(address, step.sentence, step.voice, step.deadline_seconds)
     world.progress("listening")

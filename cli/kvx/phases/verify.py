@@ -2,12 +2,7 @@
 
 from kvx.deployment import Deployment
 from kvx.plan import Phase
-from kvx.steps.service import SpeakAndCompare
-
-# A voice the embedded model was not trained on: voice_api/training/voices.toml, unseen_variants.
-UNSEEN_VOICE = "en-gb+f5"
-SENTENCE = "how many pods are not ready"
-INTENT = "unready_pods"
+from kvx.steps.service import INTENT, SENTENCE, UNSEEN_VOICE, SpeakAndCompare
 
 
 def verify(deployment: Deployment) -> Phase:

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+# A voice that the embedded model was not trained on: voice_api/training/voices.toml, unseen_variants.
+UNSEEN_VOICE = "en-gb+f5"
+SENTENCE = "how many pods are not ready"
+INTENT = "unready_pods"
+
 
 @dataclass(frozen=True, slots=True)
 class WriteFile:
