@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvx.cost.bill import Bill, Charge, bill
@@ -62,6 +62,7 @@ def histories(draw: st.DrawFn) -> History:
 several = st.lists(histories(), max_size=8)
 
 
+@settings(max_examples=50)
 @given(several, moments, vats)
 def test_the_whole_is_the_sum_of_its_parts_in_every_grouping(
     found: list[History], until: int, vat: Decimal
@@ -73,6 +74,7 @@ def test_the_whole_is_the_sum_of_its_parts_in_every_grouping(
         assert sum((group.gross or Decimal(0) for group in groups), Decimal(0)) == whole.gross
 
 
+@settings(max_examples=50)
 @given(several, moments, vats)
 def test_no_line_is_negative_and_none_has_more_than_four_decimals(
     found: list[History], until: int, vat: Decimal
@@ -83,6 +85,7 @@ def test_no_line_is_negative_and_none_has_more_than_four_decimals(
         assert charge.net == charge.net.quantize(Decimal("0.0001"))
 
 
+@settings(max_examples=50)
 @given(several, moments, vats)
 def test_gross_is_net_with_the_tax_line_by_line(found: list[History], until: int, vat: Decimal) -> None:
     for charge in bill(found, NOVEMBER, until, vat).charges:

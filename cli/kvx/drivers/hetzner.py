@@ -1,10 +1,15 @@
 """A project at Hetzner: what it offers, what stands in it, and the few things kvx itself changes there."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
+from typing import Any
 
+from kvx.cost.history import BILLED, Key
 from kvx.cost.prices import Prices, parse_prices
+from kvx.cost.sighting import Event, Seen
 from kvx.drivers import hetzner_reading as reading
 from kvx.drivers.hetzner_calls import Calls, RefusalError
 from kvx.machines.catalogue import Catalogue, Live, Resource
@@ -24,6 +29,8 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "placement_group": {},
     "ssh_key": {},
 }
+
+LONGEST_ACTION_SECONDS = 3600
 
 
 class Hetzner:
@@ -72,13 +79,46 @@ class Hetzner:
         )
 
     @cached_property
+    def pricing(self) -> Mapping[str, Any]:
+        """The price list as Hetzner gives it."""
+        return self._calls.read("/pricing", "read Hetzner's prices")
+
+    @cached_property
     def _prices(self) -> Prices:
         today = datetime.fromtimestamp(self._world.now(), UTC).date()
-        document = self._calls.read("/pricing", "read Hetzner's prices")
-        return parse_prices(document, date=today.isoformat(), source="hetzner")
+        return parse_prices(self.pricing, date=today.isoformat(), source="hetzner")
 
     def prices(self) -> Prices:
         return self._prices
+
+    @property
+    def clock(self) -> int | None:
+        """What Hetzner's own clock said with the last answer, in seconds."""
+        with suppress(ValueError):
+            return int(parsedate_to_datetime(self._calls.date_header).timestamp())
+        return None
+
+    def billed(self) -> tuple[Seen, ...]:
+        """Everything in the project that is billed; raises a KvxError where a list is not whole."""
+        doing = "read what stands at Hetzner"
+        return tuple(
+            reading.seen(kind, each)
+            for kind in BILLED
+            for each in self._calls.read_whole(f"/{kind}s", f"{kind}s", doing, **KINDS[kind])
+        )
+
+    def events(self, since: int) -> Mapping[Key, tuple[Event, ...]]:
+        """What was done to servers, balancers and volumes since then, the newest asked first."""
+        found: dict[Key, tuple[Event, ...]] = {}
+        for kind in ("server", "load_balancer", "volume"):
+            doing = f"read what was done to {kind.replace('_', ' ')}s"
+            for action in self._calls.read_all(f"/{kind}s/actions", "actions", doing, sort="started:desc"):
+                events = tuple(reading.event(action))
+                if events and all(event.at < since - LONGEST_ACTION_SECONDS for _, event in events):
+                    break
+                for key, event in events:
+                    found[key] = (*found.get(key, ()), event)
+        return found
 
     def live(self, cluster: str) -> Live:
         """Everything in the project; `cluster` says what of it is ours."""

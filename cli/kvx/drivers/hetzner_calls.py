@@ -51,6 +51,8 @@ class Calls:
         self._status = 0
         self._attempts = FIRST_ATTEMPTS
         self._resets_at = 0.0
+        self.date_header = ""
+        """What Hetzner's own clock said with the last answer."""
         self.budget_left: int | None = None
         """Requests left in this hour as of the last answer (RateLimit-Remaining); None if never told."""
 
@@ -65,6 +67,22 @@ class Calls:
             yield from answer.get(key) or ()
             following = ((answer.get("meta") or {}).get("pagination") or {}).get("next_page")
             page = following if isinstance(following, int) and following > page else 0
+
+    def read_whole(self, path: str, key: str, doing: str, **params: Any) -> tuple[Json, ...]:
+        """Every entry, counted; raises a KvxError (exit code 4) for fewer than Hetzner says there are."""
+        entries: list[Json] = []
+        page, told = 1, 0
+        while page:
+            answer = self.read(path, doing, **params, page=page, per_page=ON_A_PAGE)
+            entries += answer.get(key) or ()
+            pagination = (answer.get("meta") or {}).get("pagination") or {}
+            following, count = pagination.get("next_page"), pagination.get("total_entries")
+            told = count if isinstance(count, int) else 0
+            page = following if isinstance(following, int) and following > page else 0
+        if len(entries) < told:
+            message = f"could not {doing}: Hetzner gave {len(entries)} {key} of {told}"
+            raise KvxError(message, "run the same command again", ExitCode.INCOMPLETE)
+        return tuple(entries)
 
     def change(self, method: str, path: str, doing: str, body: Json | None = None) -> Json:
         """A request that changes something, and its actions brought to their end."""
@@ -129,6 +147,7 @@ class Calls:
 
     def _remember(self, response: requests.Response, *_: object, **__: object) -> None:
         self._status, self._attempts = response.status_code, ATTEMPTS
+        self.date_header = response.headers.get("Date", "")
         remaining, reset = (response.headers.get(f"RateLimit-{name}", "") for name in ("Remaining", "Reset"))
         self.budget_left = int(remaining) if remaining.isdigit() else self.budget_left
         self._resets_at = float(reset) if reset.isdigit() else self._resets_at

@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from kvx.cost.history import SIZED
 from kvx.cost.prices import Money, Prices, Rate
+from kvx.cost.sighting import RESCALES, Event, Seen
+from kvx.cost.times import seconds_of
 from kvx.machines.catalogue import Resource, ServerType
 from kvx.machines.fleet import Place
 
@@ -127,3 +130,46 @@ _MONTHLY: Mapping[str, Callable[[Json, Prices], Decimal | None]] = {
         prices.floating_ip(str(entry.get("type")), _location(entry))
     ),
 }
+
+
+def seen(kind: str, entry: Json) -> Seen:
+    """One entry of a list, with all that its bill depends on."""
+    on_server = next((number for what, number in _attached(kind, entry) if what == "server"), None)
+    size = entry.get("image_size") if kind == "image" else entry.get("size")
+    return Seen(
+        kind=kind,
+        id=int(entry["id"]),
+        name=str(entry.get("name") or entry.get("description") or ""),
+        labels=dict(entry.get("labels") or {}),
+        created=seconds_of(str(entry.get("created") or "")),
+        type="" if kind in SIZED else _type(entry),
+        location=_location(entry),
+        size_gb=Decimal(str(size or 0)) if kind in SIZED else _FREE,
+        backups_on=bool(entry.get("backup_window")),
+        status=str(entry.get("status") or ""),
+        server=on_server,
+        attached=_is_used(kind, entry, on_server),
+        outgoing=_whole(entry.get("outgoing_traffic")),
+        included=_whole(entry.get("included_traffic")),
+    )
+
+
+def event(action: Json) -> Iterator[tuple[tuple[str, int], Event]]:
+    """What an action has done to which resources: a rescale holds when it has ended, the rest at once."""
+    command = str(action.get("command", ""))
+    time = action.get("finished" if command in RESCALES[:2] else "started")
+    at = seconds_of(str(time or ""))
+    if at is not None and action.get("status") != "error":
+        for each in action.get("resources") or ():
+            yield (str(each.get("type")), int(each["id"])), Event(at, command)
+
+
+def _is_used(kind: str, entry: Json, on_server: int | None) -> bool:
+    """A load balancer is by its targets; servers and snapshots are not asked here."""
+    if kind == "load_balancer":
+        return bool(entry.get("targets"))
+    return kind in {"server", "image"} or on_server is not None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

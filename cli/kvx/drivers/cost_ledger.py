@@ -1,0 +1,138 @@
+"""The ledger: every billed resource since it was first seen, in one SQLite file that several may write."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kvx.cost.history import History, Key
+from kvx.cost.history_json import history_from_json, history_to_json
+from kvx.cost.prices import Prices, parse_prices
+from kvx.cost.sighting import Events, Seen, look_again
+from kvx.cost.times import day_of, text_of
+from kvx.drivers.files import file_errors
+from kvx.errors import ExitCode, KvxError
+
+NAME = "ledger.sqlite"
+_FORM = 1
+_WAIT_SECONDS = 30.0
+_LONGEST_RUN_SECONDS = 900
+_TABLES = """
+CREATE TABLE IF NOT EXISTS resources (
+    kind TEXT NOT NULL, id INTEGER NOT NULL, ended INTEGER, document TEXT NOT NULL, PRIMARY KEY (kind, id)
+);
+CREATE INDEX IF NOT EXISTS by_end ON resources (ended);
+CREATE TABLE IF NOT EXISTS looks (at INTEGER PRIMARY KEY, price_date TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS price_lists (date TEXT PRIMARY KEY, document TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What Hetzner said at the second `at`; `pricing` is its price list as it came."""
+
+    seen: Sequence[Seen]
+    events: Events
+    pricing: Mapping[str, Any]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is known: histories, the last look in seconds, and the last price list that Hetzner gave."""
+
+    histories: tuple[History, ...] = ()
+    looked_at: int | None = None
+    prices: Prices | None = None
+
+
+def read(folder: Path, since: int) -> Ledger:
+    """Histories that had not ended by `since`; an empty ledger where there is none."""
+    if not (folder / NAME).exists():
+        return Ledger()
+    with _opened(folder) as connection:
+        return _ledger(connection, since)
+
+
+def record(folder: Path, look: Look, since: int) -> Ledger:
+    """Write down a look and return what is known then, in one transaction.
+
+    A look that is older than the last one adds nothing: another kvx was quicker. Raises a KvxError (exit
+    code 4) where the clock stands before the last look by more than a run can take.
+    """
+    with _opened(folder) as connection:
+        before = _ledger(connection, 0)
+        _check_clock(before.looked_at, look.at)
+        if before.looked_at is None or look.at > before.looked_at:
+            _write(connection, before, look)
+        return _ledger(connection, since)
+
+
+def _check_clock(looked_at: int | None, at: int) -> None:
+    if looked_at is not None and at < looked_at - _LONGEST_RUN_SECONDS:
+        message = f"the clock says {text_of(at)}, and the last look was at {text_of(looked_at)}"
+        raise KvxError(f"{message}: nothing was written", "timedatectl set-ntp true", ExitCode.INCOMPLETE)
+
+
+def _write(connection: sqlite3.Connection, before: Ledger, look: Look) -> None:
+    known: Mapping[Key, History] = {each.key: each for each in before.histories}
+    day = day_of(look.at)
+    prices = parse_prices(look.pricing, date=day, source="hetzner")
+    for key, history in look_again(known, look.seen, prices, look.at, look.events).items():
+        if history is not known.get(key):
+            document = json.dumps(history_to_json(history), separators=(",", ":"))
+            connection.execute(
+                "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)", (*key, history.end, document)
+            )
+    connection.execute("INSERT OR REPLACE INTO looks VALUES (?, ?)", (look.at, day))
+    kept = json.dumps({"pricing": look.pricing["pricing"]})
+    connection.execute("INSERT OR REPLACE INTO price_lists VALUES (?, ?)", (day, kept))
+
+
+def _ledger(connection: sqlite3.Connection, since: int) -> Ledger:
+    rows = connection.execute(
+        "SELECT document FROM resources WHERE ended IS NULL OR ended >= ? ORDER BY kind, id", (since,)
+    )
+    histories = tuple(history_from_json(json.loads(document)) for (document,) in rows)
+    (looked_at,) = connection.execute("SELECT max(at) FROM looks").fetchone()
+    newest = connection.execute(
+        "SELECT date, document FROM price_lists ORDER BY date DESC LIMIT 1"
+    ).fetchone()
+    prices = parse_prices(json.loads(newest[1]), date=newest[0], source="hetzner") if newest else None
+    return Ledger(histories, looked_at, prices)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
+    """One transaction, alone with the file; a file that is none is named."""
+    path = folder / NAME
+    with file_errors(path):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            _prepare(connection, path)
+            yield connection
+            connection.execute("COMMIT")
+        finally:
+            connection.close()  # what is not committed is undone
+    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+        message = f"the ledger {path} cannot be used: {error}"
+        fix = f"mv {path} {path}.broken; prices at order are then those of the next look"
+        raise KvxError(message, fix, ExitCode.INCOMPLETE) from None
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    (form,) = connection.execute("PRAGMA user_version").fetchone()
+    if form > _FORM:
+        message = f"{path} was written by a newer kvx"
+        raise KvxError(message, "use that one, or another --folder", ExitCode.INCOMPLETE)
+    for statement in filter(str.strip, _TABLES.split(";")):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {_FORM}")
