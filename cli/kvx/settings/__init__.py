@@ -112,6 +112,9 @@ class HetznerSettings:
     address_url: Annotated[str, Says("answers with the caller's address")] = "https://ip.hetzner.com"
     ssh_public_key: Annotated[Path | None, Says("key for SSH; kvx makes one unless set")] = None
     max_monthly: Annotated[float | None, Says("most the machines may cost a month, net", 0, 1_000_000)] = None
+    max_increase: Annotated[
+        float | None, Says("most that a deploy may add to what they cost a month, net", 0, 1_000_000)
+    ] = None
     wait_for_capacity: Annotated[str, Says("how long to wait for stock, such as 30m")] = "0"
     bucket: Annotated[str | None, Says("bucket for Terraform's state; a local file unless set")] = None
     bucket_key: Annotated[
@@ -204,6 +207,21 @@ class KubernetesSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CostSettings:
+    """How costs are told, and to whom; kvx cost report --cron follows these."""
+
+    monthly_budget: Annotated[float | None, Says("most a month may cost, net", 0, 10_000_000)] = None
+    textfile: Annotated[Path | None, Says("file of figures for Prometheus' node-exporter, kvx.prom")] = None
+    jitter_seconds: Annotated[float, Says("longest pause before a look from cron", 0, 3_600)] = 60.0
+    mail_to: Annotated[str | None, Says("whom sendmail tells what is not well")] = None
+    sendmail: Annotated[Path, Says("program that sends mail")] = Path("/usr/sbin/sendmail")
+    webhook: Annotated[str | None, Says("address that is told what is not well, https://...")] = None
+    webhook_secret: Annotated[
+        Secret | None, Says("key that signs what the webhook is told", variable="KVX_COST_WEBHOOK_SECRET")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one call of kvx; kvx.toml and .kvx/ lie in `folder`."""
 
@@ -215,3 +233,4 @@ class Settings:
     nodes: NodesSettings = field(default_factory=NodesSettings)
     images: ImagesSettings = field(default_factory=ImagesSettings)
     kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
+    cost: CostSettings = field(default_factory=CostSettings)

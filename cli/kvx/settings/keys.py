@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from kvx.secret import Secret
 from kvx.settings import (
+    CostSettings,
     HetznerSettings,
     ImagesSettings,
     KubernetesSettings,
@@ -26,6 +27,7 @@ TABLES: Mapping[str, type] = {
     "nodes": NodesSettings,
     "images": ImagesSettings,
     "kubernetes": KubernetesSettings,
+    "cost": CostSettings,
 }
 SWITCH = {
     "true": True,

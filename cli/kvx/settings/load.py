@@ -10,6 +10,7 @@ from typing import Any, Literal
 from kvx.errors import ExitCode, KvxError
 from kvx.secret import Secret
 from kvx.settings import (
+    CostSettings,
     HetznerSettings,
     ImagesSettings,
     KubernetesSettings,
@@ -81,6 +82,7 @@ def _settings(folder: Path, values: Mapping[str, object]) -> Settings:
     voice, hetzner = VoiceSettings(**tables["voice"]), HetznerSettings(**tables["hetzner"])
     nodes, images = NodesSettings(**tables["nodes"]), ImagesSettings(**tables["images"])
     more: dict[str, Any] = {**tables[""], "kubernetes": KubernetesSettings(**tables["kubernetes"])}
+    more["cost"] = CostSettings(**tables["cost"])
     return Settings(folder, voice=voice, hetzner=hetzner, nodes=nodes, images=images, **more)
 
 
