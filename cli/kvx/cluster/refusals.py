@@ -48,6 +48,8 @@ class ApiError(KvxError):
         self.reason = reason
         self.transient = False
         """Whether the same request may succeed a little later."""
+        self.said = ""
+        """The server's own words, in which alone it tells why it lets no pod be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def refusal(answer: Answer, *, reading: bool) -> ApiError:
     words, fix, code = _BY_STATUS.get(answer.status, _other)(answer)
     failed = ExitCode.INCOMPLETE if reading else ExitCode.FAILED
     error = ApiError(words, fix, failed if code is None else code, answer.status, answer.reason)
+    error.said = answer.said
     error.transient = answer.status in TRANSIENT and not _NOT_IN_SCHEMA.search(answer.said)
     return error
 

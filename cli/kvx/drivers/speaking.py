@@ -30,7 +30,7 @@ def turn_at(address: str, step: SpeakAndCompare, world: World) -> dict[str, obje
     sound = voice_api.speech(address, step.sentence, step.voice, step.deadline_seconds)
     world.progress("listening")
     answer = voice_api.command_from_sound(address, sound, speak=True, deadline_seconds=step.deadline_seconds)
-    return _kept(step, address, answer)
+    return kept(step, address, answer)
 
 
 def difference(step: SpeakAndCompare, data: Mapping[str, object]) -> KvxError | None:
@@ -57,7 +57,8 @@ def _words(sentence: str) -> list[str]:
     return kept.split()
 
 
-def _kept(step: SpeakAndCompare, address: str, answer: Mapping[str, Any]) -> dict[str, object]:
+def kept(step: SpeakAndCompare, address: str, answer: Mapping[str, Any]) -> dict[str, object]:
+    """What is told of an answer of POST /v1/commands."""
     heard, intent = answer.get("heard") or {}, answer.get("intent") or {}
     return {
         "spoken": step.sentence,
@@ -69,6 +70,7 @@ def _kept(step: SpeakAndCompare, address: str, answer: Mapping[str, Any]) -> dic
         "expected_intent": step.intent,
         "reply": answer.get("reply"),
         "notice": (answer.get("data") or {}).get("notice"),
+        "counted": (answer.get("data") or {}).get("of"),
         "audio_seconds": heard.get("duration_seconds"),
         "timings_ms": answer.get("timings_ms", {}),
         "address": address,
