@@ -2,114 +2,90 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kvx.commands.flags import Folder, Json, Target, deployment_from
-from kvx.errors import ExitCode, KvxError
+from kvx.commands.terminal import width_of_stdout
+from kvx.deployment import Deployment
+from kvx.errors import KvxError
+
+if TYPE_CHECKING:
+    from kvx.world import World
 
 SCHEMA = "kvx/status/v1"
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Look again every 2 seconds, until Ctrl-C.")]
 
 
-def status(target: Target = None, folder: Folder = None, *, as_json: Json = False) -> None:
-    """Show version, health, engine, memory, requests and where the log is. Exit code 3: nothing serves."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One look: for programs, for people, and what is wrong."""
+
+    data: Mapping[str, Any]
+    lines: list[str]
+    wrong: KvxError | None
+
+    @property
+    def document(self) -> dict[str, object]:
+        told = {"event": "error", "error": self.wrong.message, "fix": self.wrong.fix} if self.wrong else {}
+        code = int(self.wrong.exit_code) if self.wrong else 0
+        return {"schema": SCHEMA, **self.data, **told, "exit_code": code}
+
+
+def status(
+    target: Target = None, folder: Folder = None, *, watch: Watch = False, as_json: Json = False
+) -> None:
+    """Show how the voice API is doing, on one screen.
+
+    On this machine: version, health, engine, memory, requests and where the log is. On a cluster: what is
+    deployed, pods, nodes, scaling, advice, quotas, alerts, cost, and what is not as it was released.
+    Exit code 3: nothing serves; 4: a part could not be asked, and is named.
+    """
     deployment = deployment_from(folder, target)
+    from kvx.world import real_world
+
+    world = real_world()
+    if watch:
+        from kvx.commands.watch import watch as watched
+
+        watched(lambda: _watched(_look(deployment, world), as_json=as_json), world)
+        return
+    found = _look(deployment, world)
+    if as_json:
+        print(json.dumps(found.document, indent=2))
+    elif found.lines:
+        print("\n".join(found.lines))
+    if found.wrong:
+        if not as_json:
+            raise found.wrong
+        print(f"{found.wrong.message}\nfix: {found.wrong.fix}", file=sys.stderr)
+        raise typer.Exit(int(found.wrong.exit_code))
+
+
+def _watched(found: Shown, *, as_json: bool) -> list[str]:
+    """A look among others: what is wrong stands in it, and ends nothing."""
+    if as_json:
+        return [json.dumps(found.document)]
+    return [*found.lines, *([f"wrong     {found.wrong.message}"] if found.wrong else [])]
+
+
+def _look(deployment: Deployment, world: "World") -> Shown:
+    if deployment.target == "local":
+        return _look_at_this_machine(deployment)
+    from kvx.commands.cluster_target import of_deployment
+    from kvx.commands.status_cluster import look
+
+    found = look(of_deployment(deployment, "kvx status"), world)
+    return Shown(found.data, found.lines(width_of_stdout()), found.wrong)
+
+
+def _look_at_this_machine(deployment: Deployment) -> Shown:
+    from kvx.commands.status_local import lines_of, whats_wrong
     from kvx.drivers.looking import look
 
     found = look(deployment.folder)
-    wrong = _what_is_wrong(found)
-    if as_json:
-        told = {"event": "error", "error": wrong.message, "fix": wrong.fix} if wrong else {}
-        document = {"schema": SCHEMA, "target": deployment.target, **(found or {"state": "not-deployed"})}
-        print(json.dumps(document | told | {"exit_code": int(wrong.exit_code) if wrong else 0}, indent=2))
-    elif found:
-        print("\n".join(lines_of(deployment.target, found)))
-    if wrong:
-        if not as_json:
-            raise wrong
-        print(f"{wrong.message}\nfix: {wrong.fix}", file=sys.stderr)
-        raise typer.Exit(int(wrong.exit_code))
-
-
-def _what_is_wrong(found: Mapping[str, Any] | None) -> KvxError | None:
-    if found is None:
-        return KvxError("no voice API is deployed here", "kvx deploy", ExitCode.MISSING)
-    if found["pid"] is None:
-        words = f"the voice API does not run: {found['reason'] or found['state']}"
-        return KvxError(words, f"kvx deploy; its log is {found['log']}", ExitCode.MISSING)
-    return None
-
-
-def lines_of(target: str, found: Mapping[str, Any]) -> tuple[str, ...]:
-    """The state of the service, a line for each thing worth knowing."""
-    return tuple(f"{name:<10}{words}" for name, words in _rows(target, found) if words)
-
-
-def _rows(target: str, found: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-    yield "target", target
-    yield "state", _state(found)
-    yield "reason", found["reason"]
-    if found["pid"] is None:
-        yield "log", found["log"]
-        return
-    yield "address", found["address"]
-    yield "figures", found["metrics_address"]
-    yield "version", found["version"]
-    yield "engine", _engine(found)
-    yield "cluster", _cluster(found["cluster"])
-    yield (
-        "process",
-        f"{found['pid']}, up {_duration(found['uptime_seconds'])}, {_restarts(found['restarts'])}",
-    )
-    yield "memory", _memory(found["memory"])
-    yield "requests", _requests(found["figures"])
-    yield "budget", f"none: {found['budget']['note']}"
-    yield "log", found["log"]
-
-
-def _state(found: Mapping[str, Any]) -> str:
-    if found["pid"] is None:
-        return str(found["state"])
-    if found["ready"]:
-        return "ready"
-    return f"not ready: {found['not_ready_because']}"
-
-
-def _engine(found: Mapping[str, Any]) -> str | None:
-    engine = found["engine"] or {}
-    model = f"model {found['model']}"
-    return f"{model}, hears with {engine['listener']}, speaks with {engine['speaker']}" if engine else model
-
-
-def _cluster(cluster: Mapping[str, Any] | None) -> str | None:
-    if not cluster:
-        return None
-    return f"{cluster['name']}, kept in memory: not a real one" if cluster["demo"] else str(cluster["name"])
-
-
-def _restarts(count: int) -> str:
-    return {0: "never restarted", 1: "restarted once"}.get(count, f"restarted {count} times")
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    shown = [f"{number} {unit}" for number, unit in parts if number][:2]
-    return " ".join(shown) or "0 s"
-
-
-def _memory(memory: Mapping[str, int | None]) -> str:
-    service, supervisor = memory["service_bytes"], memory["supervisor_bytes"]
-    parts = [(service, "voice API"), (supervisor, "supervisor")]
-    return ", ".join(f"{size / 1e6:.0f} MB {name}" for size, name in parts if size)
-
-
-def _requests(figures: Mapping[str, float | None]) -> str | None:
-    if figures["requests"] is None:
-        return None
-    heard, spoken = figures["heard_seconds"] or 0, figures["spoken_seconds"] or 0
-    return f"{figures['requests']:.0f}, heard {heard:.1f} s of sound, spoke {spoken:.1f} s"
+    data = {"target": deployment.target, **(found or {"state": "not-deployed"})}
+    return Shown(data, list(lines_of(deployment.target, found)) if found else [], whats_wrong(found))

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -18,6 +19,12 @@ BUILD = Path(__file__).with_name("build")
 ADMIN_TOKEN = "admin-token"
 POWERLESS_TOKEN = "powerless-token"
 READY_SECONDS = 60.0
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata"}],
+}
 ATTEMPTS = 3
 AUTHORITY_SETTINGS = """
 [ca]
@@ -85,6 +92,16 @@ class ApiServer:
         assert response.status < 300, response.data.decode()
         answer: dict[str, object] = response.json()
         return answer
+
+    def audited(self, agent: str = "") -> list[dict[str, Any]]:
+        """Every call so far whose user agent begins so, as the audit log has it: verb, requestURI ...
+
+        A call is written down when it has been answered, which is just after the answer.
+        """
+        time.sleep(0.2)
+        lines = (self.folder / "audit.log").read_text().splitlines()
+        entries = [json.loads(line) for line in lines]
+        return [entry for entry in entries if str(entry.get("userAgent", "")).startswith(agent)]
 
     def kubeconfig(self, user: Mapping[str, object] | None = None, *, name: str = "real") -> Path:
         """A kubeconfig file whose context is `name`; the user is the administrator unless given."""
@@ -175,12 +192,15 @@ def _kube_apiserver(folder: Path, etcd_port: int, port: int) -> list[str]:
         "--advertise-address=127.0.0.1",
         f"--cert-dir={folder}/certs",
         "--service-cluster-ip-range=10.0.0.0/24",
+        f"--audit-policy-file={folder}/audit-policy.json",
+        f"--audit-log-path={folder}/audit.log",
         # Pods would have to wait for a controller that makes their service account.
         "--disable-admission-plugins=ServiceAccount",
     ]
 
 
 def _write_credentials(folder: Path) -> None:
+    (folder / "audit-policy.json").write_text(json.dumps(AUDIT_POLICY))  # JSON is YAML
     (folder / "tokens.csv").write_text(
         f"{ADMIN_TOKEN},admin,admin,system:masters\n{POWERLESS_TOKEN},powerless,powerless\n"
     )

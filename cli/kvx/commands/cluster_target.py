@@ -1,0 +1,70 @@
+"""The cluster that a command is about: its deployment, its API server, the machines kvx made for it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvx.commands.flags import deployment_from
+from kvx.deployment import Deployment
+from kvx.errors import ExitCode, KvxError
+from kvx.nodes.inventory import Inventory
+
+if TYPE_CHECKING:
+    from kvx.drivers.api_server import Api
+    from kvx.world import World
+
+NAMESPACE = "kvx"
+MONITORING = "monitoring"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTarget:
+    """A deployment whose voice API runs on a cluster; `inventory` is None where kvx made no machines."""
+
+    deployment: Deployment
+    inventory: Inventory | None
+
+    @property
+    def namespace(self) -> str:
+        return NAMESPACE
+
+    @property
+    def monitoring(self) -> str | None:
+        """The namespace of Prometheus, None where the component is not switched on."""
+        return MONITORING if "monitoring" in self.deployment.settings.kubernetes.components else None
+
+    def api(self, world: "World", attempts: int | None = None) -> "Api":
+        """Its API server; nothing is sent yet. KvxError without a kubeconfig, or with a wrong one."""
+        from kvx.drivers.api_server import ATTEMPTS, connect
+
+        wished = self.deployment.settings.kubernetes
+        servers = [host.address for host in self.inventory.servers] if self.inventory else []
+        own = self.deployment.folder / "kubeconfig" if self.deployment.target == "hetzner" else None
+        return connect(
+            own or wished.kubeconfig,
+            None if own else wished.context,
+            world,
+            servers,
+            attempts=attempts or ATTEMPTS,
+        )
+
+
+def cluster_target(folder: Path | None, target: str | None, command: str) -> ClusterTarget:
+    """KvxError with exit code 2 for the target local: it keeps nothing in a cluster."""
+    return of_deployment(deployment_from(folder, target), command)
+
+
+def of_deployment(deployment: Deployment, command: str) -> ClusterTarget:
+    """The same of a deployment that is known already."""
+    if deployment.target == "local":
+        message = "the target local keeps nothing in a cluster"
+        raise KvxError(message, f"{command} --target cluster", ExitCode.USAGE)
+    return ClusterTarget(deployment, _inventory(deployment))
+
+
+def _inventory(deployment: Deployment) -> Inventory | None:
+    """A cluster that kvx did not make has none, and none is missed before machines are made."""
+    from kvx.drivers.inventory import NAME, read_inventory
+
+    there = deployment.target == "hetzner" and (deployment.folder / NAME).exists()
+    return read_inventory(deployment.folder) if there else None
