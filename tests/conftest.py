@@ -118,6 +118,8 @@ _arm64 = _fixtures("arm64")
 arm64 = _arm64.arm64
 _hosts = _fixtures("hosts")
 hosts = _hosts.hosts
+_container_hosts = _fixtures("container-hosts")
+container_hosts = _container_hosts.container_hosts
 _images = _fixtures("images")
 local_registry = _images.local_registry
 registry_with = _images.registry_with
@@ -140,22 +142,39 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "peers": _fixtures("peers").missing,
     "hosts": _hosts.missing,
     "images": _images.missing,
+    "container-hosts": _container_hosts.missing,
     "rented-hosts": _hosts.rented_missing,
     "k3s-stand-in": _fixtures("k3s-stand-in").missing,
 }
 
 
+# These make machines that share this one's kernel and change its settings: never two of them at a time.
+MACHINES = {"hosts", "rented-hosts"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    choices = ("only", "without")
+    parser.addoption("--machines", choices=choices, help="tests that make machines alone, or all the others")
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is quick comes first; the drills, whose hosts stand to the end, come last of all."""
+    if half := config.getoption("--machines"):
+        others = [item for item in items if _makes_machines(item) != (half == "only")]
+        items[:] = [item for item in items if _makes_machines(item) == (half == "only")]
+        config.hook.pytest_deselected(items=others)
     items.sort(key=_how_late)
+
+
+def _makes_machines(item: pytest.Item) -> bool:
+    return any(MACHINES.intersection(marker.args) for marker in item.iter_markers("needs"))
 
 
 def _how_late(item: pytest.Item) -> int:
     if ROOT / "tests" / "drills" in item.path.parents:
         return 2
-    needed = {name for marker in item.iter_markers("needs") for name in marker.args}
-    return 1 if needed & {"hosts", "rented-hosts"} else 0
+    return 1 if _makes_machines(item) else 0
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

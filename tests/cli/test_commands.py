@@ -173,7 +173,7 @@ def test_a_dry_run_of_a_later_target_shows_its_plan_and_ends_with_3(kvx: Kvx) ->
     assert two_lines(ended)[1] == "kvx deploy --target local"
 
 
-@pytest.mark.parametrize("command", ["images", "kubernetes"])
+@pytest.mark.parametrize("command", ["kubernetes"])
 def test_what_a_later_version_brings_answers_from_the_plan(kvx: Kvx, command: str) -> None:
     ended = kvx(command, "--json")
     assert ended.returncode == 3

@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from made import Pusher, right
 
 from kvx.drivers.image_proof import examined
-from kvx.drivers.registry import ATTEMPTS, Registry, address_of
+from kvx.drivers.registry import Registry
 from kvx.drivers.registry_login import Login, login_of
+from kvx.drivers.registry_requests import ATTEMPTS, address_of
 from kvx.errors import ExitCode, KvxError
 from kvx.images.documents import Platform
 from kvx.images.proof import Wanted

@@ -1,8 +1,9 @@
 """Proves an image where it lies: reads index, configurations and every file of every layer."""
 
 from contextlib import closing
+from pathlib import Path
 
-from kvx.drivers.registry import Registry
+from kvx.drivers.blobs import Blobs, opened
 from kvx.errors import ExitCode, KvxError
 from kvx.images.documents import Index, Platform, read_configuration, read_index, read_manifest
 from kvx.images.layers import Contents, look_into
@@ -11,12 +12,13 @@ from kvx.images.reference import Reference
 from kvx.world import World
 
 
-def examined(reference: Reference, wanted: Wanted, world: World) -> Examined:
+def examined(reference: Reference, wanted: Wanted, world: World, folder: Path | None = None) -> Examined:
     """The image with everything that is wrong with it; KvxError where it cannot be read at all.
 
     A reference with tag and digest must still have them together: a tag that was moved is refused.
+    `folder` is the target's, where an image lies that is in no registry.
     """
-    with closing(Registry(reference, world)) as registry:
+    with closing(opened(reference, folder or Path(), world)) as registry:
         if reference.tag and reference.digest:
             _refuse_moved_tag(registry, reference)
         digest, content = registry.manifest(reference.wanted)
@@ -34,7 +36,7 @@ def _to_look_into(index: Index | None, wanted: Wanted) -> dict[Platform, str]:
     return {platform: there[platform].digest for platform in wanted.platforms if platform in there}
 
 
-def _refuse_moved_tag(registry: Registry, reference: Reference) -> None:
+def _refuse_moved_tag(registry: Blobs, reference: Reference) -> None:
     found, _ = registry.manifest(str(reference.tag))
     if found != reference.digest:
         message = f"{reference} was moved: the tag {reference.tag} means {found} now"
@@ -44,7 +46,7 @@ def _refuse_moved_tag(registry: Registry, reference: Reference) -> None:
 class _Layers:
     """Layers that were looked into already: platforms share some."""
 
-    def __init__(self, registry: Registry, world: World) -> None:
+    def __init__(self, registry: Blobs, world: World) -> None:
         self._registry = registry
         self._world = world
         self._seen: dict[str, Contents] = {}

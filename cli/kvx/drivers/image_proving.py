@@ -3,8 +3,8 @@
 from contextlib import closing
 
 from kvx.drivers import image_building, image_records
+from kvx.drivers.blobs import opened
 from kvx.drivers.image_proof import examined
-from kvx.drivers.registry import Registry
 from kvx.errors import ExitCode, KvxError
 from kvx.images import record
 from kvx.images.proof import Wanted
@@ -24,13 +24,13 @@ def is_done(step: ProveImages, world: World) -> bool:
     kept = image_records.kept(file).get(record.name_of(built))
     if kept is None or kept.reference != built or not set(_wanted(step).platforms) <= kept.platforms.keys():
         return False
-    with closing(Registry(built, world)) as registry:
-        return registry.digest(str(built.tag)) == built.digest
+    with closing(opened(built, step.folder, world)) as blobs:
+        return blobs.digest(str(built.tag)) == built.digest
 
 
 def perform(step: ProveImages, world: World) -> Outcome:
     built = _built(step)
-    found = examined(built, _wanted(step), world)
+    found = examined(built, _wanted(step), world, step.folder)
     if found.findings:
         first = found.findings[0]
         more = f"; and {len(found.findings) - 1} more" if found.findings[1:] else ""

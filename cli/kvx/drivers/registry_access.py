@@ -23,13 +23,14 @@ def authorization(
     raise login_missing(what, login)
 
 
-def login_missing(what: str, login: Login | None) -> KvxError:
+def login_missing(what: str, login: Login | None, *, writing: bool = False) -> KvxError:
     """The registry lets nobody in, or not this one."""
     registry = what.partition("/")[0]
     if login is None:
-        message = f"{what} may only be read with a login, and Docker's configuration has none for {registry}"
+        act = "written to" if writing else "read"
+        message = f"{what} may only be {act} with a login, and Docker's configuration has none for {registry}"
     else:
-        message = f"{registry} does not let {login.name} read {what}"
+        message = f"{registry} does not let {login.name} {'write to' if writing else 'read'} {what}"
     return KvxError(message, f"docker login {registry}", ExitCode.MISSING)
 
 

@@ -3,6 +3,7 @@
 They follow the OCI image specification 1.1, and Docker's schema 2, which has the same keys.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,21 @@ class Descriptor:
     size_bytes: int
     platform: Platform | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    artifact_type: str = ""
+
+    @property
+    def document(self) -> dict[str, object]:
+        """As it stands in an index."""
+        plain: dict[str, object] = {
+            "mediaType": self.media_type,
+            "digest": self.digest,
+            "size": self.size_bytes,
+        }
+        if self.platform:
+            plain["platform"] = {"os": self.platform.system, "architecture": self.platform.architecture}
+        if self.annotations:
+            plain["annotations"] = dict(self.annotations)
+        return {**plain, "artifactType": self.artifact_type} if self.artifact_type else plain
 
     @property
     def is_attestation(self) -> bool:
@@ -57,6 +73,14 @@ class Index:
     def images(self) -> Mapping[Platform, Descriptor]:
         """The image for each platform; what BuildKit adds as an attestation is none."""
         return {each.platform: each for each in self.manifests if each.platform and not each.is_attestation}
+
+    def attestation_of(self, digest: str) -> Descriptor | None:
+        """What BuildKit attests of the image of that digest, itself a manifest."""
+        name = "vnd.docker.reference.digest"
+        ours = (
+            each for each in self.manifests if each.is_attestation and each.annotations.get(name) == digest
+        )
+        return next(ours, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +104,12 @@ class Configuration:
     user: str
     labels: Mapping[str, str]
     has_health_check: bool
+    created: str = ""
+
+
+def digest_of(content: bytes) -> str:
+    """The name of a document."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def read_index(content: bytes) -> Index | None:
@@ -107,7 +137,20 @@ def read_configuration(content: bytes) -> Configuration:
         str(runs.get("User") or ""),
         {str(name): str(value) for name, value in labels.items()},
         _checks_health(runs.get("Healthcheck")),
+        str(document.get("created") or ""),
     )
+
+
+def linked(content: bytes) -> list[str]:
+    """The digests that a document leads to; none for what is no index and no manifest."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return []
+    if not isinstance(document, dict):
+        return []
+    rows = [*(document.get("manifests") or ()), document.get("config"), *(document.get("layers") or ())]
+    return [str(row["digest"]) for row in rows if isinstance(row, dict) and "digest" in row]
 
 
 def _checks_health(check: object) -> bool:
@@ -124,6 +167,7 @@ def _descriptor(row: Mapping[str, Any]) -> Descriptor:
             int(row["size"]),
             Platform(str(platform["os"]), str(platform["architecture"])) if platform else None,
             dict(row.get("annotations") or {}),
+            str(row.get("artifactType") or ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(f"a descriptor without {error}") from None

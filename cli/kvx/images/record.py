@@ -22,6 +22,10 @@ class Proven:
     revision: str
     platforms: Mapping[Platform, str]
 
+    @property
+    def pull_policy(self) -> str:
+        return self.reference.pull_policy
+
 
 def proven(reference: Reference, examined: Examined) -> Proven:
     """What is kept of an image that has no findings."""
@@ -42,6 +46,7 @@ def written(images: Mapping[str, Proven]) -> str:
         name: {
             "reference": str(each.reference),
             "digest": each.reference.digest,
+            "pull_policy": each.pull_policy,
             "revision": each.revision,
             "platforms": {str(platform): digest for platform, digest in sorted(each.platforms.items())},
         }

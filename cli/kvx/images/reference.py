@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from kvx.errors import ExitCode, KvxError
 
 DEFAULT_REGISTRY = "docker.io"
+LOCAL = "kvx.invalid"
+"""Stands for no registry: RFC 2606 keeps names that end so from ever being one that can be pulled from."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
@@ -28,6 +30,16 @@ class Reference:
     @property
     def by_digest(self) -> bool:
         return self.digest is not None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies in a folder here, and on nodes that it was loaded onto, but in no registry."""
+        return self.registry == LOCAL
+
+    @property
+    def pull_policy(self) -> str:
+        """Of Kubernetes: what is in no registry is on a node already, or never comes there."""
+        return "Never" if self.is_local else "IfNotPresent"
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""

@@ -1,10 +1,11 @@
-"""The phase that builds, pushes and proves the images."""
+"""The phase that builds and proves the images, and brings them to where the nodes get them from."""
 
 from kvx.deployment import Deployment
-from kvx.phases.later import later
+from kvx.images.reference import LOCAL
+from kvx.phases.configure import private_key
 from kvx.plan import Phase
 from kvx.settings import ImagesSettings
-from kvx.steps.images import BuildImages, ImagesWanted, ProveImages
+from kvx.steps.images import BuildImages, CheckImages, ImagesWanted, LoadImages, ProveImages
 
 MEGABYTE = 1_000_000
 
@@ -13,7 +14,7 @@ def images(deployment: Deployment) -> Phase:
     """Build, push, prove; nothing to undo, for what is in a registry may be in use elsewhere."""
     settings, folder = deployment.settings.images, deployment.folder
     if settings.repository is None:
-        return later("images")(deployment)
+        return Phase("images", "see that there is an image to pull", (CheckImages(folder),))
     wanted = images_wanted(settings, settings.repository)
     return Phase(
         name="images",
@@ -21,6 +22,23 @@ def images(deployment: Deployment) -> Phase:
         steps=(
             BuildImages(folder, deployment.sources, wanted, settings.deadline_seconds),
             ProveImages(folder, wanted),
+        ),
+    )
+
+
+def images_onto_nodes(deployment: Deployment) -> Phase:
+    """The same; where there is no registry they lie here, and go onto the nodes by SSH."""
+    settings, folder = deployment.settings.images, deployment.folder
+    if settings.repository is not None:
+        return images(deployment)
+    wanted = images_wanted(settings, LOCAL)
+    return Phase(
+        name="images",
+        summary="build and prove the images, and load them onto the nodes",
+        steps=(
+            BuildImages(folder, deployment.sources, wanted, settings.deadline_seconds),
+            ProveImages(folder, wanted),
+            LoadImages(folder, private_key(deployment), settings.deadline_seconds),
         ),
     )
 

@@ -6,10 +6,6 @@ from kvx.deployment import Deployment
 from kvx.plan import Phase
 
 LATER = {
-    "images": (
-        "build the images",
-        "images without a registry; with images.repository set they are built now",
-    ),
     "manifests": ("apply the manifests", "the voice API on Kubernetes, rendered by Kustomize and applied"),
 }
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from kvx.images.reference import LOCAL
+
 BAKE_FILE = "docker/docker-bake.hcl"
 
 
@@ -10,7 +12,7 @@ BAKE_FILE = "docker/docker-bake.hcl"
 class ImagesWanted:
     """What is to be built, and where it goes; None leaves the value to docker/docker-bake.hcl or to buildx.
 
-    repository   such as registry.example.com/acme: the image is REPOSITORY/voice-api
+    repository   such as registry.example.com/acme: the image is REPOSITORY/voice-api; kvx.invalid for no registry
     base         what the image stands on; builder_image what it is built with
     builder      one of `docker buildx ls`
     pip_file, certificates   the package index and the certificates the build uses, which reach no layer
@@ -39,11 +41,13 @@ class BuildImages:
 
     @property
     def words(self) -> str:
-        return f"build the images for {' and '.join(self.wanted.platforms)}, and push them"
+        rest = "" if self.wanted.repository == LOCAL else ", and push them"
+        return f"build the images for {' and '.join(self.wanted.platforms)}{rest}"
 
     @property
     def command(self) -> tuple[str, ...]:
-        return ("docker", "buildx", "bake", f"--file={BAKE_FILE}", "--push")
+        out = "--set=*.output=type=oci" if self.wanted.repository == LOCAL else "--push"
+        return ("docker", "buildx", "bake", f"--file={BAKE_FILE}", out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +68,37 @@ class ProveImages:
         return ("kvx", "images", "verify", f"{self.wanted.repository}/voice-api:TAG", *flags, "--keep")
 
 
-ImageStep = BuildImages | ProveImages
+@dataclass(frozen=True, slots=True)
+class LoadImages:
+    """Bring the images that are kept, and in no registry, onto every node of the inventory."""
+
+    folder: Path
+    key: Path
+    deadline_seconds: float = 3600
+
+    @property
+    def words(self) -> str:
+        return "load the images onto every node that lacks them"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("ssh", "NODE", "k3s", "ctr", "images", "import", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckImages:
+    """Be sure that an image is kept which the cluster can pull: without a repository nothing is built."""
+
+    folder: Path
+    deadline_seconds: float = 60
+
+    @property
+    def words(self) -> str:
+        return "see that an image is kept which the cluster can pull"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("kvx", "images", "verify")
+
+
+ImageStep = BuildImages | ProveImages | LoadImages | CheckImages
