@@ -59,6 +59,12 @@ def verdict(findings: Sequence[Finding], *, serving_only: bool = False) -> KvxEr
     return KvxError(f"{wrong[0].name}: {wrong[0].words}{more}", wrong[0].fix, ExitCode.FAILED)
 
 
+def line_of(finding: Finding) -> str:
+    """A finding on one line, with its fix where it has one."""
+    fix = f"; fix: {finding.fix}" if finding.fix else ""
+    return f"{finding.result:<10}{finding.name:<14}{finding.words}{fix}"
+
+
 def images(pods: Sequence[Object], wanted: Mapping[str, str]) -> Finding:
     """Whether every pod runs the image of the release, by digest: a name cannot change its meaning then."""
     wrong = [words for pod in pods for words in _wrong_images(pod, wanted)]

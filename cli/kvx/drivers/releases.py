@@ -7,10 +7,13 @@ from kvx.cluster.refusals import ApiError
 from kvx.cluster.releases import LABEL, Made, Release, as_object, expired, from_object, release_of
 from kvx.cluster.trouble import Object
 from kvx.drivers.api_server import Api
+from kvx.errors import ExitCode, KvxError
 
 COLLECTION = "/api/v1/namespaces/{}/configmaps"
 ATTEMPTS = 5
 TAKEN = 409
+_OF_A_SECRET = ("apiVersion", "kind", "type", "immutable", "data")
+_SET = "applyset.kubernetes.io/"
 
 
 def history(api: Api, namespace: str) -> tuple[Release, ...]:
@@ -47,9 +50,28 @@ def who(api: Api) -> str:
         return f"{_user()} ({host})"
 
 
-def missing_secrets(api: Api, release: Release) -> tuple[str, ...]:
-    """Those of its Secrets, as NAMESPACE/NAME, that are not in the cluster any more."""
-    return tuple(path for path in release.secrets if not _is_there(api, path))
+def objects_of(api: Api, release: Release) -> tuple[Object, ...]:
+    """What was applied, with its Secrets as they are in the cluster: a release keeps only their names.
+
+    KvxError with exit code 3 where one of them is there no more.
+    """
+    return (*(_secret(api, release, path) for path in release.secrets), *release.objects)
+
+
+def _secret(api: Api, release: Release, path: str) -> Object:
+    """A Secret as somebody would write it down."""
+    namespace, _, name = path.partition("/")
+    about = {"namespace": namespace, "name": name}
+    found = api.find({"apiVersion": "v1", "kind": "Secret", "metadata": about})
+    if found is None:
+        message = f"release {release.revision} needs the Secret {path}, which is not in the cluster any more"
+        fix = "kvx releases; kvx rollback REVISION takes another one, kvx deploy makes Secrets anew"
+        raise KvxError(message, fix, ExitCode.MISSING)
+    labels = {k: v for k, v in (found["metadata"].get("labels") or {}).items() if not k.startswith(_SET)}
+    kept: dict[str, object] = {
+        key: found[key] for key in ("apiVersion", "kind", "type", "immutable", "data") if key in found
+    }
+    return {**kept, "metadata": {**about, "labels": labels}}
 
 
 def _created(api: Api, namespace: str, numbered: list[Release]) -> Release:
@@ -63,12 +85,6 @@ def _created(api: Api, namespace: str, numbered: list[Release]) -> Release:
             return release
     api.create(COLLECTION.format(namespace), as_object(numbered[-1], namespace))
     return numbered[-1]
-
-
-def _is_there(api: Api, path: str) -> bool:
-    namespace, _, name = path.partition("/")
-    about = {"namespace": namespace, "name": name}
-    return api.find({"apiVersion": "v1", "kind": "Secret", "metadata": about}) is not None
 
 
 def _user() -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from kvx.cluster.trouble import Object
+from kvx.drivers import releases
 from kvx.drivers.api_server import Api
 from kvx.drivers.rollout import Before, await_serving
 from kvx.errors import ExitCode, KvxError
@@ -27,7 +28,7 @@ def undo_once(
     number = before.release.revision
     world.progress(f"{reason.message}; going back to release {number}, which served")
     try:
-        objects = before.release.objects
+        objects = releases.objects_of(api, before.release)
         put(objects)
         await_serving(api, objects, deadline_seconds, world)
     except KvxError as error:

@@ -1,10 +1,11 @@
 """Verifies a voice API in a cluster: what is released, what runs, what it answers, and what is in force."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from kvx.cluster import verification
 from kvx.cluster.client_pods import client, stranger
+from kvx.cluster.kustomization import NAMESPACE
 from kvx.cluster.pods import name_of
 from kvx.cluster.refused_pods import refusal as why_no_pod
 from kvx.cluster.releases import Release
@@ -15,11 +16,13 @@ from kvx.cluster.verification import Finding, answer_is_true, failed, not_shown,
 from kvx.drivers import client_pods, releases, voice_api
 from kvx.drivers.api_server import Api
 from kvx.drivers.cluster_speaking import Turn, ask_each, pods_of, question
+from kvx.drivers.clusters import api_of
 from kvx.drivers.port_forward import forwarded, why_not
 from kvx.drivers.rollout import look
 from kvx.drivers.speaking import difference, kept
 from kvx.errors import ExitCode, KvxError
-from kvx.world import World
+from kvx.steps.releases import VerifyCluster
+from kvx.world import Outcome, World
 
 METRICS_PORT = 9090
 FIGURE = "kvx_voice_commands_total"
@@ -48,6 +51,19 @@ class _Subject:
     pods: tuple[Object, ...]
     nodes: Sequence[Object] | None
     state: State
+
+
+def perform(step: VerifyCluster, world: World) -> Outcome:
+    """Every line is told; a KvxError with exit code 1 where one failed that counts."""
+    verified = verify(api_of(step.where, step.folder, world), NAMESPACE, world)
+    if wrong := verification.verdict(verified.findings, serving_only=step.serving_only):
+        for each in verified.findings:
+            world.progress(verification.line_of(each))
+        raise wrong
+    lines = tuple(verification.line_of(each) for each in verified.findings)
+    findings = [asdict(each) for each in verified.findings]
+    data = {**verified.turn, "release": verified.release.revision, "findings": findings}
+    return Outcome(changed=False, lines=lines, data=data)
 
 
 def verify(api: Api, namespace: str, world: World) -> Verified:

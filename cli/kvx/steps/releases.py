@@ -1,0 +1,56 @@
+"""Steps about releases in a cluster: go back to one, and verify the last."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kvx.steps.manifests import Where
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Roll out once more what was released as `revision`, and has that configuration hash."""
+
+    folder: Path
+    where: Where
+    revision: int
+    configuration: str
+    revisions_kept: int = 10
+    lease_wait_seconds: float = 0
+    serving_seconds: float = 600
+
+    @property
+    def deadline_seconds(self) -> float:
+        """Waiting for the lease, rolling out, and undoing that where it fails."""
+        return self.lease_wait_seconds + 2 * self.serving_seconds + 60
+
+    @property
+    def words(self) -> str:
+        return f"go back to release {self.revision}, and wait until it answers"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("kvx", "rollback", str(self.revision))
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyCluster:
+    """Look at what was released, what runs and what it answers.
+
+    `serving_only`: what nobody is served without has to be in order; of the rest it is told how it is.
+    """
+
+    folder: Path
+    where: Where
+    serving_only: bool = True
+    deadline_seconds: float = 400
+
+    @property
+    def words(self) -> str:
+        return "verify what runs in the cluster, and speak to it"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("kvx", "verify")
+
+
+ReleaseStep = RollBack | VerifyCluster
