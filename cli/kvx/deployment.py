@@ -53,3 +53,8 @@ class Deployment:
     def ansible_source(self) -> Path:
         """Playbooks and roles as the repository holds them."""
         return Path(__file__).parents[2] / "ansible"
+
+    @property
+    def kubernetes_source(self) -> Path:
+        """Base, components and overlays as the repository holds them."""
+        return Path(__file__).parents[2] / "k8s"

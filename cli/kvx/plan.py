@@ -7,14 +7,16 @@ from itertools import takewhile
 
 from kvx.steps.images import ImageStep
 from kvx.steps.machines import MachineStep
+from kvx.steps.manifests import ManifestStep
 from kvx.steps.node_care import CareStep, CheckNodes
 from kvx.steps.nodes import AwaitNodes, NodeStep
+from kvx.steps.releases import ReleaseStep, VerifyCluster
 from kvx.steps.service import ServiceStep, SpeakAndCompare
 
-Step = ServiceStep | MachineStep | NodeStep | CareStep | ImageStep
+Step = ServiceStep | MachineStep | NodeStep | CareStep | ImageStep | ManifestStep | ReleaseStep
 
 # Steps that only look: they change nothing, so there is nothing to undo and nothing to resume.
-LOOKING = (SpeakAndCompare, AwaitNodes, CheckNodes)
+LOOKING = (SpeakAndCompare, VerifyCluster, AwaitNodes, CheckNodes)
 
 
 @dataclass(frozen=True, slots=True)

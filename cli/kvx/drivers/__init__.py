@@ -1,11 +1,13 @@
 """What acts: each kind of step is observed and performed by the driver of its kind."""
 
-from kvx.drivers import care_steps, image_steps, machine_steps, node_steps, service_steps
+from kvx.drivers import care_steps, cluster_steps, image_steps, machine_steps, node_steps, service_steps
 from kvx.plan import Step
 from kvx.steps.images import ImageStep
 from kvx.steps.machines import MachineStep
+from kvx.steps.manifests import ManifestStep
 from kvx.steps.node_care import CareStep
 from kvx.steps.nodes import NodeStep
+from kvx.steps.releases import ReleaseStep
 from kvx.world import Outcome, World
 
 
@@ -17,6 +19,8 @@ def is_done(step: Step, world: World) -> bool:
         return False  # AwaitNodes only looks; whether the others are done, their playbooks tell
     if isinstance(step, ImageStep):
         return image_steps.is_done(step, world)
+    if isinstance(step, ManifestStep | ReleaseStep):
+        return cluster_steps.is_done(step, world)
     return service_steps.is_done(step, world)
 
 
@@ -30,4 +34,6 @@ def perform(step: Step, world: World) -> Outcome:
         return care_steps.perform(step, world)
     if isinstance(step, ImageStep):
         return image_steps.perform(step, world)
+    if isinstance(step, ManifestStep | ReleaseStep):
+        return cluster_steps.perform(step, world)
     return service_steps.perform(step, world)

@@ -108,8 +108,9 @@ class Api:
 
     def find(self, item: Object, *, deadline_seconds: float = READ_SECONDS) -> dict[str, Any] | None:
         """The object of the same kind, namespace and name as it is now; None where there is none."""
+        path = self.path_of(item)
         try:
-            return self.get(self.path_of(item), deadline_seconds=deadline_seconds)
+            return self.get(path, deadline_seconds=deadline_seconds)
         except ApiError as error:
             if error.status == 404:
                 return None

@@ -1,0 +1,204 @@
+"""Applies objects to a cluster so that a new version serves: looked at first, in order, pruned, recorded."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+from kvx.cluster.applyset import Reach, member, parent, reach_of
+from kvx.cluster.difference import Change, hunks, summary
+from kvx.cluster.kustomization import NAMESPACE
+from kvx.cluster.order import Object, ground, key_of, ordered
+from kvx.cluster.releases import Made, Release, configuration_hash
+from kvx.drivers import members, releases
+from kvx.drivers.api_server import Api
+from kvx.drivers.cluster_lease import Held, held_lease
+from kvx.drivers.comparing import compared, defined_by, yaml_of
+from kvx.drivers.rollout import Before
+from kvx.drivers.waiting import wait_until
+from kvx.errors import KvxError
+from kvx.world import Outcome, World
+
+ESTABLISH_SECONDS = 60.0
+MOST_LINES = 60
+
+
+class Serving(Protocol):
+    """How it is known that a version serves, and what happens where it does not; tests have their own."""
+
+    def before(self, api: Api, objects: Sequence[Object]) -> Before: ...
+
+    def serves(self, api: Api, objects: Sequence[Object]) -> bool: ...
+
+    def await_serving(
+        self, api: Api, objects: Sequence[Object], deadline_seconds: float, world: World
+    ) -> Mapping[str, object]: ...
+
+    def undo_once(
+        self,
+        api: Api,
+        before: Before,
+        put: Callable[[Sequence[Object]], object],
+        reason: KvxError,
+        *,
+        deadline_seconds: float,
+        world: World,
+    ) -> NoReturn: ...
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What applying follows; each deadline is that of one rollout."""
+
+    revisions_kept: int
+    lease_wait_seconds: float
+    serving_seconds: float
+    serving: Serving
+
+
+def difference(api: Api, objects: Sequence[Object]) -> tuple[Change, ...]:
+    """What applying these objects would change now, by the server's own dry run; nothing is written."""
+    kept = members.kept(api, NAMESPACE)
+    wanted = [member(each, NAMESPACE) for each in ordered(objects)]
+    coming = defined_by(objects)
+    changes = [change for each in (*wanted, _parent(objects)) if (change := compared(api, each, coming))]
+    return (*changes, *(members.removal(each) for each in members.beyond(api, NAMESPACE, objects, kept)))
+
+
+def settled(api: Api, objects: Sequence[Object], serving: Serving) -> bool:
+    """Whether nothing differs, the newest release is this one, and it serves."""
+    if difference(api, objects):
+        return False
+    newest = releases.latest(api, NAMESPACE)
+    return (
+        newest is not None
+        and newest.configuration == configuration_hash(objects)
+        and serving.serves(api, objects)
+    )
+
+
+def roll_out(api: Api, objects: Sequence[Object], made: Made, how: How, world: World) -> Outcome:
+    """Apply the objects, wait until they serve, prune and record; raises a KvxError with the reason."""
+    before = how.serving.before(api, objects)
+    _make_namespace(api, objects, world)
+    with held_lease(api, NAMESPACE, how.lease_wait_seconds, world) as held:
+        apply_ground(api, objects, held, world)
+        changes = difference(api, objects)
+        _tell(changes, world)
+        apply_changed(api, objects, changes, held, world)
+        try:
+            data = how.serving.await_serving(api, objects, how.serving_seconds, world)
+        except KvxError as reason:
+            put = _putting(api, held, world)
+            seconds = how.serving_seconds
+            how.serving.undo_once(api, before, put, reason, deadline_seconds=seconds, world=world)
+        held.check()
+        release = _recorded(api, objects, made, how)
+        prune(api, objects, held, world)
+    lines = (summary(changes), *(f"{each.kind:<8} {each.words}" for each in changes))
+    return Outcome(changed=True, lines=lines, data={**data, "release": release.revision})
+
+
+def apply_ground(api: Api, objects: Sequence[Object], held: Held, world: World) -> None:
+    """Namespaces and definitions, which the server has to have before it can look at the rest."""
+    first, _ = ground(ordered(objects))
+    for each in first:
+        _apply_one(api, each, held)
+    definitions = [each for each in first if each["kind"] == "CustomResourceDefinition"]
+    for each in definitions:
+        if not wait_until(lambda each=each: _established(api, each), ESTABLISH_SECONDS, world):  # type: ignore[misc]
+            name = each["metadata"]["name"]
+            message = f"the definition {name} was not established within {ESTABLISH_SECONDS:.0f} s"
+            raise KvxError(message, f"kubectl describe customresourcedefinition {name}")
+
+
+def apply_changed(
+    api: Api, objects: Sequence[Object], changes: Sequence[Change], held: Held, world: World
+) -> None:
+    """What differs, in order; the parent of the set first says all that was and will be in it."""
+    changed = {each.key for each in changes if each.kind != "removed"}
+    wide = members.reach(api, NAMESPACE) | _reach(objects)
+    if changed or wide != members.reach(api, NAMESPACE):
+        _apply_one(api, parent(NAMESPACE, wide, members.TOOL), held, marked=False)
+    _, others = ground(ordered(objects))
+    for each in others:
+        if key_of(each) in changed:
+            if world.stop_requested():
+                raise members.stopped()
+            _apply_one(api, each, held)
+
+
+def prune(api: Api, objects: Sequence[Object], held: Held, world: World) -> None:
+    """Delete what is of the set and no longer wanted, then let the parent say what is left."""
+    for each in members.beyond(api, NAMESPACE, objects, members.kept(api, NAMESPACE)):
+        held.check()
+        world.progress(f"delete {each['kind']} {each['metadata']['name']}, which is no longer wanted")
+        api.delete(api.path_of(each), uid=each["metadata"]["uid"])
+    if members.reach(api, NAMESPACE) != _reach(objects):
+        _apply_one(api, _parent(objects), held, marked=False)
+
+
+def _make_namespace(api: Api, objects: Sequence[Object], world: World) -> None:
+    """The lease needs it; where it is there already, the lease comes first."""
+    for each in objects:
+        if key_of(each) == ("", "Namespace", "", NAMESPACE):
+            if not wait_until(lambda each=each: not _ending(api, each), ESTABLISH_SECONDS, world):  # type: ignore[misc]
+                message = f"the namespace {NAMESPACE} is being deleted, and has not gone"
+                raise KvxError(message, f"kubectl describe namespace {NAMESPACE}, then run it again")
+            if api.find(each) is None:
+                api.apply(member(each, NAMESPACE))
+
+
+def _ending(api: Api, namespace: Object) -> bool:
+    live = api.find(namespace)
+    return live is not None and "deletionTimestamp" in live["metadata"]
+
+
+def _apply_one(api: Api, item: Object, held: Held, *, marked: bool = True) -> None:
+    held.check()
+    wanted = member(item, NAMESPACE) if marked else item
+    if item.get("kind") not in {"Namespace", "CustomResourceDefinition"} or compared(api, wanted):
+        api.apply(wanted)
+
+
+def _putting(api: Api, held: Held, world: World) -> Callable[[Sequence[Object]], object]:
+    """Applies objects as above, without waiting: how an earlier release is put back."""
+
+    def put(objects: Sequence[Object]) -> None:
+        apply_ground(api, objects, held, world)
+        apply_changed(api, objects, difference(api, objects), held, world)
+        prune(api, objects, held, world)
+
+    return put
+
+
+def _recorded(api: Api, objects: Sequence[Object], made: Made, how: How) -> Release:
+    """The release as it is kept; a run that was killed after it was kept does not keep it twice."""
+    newest = releases.latest(api, NAMESPACE)
+    if newest is not None and newest.configuration == configuration_hash(objects) and not made.rollback_of:
+        return newest
+    return releases.record(api, NAMESPACE, tuple(objects), made, how.revisions_kept)
+
+
+def _reach(objects: Sequence[Object]) -> Reach:
+    """Of these objects, and of settings that are kept for releases to go back to."""
+    return reach_of(objects, NAMESPACE) | Reach(frozenset({"ConfigMap"}), frozenset())
+
+
+def _parent(objects: Sequence[Object]) -> dict[str, object]:
+    return parent(NAMESPACE, _reach(objects), members.TOOL)
+
+
+def _established(api: Api, definition: Object) -> bool:
+    live = api.find(definition) or {}
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+
+def _tell(changes: Sequence[Change], world: World) -> None:
+    lines = [
+        line for each in changes if each.kind == "changed" for line in (each.words, *hunks(each, yaml_of))
+    ]
+    for line in lines[:MOST_LINES]:
+        world.progress(line)
+    if len(lines) > MOST_LINES:
+        world.progress(f"and {len(lines) - MOST_LINES} lines more")

@@ -1,0 +1,77 @@
+"""Performs the step that applies the manifests of a deployment."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
+
+from kvx.cluster.order import Object
+from kvx.cluster.releases import Made
+from kvx.drivers import releases, rollout, undoing
+from kvx.drivers.api_server import Api
+from kvx.drivers.applying import How, Serving, roll_out, settled
+from kvx.drivers.clusters import api_of
+from kvx.drivers.rendering import proven_image, rendered_objects
+from kvx.drivers.rollout import Before
+from kvx.errors import ExitCode, KvxError
+from kvx.steps.manifests import ApplyManifests
+from kvx.world import Outcome, World
+
+
+class Rollout:
+    """What serves, by its pods and a spoken sentence; what does not is undone once."""
+
+    def before(self, api: Api, objects: Sequence[Object]) -> Before:
+        return rollout.before(api, objects)
+
+    def serves(self, api: Api, objects: Sequence[Object]) -> bool:
+        return rollout.serves(api, objects)
+
+    def await_serving(
+        self, api: Api, objects: Sequence[Object], deadline_seconds: float, world: World
+    ) -> Mapping[str, object]:
+        return rollout.await_serving(api, objects, deadline_seconds, world)
+
+    def undo_once(
+        self,
+        api: Api,
+        before: Before,
+        put: Callable[[Sequence[Object]], object],
+        reason: KvxError,
+        *,
+        deadline_seconds: float,
+        world: World,
+    ) -> NoReturn:
+        undoing.undo_once(api, before, put, reason, deadline_seconds=deadline_seconds, world=world)
+
+
+ROLLOUT = Rollout()
+
+
+def is_done(step: ApplyManifests, world: World, serving: Serving = ROLLOUT) -> bool:
+    """Whether the cluster is as it was rendered, and serves; one that does not answer is not."""
+    try:
+        return settled(api_of(step.where, step.folder, world), rendered_objects(step.folder), serving)
+    except KvxError as error:  # it is told when the step is performed
+        if error.exit_code is ExitCode.INTERRUPTED:
+            raise
+        return False
+
+
+def perform(step: ApplyManifests, world: World, serving: Serving = ROLLOUT) -> Outcome:
+    """Roll out what was rendered; `serving` says what serves."""
+    api, objects = api_of(step.where, step.folder, world), rendered_objects(step.folder)
+    how = How(step.revisions_kept, step.lease_wait_seconds, step.serving_seconds, serving)
+    return roll_out(api, objects, _made(step, api, world), how, world)
+
+
+def _made(step: ApplyManifests, api: Api, world: World) -> Made:
+    image = proven_image(step.folder / "images.json")
+    revision = "" if image is None else image.revision
+    return Made(revision, releases.who(api), world.now(), kvx_version())
+
+
+def kvx_version() -> str:
+    try:
+        return version("kvx")
+    except PackageNotFoundError:
+        return "unknown"
