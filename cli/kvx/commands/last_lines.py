@@ -7,6 +7,7 @@ from kvx.commands.typed import typed
 from kvx.plan import Plan, Step
 from kvx.steps.machines import HandOver
 from kvx.steps.nodes import ConfigureNodes
+from kvx.steps.releases import VerifyCluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,13 @@ class Ending:
 SPOKEN = Ending(
     {"heard": "heard", "intent": "intent", "reply": "answer", "notice": "note", "address": "address"},
     ('next      kvx say "how many pods are not ready"',),
+)
+ROLLED_OUT = Ending(
+    {"heard": "heard", "reply": "answer", "notice": "note", "release": "release", "address": "address"},
+    (
+        "next      kvx status shows how it is; kvx verify looks at all that holds it",
+        "          kvx releases; kvx rollback goes back to an earlier one",
+    ),
 )
 MACHINES = Ending(
     {"machines": "machines", "monthly_net": "EUR/month"},
@@ -45,6 +53,8 @@ def ending_of(plan: Plan) -> Ending:
             return MACHINES
         case ConfigureNodes():
             return NODES
+        case VerifyCluster():
+            return ROLLED_OUT
         case _:
             return SPOKEN
 

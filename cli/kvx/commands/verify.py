@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from kvx.commands.flags import Folder, Json, Target, deployment_from
-from kvx.errors import ExitCode, KvxError
+from kvx.steps.releases import VerifyCluster
 from kvx.steps.service import SpeakAndCompare
 from kvx.targets import plan_for
 
@@ -21,14 +21,18 @@ BAR_WIDTH = 30
 
 
 def verify(target: Target = None, folder: Folder = None, *, as_json: Json = False) -> None:
-    """Speak a sentence to the voice API; fail unless it heard those words and did what they mean."""
-    plan = plan_for(deployment_from(folder, target))
-    questions = [step for step in plan.steps if isinstance(step, SpeakAndCompare)]
-    if not questions:
-        message = f"the target {plan.target} cannot be verified in this version of kvx"
-        raise KvxError(message, "kvx verify --target local", ExitCode.MISSING)
-    for step in questions:
-        _ask(step, as_json=as_json)
+    """Speak a sentence to the voice API; fail unless it heard those words and did what they mean.
+
+    In a cluster also: what runs is what was released, the Service leads to it, its figures can be read, and
+    quota, pod security, rights and network policies are in force; each line says pass, fail or not shown.
+    """
+    from kvx.commands.verify_cluster import verify_cluster
+
+    for step in plan_for(deployment_from(folder, target)).steps:
+        if isinstance(step, SpeakAndCompare):
+            _ask(step, as_json=as_json)
+        elif isinstance(step, VerifyCluster):
+            verify_cluster(step, SCHEMA, as_json=as_json)
 
 
 def _ask(step: SpeakAndCompare, *, as_json: bool) -> None:

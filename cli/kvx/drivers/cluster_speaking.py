@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from kvx.cluster.client_pods import address_of
 from kvx.cluster.serving import Server, Serving, servers_in
 from kvx.cluster.trouble import Object
 from kvx.drivers.api_server import Api
@@ -35,7 +36,8 @@ def ask_each(
     for server in servers_in(objects):
         for pod in pods_of(server, serving):
             world.progress(f"asking pod {pod}: {SENTENCE}?")
-            turns[pod] = _asked(api, server.namespace, pod, server.port, world)
+            turn = _asked(api, server.namespace, pod, server.port, world)
+            turns[pod] = {**turn, "address": address_of(server)}
     return turns
 
 
