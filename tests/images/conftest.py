@@ -1,14 +1,23 @@
-"""Leaves out what builds and runs images unless KVX_IMAGES is set: it takes root, 7 GB and minutes."""
+"""Somebody who builds images with kvx."""
 
-import os
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if os.environ.get("KVX_IMAGES"):
-        return
-    left_out = [item for item in items if any("images" in mark.args for mark in item.iter_markers("needs"))]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+from as_a_user import User, cloned
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of kvx, for those who build from it: nobody commits to it meanwhile; mark tests needs("git")."""
+    return cloned(tmp_path_factory.mktemp("clone") / "kvx")
+
+
+@pytest.fixture
+def user(tmp_path: Path, clone: Path, workshop: Any) -> User:
+    """In an empty folder; mark tests needs("images", "docker", "git")."""
+    return User(tmp_path, clone, workshop)

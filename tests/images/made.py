@@ -36,6 +36,8 @@ class Made:
     labels: Mapping[str, str] = field(default_factory=lambda: dict(LABELS))
     health: tuple[str, ...] = ("CMD", "/bin/true")
     says_architecture: str | None = None
+    more: tuple[Mapping[str, bytes], ...] = ()
+    """Files of further layers."""
 
     def but(self, **changed: Any) -> "Made":
         return replace(self, **changed)
@@ -86,7 +88,7 @@ class Pusher:
         return self._put_manifest(tag, MANIFEST, self.manifest(image))
 
     def manifest(self, image: Made) -> bytes:
-        packed = layer(image.files, image.modes)
+        packed = [layer(image.files, image.modes), *map(layer, image.more)]
         configuration = {
             "os": "linux",
             "architecture": image.says_architecture or image.architecture,
@@ -95,16 +97,16 @@ class Pusher:
                 "Labels": dict(image.labels),
                 "Healthcheck": {"Test": list(image.health)},
             },
-            "rootfs": {"type": "layers", "diff_ids": [digest_of(gzip.decompress(packed))]},
+            "rootfs": {"type": "layers", "diff_ids": [digest_of(gzip.decompress(each)) for each in packed]},
         }
         described = json.dumps(configuration).encode()
         document = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": _points_at(CONFIG, described),
-            "layers": [_points_at(LAYER, packed)],
+            "layers": [_points_at(LAYER, each) for each in packed],
         }
-        for blob in (packed, described):
+        for blob in (*packed, described):
             self._put_blob(blob)
         content = json.dumps(document).encode()
         self._put_manifest(digest_of(content), MANIFEST, content)

@@ -27,13 +27,14 @@ SENTENCE = "how many pods are running"
 MEGABYTE, MEBIBYTE = 1_000_000, 1 << 20
 PYTHON = "/usr/bin/python3"
 READY_SECONDS = 300.0
+START_SECONDS = 2.0
 pytestmark = [pytest.mark.needs("images"), pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
-def built(workshop: Any) -> Any:
+def built(workshop: Any, clone: Path) -> Any:
     """The image is in the workshop's registry as voice-api:tests."""
-    workshop.bake("tests")
+    workshop.bake("tests", source=clone)
     return workshop
 
 
@@ -84,32 +85,35 @@ def test_it_is_built_for_both_processors_and_proven(verified: dict[str, Any]) ->
     assert all(each["programs"] > 100 for each in image["platforms"].values())
 
 
-def test_built_again_from_nothing_it_is_the_same(built: Any, verified: dict[str, Any]) -> None:
-    built.bake("again", "--no-cache", "--set=*.platform=linux/arm64")
+PLANTED = (
+    *(
+        ".env",
+        "kvx.toml",
+        ".kvx/cluster/token",
+        "id_rsa",
+        "voice_api/.env",
+        "docker/.env",
+        "requirements/.netrc",
+    ),
+    *("voice_api/voice_api/id_rsa", "voice_api/voice_api/.env", "voice_api/voice_api/kvx.toml"),
+    *("voice_api/voice_api/.kvx/token", "voice_api/voice_api/kubeconfig"),
+    *("voice_api/voice_api/models/embedded/key.pem", "voice_api/voice_api/commands/grammar/.netrc"),
+)
+
+
+def test_built_from_nothing_elsewhere_it_is_the_same_and_no_secret_that_lies_about_is_in_it(
+    built: Any, verified: dict[str, Any], clone: Path, tmp_path: Path
+) -> None:
+    another = shutil.copytree(clone, tmp_path / "another", symlinks=True)
+    for name in PLANTED:
+        (another / name).parent.mkdir(parents=True, exist_ok=True)
+        (another / name).write_text("-----BEGIN PRIVATE KEY-----\nTOKEN=planted")
+    built.bake("again", "--no-cache", "--set=*.platform=linux/arm64", source=another)
     url = f"http://{built.registry}/v2/voice-api/manifests/again"
     kinds = {"accept": "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"}
     answer = httpx.get(url, headers=kinds, trust_env=False)
     again = answer.headers["docker-content-digest"]
     assert again == verified["images"][0]["platforms"]["linux/arm64"]["digest"]
-
-
-def test_a_secret_that_lies_about_reaches_no_layer(
-    built: Any, verified: dict[str, Any], tmp_path: Path
-) -> None:
-    listed = subprocess.run(["git", "ls-files", "docker", "requirements", "voice_api"], check=True, **_here())
-    for name in listed.stdout.split():
-        place = tmp_path / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, place)
-    for name in (".env", "voice_api/.env", "voice_api/voice_api/.env", "docker/.env", "requirements/.netrc"):
-        (tmp_path / name).write_text("TOKEN=planted")
-    for name in ("id_rsa", "kubeconfig", "models/embedded/key.pem", "commands/grammar/.netrc"):
-        (tmp_path / "voice_api/voice_api" / name).write_text("-----BEGIN PRIVATE KEY-----\nplanted")
-    built.bake("planted", source=tmp_path)
-    url = f"http://{built.registry}/v2/voice-api/manifests/planted"
-    kinds = {"accept": "application/vnd.oci.image.index.v1+json"}
-    planted = httpx.get(url, headers=kinds, trust_env=False).headers["docker-content-digest"]
-    assert planted == verified["images"][0]["digest"]
 
 
 @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
@@ -164,6 +168,8 @@ def container(
         url = f"http://127.0.0.1:{port}"
         seconds = wait_until_ready(running_one, url, READY_SECONDS)
         print(f"{request.param}: ready after {seconds:.1f} s")
+        # What it needs of its one processor; how long a busy machine lets it wait says nothing of it.
+        assert request.param != "amd64" or running_one.processor_seconds < START_SECONDS
         client = stack.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=120))
         yield request.param, running_one, client
         assert running_one.process.poll() is None, running_one.log.read_text()
@@ -220,7 +226,7 @@ def test_memory_stays_within_its_bound(container: tuple[str, Container, httpx.Cl
 
 def test_the_dockerfile_is_as_linters_want_it(workshop: Any) -> None:
     file = ROOT / "docker" / "voice-api.Dockerfile"
-    done = subprocess.run(["hadolint", file], check=False, **_here())
+    done = subprocess.run([Path(sys.executable).with_name("hadolint"), file], check=False, **_here())
     assert done.stdout == ""
     assert done.returncode == 0
     words = ("build", "--check", f"--file={file}", f"--build-arg=BASE={workshop.base}")

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -22,6 +23,10 @@ SLICE_SECONDS = 0.1
 ENDING_SECONDS = 20.0
 LOOKING_SECONDS = 30.0
 SHOWN_LINES = 6
+
+
+class BuildFailedError(KvxError):
+    """The builder answers, and could not make or push the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,16 @@ def run(build: Build, deadline_seconds: float, world: World) -> None:
         heard.hear(log.read() + "\n")
     if child.returncode != 0:
         _refuse_without_builder(build.builder, world)
-        words = heard.errors[:1] or heard.rest[-SHOWN_LINES:]
-        raise KvxError(f"the build failed: {'; '.join(words) or 'it says nothing'}", f"less {build.log}")
+        raise _failed(build, heard)
+
+
+def _failed(build: Build, heard: "_Heard") -> BuildFailedError:
+    words = "; ".join(heard.errors[:1] or heard.rest[-SHOWN_LINES:]) or "it says nothing"
+    # BuildKit hands errors of the system on as words only.
+    if os.strerror(errno.ENOSPC).lower() in words.lower():
+        name = f" --builder {build.builder}" if build.builder else ""
+        return BuildFailedError(f"the disk of the builder is full: {words}", f"docker buildx prune{name}")
+    return BuildFailedError(f"the build failed: {words}", f"less {build.log}")
 
 
 def program(world: World) -> list[str]:

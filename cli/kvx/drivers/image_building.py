@@ -7,12 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 from kvx.drivers import buildx
-from kvx.drivers.buildx import Build
+from kvx.drivers.blobs import layout_folder, opened
+from kvx.drivers.buildx import Build, BuildFailedError
 from kvx.drivers.files import replace_file
 from kvx.drivers.registry import Registry
 from kvx.drivers.sources import Sources, sources_of
 from kvx.errors import ExitCode, KvxError
-from kvx.images.reference import DIGEST, Reference, parse_reference
+from kvx.images.reference import DIGEST, LOCAL, Reference, parse_reference
 from kvx.images.tag import tag_of
 from kvx.steps.images import BAKE_FILE, BuildImages
 from kvx.world import Outcome, World
@@ -31,8 +32,11 @@ def is_done(step: BuildImages, world: World) -> bool:
     last = built(step.folder)
     if last is None or str(last).partition("@")[0] != str(_reference(step, sources_of(step.source, world))):
         return False
-    with closing(Registry(last, world)) as registry:
-        return registry.digest(str(last.tag)) == last.digest
+    with closing(opened(last, step.folder, world)) as blobs:
+        found = blobs.digest(str(last.tag))
+    if found not in (last.digest, None):
+        raise _moved(last, found, built_file(step.folder))
+    return found is not None
 
 
 def perform(step: BuildImages, world: World) -> Outcome:
@@ -43,10 +47,7 @@ def perform(step: BuildImages, world: World) -> Outcome:
         )
         raise KvxError(message, "git commit; or allow it with images.allow_dirty = true", ExitCode.USAGE)
     reference = _reference(step, sources)
-    with closing(Registry(reference, world)) as registry:
-        registry.digest(
-            str(reference.tag)
-        )  # a registry that is down or closed is told before minutes of work
+    _refuse_closed_registry(reference, world)  # told before minutes of work
     metadata = built_file(step.folder).with_name(f"metadata-{secrets.token_hex(4)}.json")
     build = Build(
         tuple(_flags(step, metadata)),
@@ -58,6 +59,9 @@ def perform(step: BuildImages, world: World) -> Outcome:
     try:
         buildx.run(build, step.deadline_seconds, world)
         digest = _digest(metadata)
+    except BuildFailedError:
+        _refuse_closed_registry(reference, world)  # it may be what failed
+        raise
     finally:
         metadata.unlink(missing_ok=True)
     pushed = Reference(reference.registry, reference.repository, reference.tag, digest)
@@ -73,6 +77,20 @@ def built(folder: Path) -> Reference | None:
         return None
 
 
+def _refuse_closed_registry(reference: Reference, world: World) -> None:
+    """KvxError where the registry is down, full, or lets this login write nothing."""
+    if reference.is_local:
+        return
+    with closing(Registry(reference, world)) as registry:
+        registry.check_writing()
+
+
+def _moved(last: Reference, found: str, file: Path) -> KvxError:
+    message = f"{last} was moved: the tag {last.tag} means {found} now"
+    fix = f"find out who pushed it; rm {file} lets kvx images make it anew"
+    return KvxError(message, fix, ExitCode.INCOMPLETE)
+
+
 def _reference(step: BuildImages, sources: Sources) -> Reference:
     tag = tag_of(sources.revision, sources.change)
     return parse_reference(f"{step.wanted.repository}/{NAME}:{tag}")
@@ -80,12 +98,21 @@ def _reference(step: BuildImages, sources: Sources) -> Reference:
 
 def _flags(step: BuildImages, metadata: Path) -> Iterator[str]:
     yield from (f"--file={BAKE_FILE}", "--progress=rawjson", f"--metadata-file={metadata}")
-    yield from ("--provenance=mode=max", "--set=*.output=type=registry,oci-mediatypes=true")
+    yield from ("--provenance=mode=max", *_output(step))
     secret_files = {"pip": step.wanted.pip_file, "certificates": step.wanted.certificates}
     for name, file in secret_files.items():
         if file is not None:
             yield f"--set=*.secrets+=id={name},src={file}"
             yield f"--allow=fs.read={file.parent}"
+
+
+def _output(step: BuildImages) -> tuple[str, ...]:
+    """To the registry; without one into a folder, in the same form."""
+    if step.wanted.repository != LOCAL:
+        return ("--set=*.output=type=registry,oci-mediatypes=true",)
+    layout = layout_folder(step.folder).resolve()
+    layout.mkdir(parents=True, exist_ok=True)
+    return (f"--set=*.output=type=oci,dest={layout},tar=false", f"--allow=fs.write={layout}")
 
 
 def _variables(step: BuildImages, sources: Sources, tag: str) -> Iterator[tuple[str, str]]:

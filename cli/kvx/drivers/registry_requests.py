@@ -53,7 +53,7 @@ class Requests:
         method: str = "GET",
         content: Callable[[], Iterator[bytes]] | bytes | None = None,
     ) -> Iterator[httpx.Response]:
-        """A success, its body not read yet; `path` may be a whole address, content is sent anew if need be."""
+        """A success, its body not read yet; a whole address will do as `path`; content may be sent twice."""
         address = self._address.join(path)
         answer = self._tried(lambda: self._send(method, address, headers or {}, content), method)
         try:
@@ -148,8 +148,11 @@ class Requests:
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             fix = "let its own rules remove them, or allow it: REGISTRY_STORAGE_DELETE_ENABLED=true"
             raise KvxError(f"{self._reference.registry} lets nobody delete images", fix, ExitCode.MISSING)
-        if status in _FULL:
-            raise KvxError(message, "make room in the registry: kvx images prune --delete")
+        # Docker's own registry answers 500 where its disk is full.
+        if status in _FULL or (method not in _READING and status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+            raise KvxError(
+                f"{message}: it may be full", "make room in the registry: kvx images prune --delete"
+            )
         raise KvxError(message, "try again later, or ask who runs the registry")
 
     def _broken(self, error: httpx.TransportError) -> KvxError:

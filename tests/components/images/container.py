@@ -3,7 +3,6 @@
 import json
 import secrets
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,7 +54,12 @@ class Container:
 
     @property
     def peak_memory_bytes(self) -> int:
-        return int((control_group(self.identity) / "memory.max_usage_in_bytes").read_text())
+        return int((control_group(self.identity, "memory") / "memory.max_usage_in_bytes").read_text())
+
+    @property
+    def processor_seconds(self) -> float:
+        """How long it has worked until now."""
+        return int((control_group(self.identity, "cpuacct") / "cpuacct.usage").read_text()) / 1e9
 
 
 def unpack(repository: str, tag: str, architecture: str, folder: Path, emulator: Path | None) -> Unpacked:
@@ -75,9 +79,9 @@ def unpack(repository: str, tag: str, architecture: str, folder: Path, emulator:
         for layer in manifest["layers"]:
             file = folder / "layer"
             file.write_bytes(client.get(f"{repository}/blobs/{layer['digest']}").raise_for_status().content)
-            with tarfile.open(file) as archive:
-                assert not [name for name in archive.getnames() if "/.wh." in name], "nothing is taken away"
-            subprocess.run(["tar", "-xf", file, "-C", root], check=True, timeout=300)
+            words = ["tar", "--extract", "--verbose", "--file", file, "--directory", root]
+            told = subprocess.run(words, check=True, timeout=300, capture_output=True, text=True)
+            assert "/.wh." not in told.stdout, "nothing is taken away"
             file.unlink()
     return Unpacked(root, configuration, emulator)
 
@@ -124,8 +128,8 @@ def _end(process: "subprocess.Popen[bytes]", runc: Path, identity: str) -> None:
     subprocess.run([runc, "delete", "--force", identity], capture_output=True, timeout=30, check=False)
 
 
-def control_group(identity: str) -> Path:
-    return Path("/sys/fs/cgroup/memory") / identity
+def control_group(identity: str, controller: str) -> Path:
+    return Path("/sys/fs/cgroup") / controller / identity
 
 
 def _specification(

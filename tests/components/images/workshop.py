@@ -3,11 +3,12 @@
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ ROOT = Path(__file__).parents[3]
 BUILD = Path(__file__).with_name("build")
 START_SECONDS = 60.0
 BUILD_SECONDS = 900.0
+REMEMBERED = "3gb"
+ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 SOURCE_DATE_EPOCH = "1763596800"
 REVISION = "4f5c2ad"
 PUSHED = "type=registry,oci-mediatypes=true"
@@ -103,7 +106,7 @@ class Workshop:
     def bake(
         self, tag: str, *flags: str, source: Path = ROOT, output: str = PUSHED, **variables: str
     ) -> None:
-        """The voice API's image from docker/docker-bake.hcl, pushed as voice-api:TAG where nothing else is said."""
+        """The voice API's image from docker/docker-bake.hcl, pushed as voice-api:TAG by default."""
         secrets = [f"id={name},src={file}" for name, file in set_up_for_pip()]
         usual = {
             "BASE": self.base,
@@ -185,25 +188,36 @@ def opened(folder: Path, state: Path) -> Iterator[Workshop]:
     """Registry and buildkitd run until the end, the base images are pushed; `state` is buildkitd's memory."""
     with registry(folder) as local:
         workshop = Workshop(tools(), folder, local.port)
-        configuration = BUILDKITD.format(folder=folder, state=state, port=local.port)
-        (folder / "buildkitd.toml").write_text(configuration)
-        words = ("buildkitd", "--config", str(folder / "buildkitd.toml"))
-        with _running(folder, workshop.environment, *words) as process:
-            _until(process, (folder / "buildkitd.sock").is_socket, folder / "buildkitd.log")
-            socket_address = f"unix://{folder}/buildkitd.sock"
-            workshop.buildx("create", "--name", "tests", "--driver", "remote", socket_address)
+        with builder(workshop, "tests", folder, state):
             _push_bases(workshop)
             yield workshop
+            workshop.buildx("prune", "--all", "--force", f"--max-used-space={REMEMBERED}")
+
+
+@contextmanager
+def builder(workshop: Workshop, name: str, folder: Path, state: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """A buildkitd that buildx knows by that name.
+
+    It has processes and mounts of its own, so that nothing of it stays behind when it is killed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file, own_socket = folder / "buildkitd.toml", folder / "buildkitd.sock"
+    file.write_text(BUILDKITD.format(folder=folder, state=state, port=workshop.port))
+    words = ("buildkitd", "--config", str(file))
+    with _running(folder, workshop.environment, *words, before=ALONE) as process:
+        _until(process, own_socket.is_socket, folder / "buildkitd.log")
+        workshop.buildx("create", "--name", name, "--driver", "remote", f"unix://{own_socket}")
+        yield process
 
 
 @contextmanager
 def _running(
-    folder: Path, environment: Mapping[str, str], program: str, *words: str
+    folder: Path, environment: Mapping[str, str], program: str, *words: str, before: Sequence[str] = ()
 ) -> "Iterator[subprocess.Popen[bytes]]":
     """A program with its log beside its files; ended in good order, and by force after a while."""
     with (folder / f"{program}.log").open("wb") as log:
         process = subprocess.Popen(
-            ["nice", tools() / program, *words],
+            ["nice", *before, tools() / program, *words],
             env=environment,
             stdout=log,
             stderr=log,
@@ -212,12 +226,22 @@ def _running(
     try:
         yield process
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            os.kill(innermost(process), signal.SIGTERM)
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
+
+
+def innermost(process: "subprocess.Popen[bytes]") -> int:
+    """unshare waits beside what it started, and passes no signal on."""
+    if process.poll() is not None:
+        raise ProcessLookupError(process.pid)
+    inside = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    is_unshare = Path(f"/proc/{process.pid}/comm").read_text().strip() == "unshare"
+    return int(inside[0]) if is_unshare and inside else process.pid
 
 
 def _until(process: "subprocess.Popen[bytes]", ready: Callable[[], bool], log: Path) -> None:
