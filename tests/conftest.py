@@ -149,7 +149,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
 
 
 # These make machines that share this one's kernel and change its settings: never two of them at a time.
-MACHINES = {"hosts", "rented-hosts"}
+MACHINES = {"container-hosts", "hosts", "node", "rented-hosts"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

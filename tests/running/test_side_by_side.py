@@ -1,0 +1,95 @@
+"""tests/run runs two halves of the tests at the same time, and neither is lost."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(__file__).with_name("side_by_side.py")
+SECONDS = 120
+
+
+def python(*lines: str) -> list[str]:
+    return [sys.executable, "-c", "\n".join(("import sys, time, pathlib", *lines))]
+
+
+def command(first: list[str], second: list[str]) -> list[str]:
+    return [sys.executable, str(PROGRAM), "quick", *first, "--", "slow", *second]
+
+
+def run(first: list[str], second: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(first, second), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+
+def test_they_run_at_the_same_time_and_each_is_read_as_a_whole(tmp_path: Path) -> None:
+    """Each waits until the other has begun."""
+    meet = [
+        "def meet(mine, other):",
+        f"    (pathlib.Path({str(tmp_path)!r}) / mine).touch()",
+        f"    while not (pathlib.Path({str(tmp_path)!r}) / other).exists(): time.sleep(0.01)",
+        "    print('it is', mine); print('and also', mine)",
+    ]
+    ended = run(python(*meet, "meet('one', 'two')"), python(*meet, "meet('two', 'one')"))
+    assert ended.returncode == 0, ended.stderr
+    told = [line for line in ended.stdout.splitlines() if line.startswith(("it is", "and also"))]
+    assert told == ["it is one", "and also one", "it is two", "and also two"]
+    assert ended.stdout.endswith("== quick: in order\n== slow: in order\n")
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_one_that_fails_fails_both_and_is_told_last(failing: int) -> None:
+    sides = [python("print('fine')"), python("print('fine')")]
+    summary = "==== short test summary info ====\nFAILED this one\n"
+    sides[failing] = python(f"print({summary!r}, end='')", "sys.exit(3)")
+    ended = run(*sides)
+    assert ended.returncode == 1
+    name = ("quick", "slow")[failing]
+    assert f"== {name}: ended with 3\n{summary}" in ended.stdout
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_asked_to_end_it_lets_both_tidy_up(tmp_path: Path) -> None:
+    tidying = [
+        "name = pathlib.Path(sys.argv[1])",
+        "try: name.with_suffix('.begun').touch(); time.sleep(600)",
+        "finally: name.with_suffix('.tidy').touch()",
+    ]
+    sides = [[*python(*tidying), str(tmp_path / name)] for name in ("one", "two")]
+    with subprocess.Popen(command(*sides), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        until(lambda: len(list(tmp_path.glob("*.begun"))) == 2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 1
+    assert len(list(tmp_path.glob("*.tidy"))) == 2
+
+
+def test_the_two_halves_are_all_tests_and_share_none() -> None:
+    def chosen(*options: str) -> list[str]:
+        collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+        folders = ["tests/rehearse", "tests/drills"]
+        ended = subprocess.run(
+            [*collect, *options, *folders],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=True,
+        )
+        return sorted(line for line in ended.stdout.splitlines() if "::" in line)
+
+    machines, others = chosen("--machines=only"), chosen("--machines=without")
+    assert any("test_hosts.py" in each for each in machines)
+    assert any("test_rehearse.py" in each for each in others)
+    assert sorted([*machines, *others]) == chosen()
