@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "terraform": ("phase", "terraform", "Make the machines alone."),
     "ansible": ("phase", "ansible", "Configure the machines alone."),
     "images": ("images", "app", "Prove and list images; build them alone."),
-    "kubernetes": ("phase", "kubernetes", "Apply the manifests alone."),
+    "kubernetes": ("kubernetes", "app", "Render, compare and apply the manifests."),
     "bench": ("bench", "app", "Measure the voice API, here or in a cluster."),
     "rehearse": ("rehearse", "app", "Rehearse on a simulated Hetzner: no account, no bill."),
     "version": ("version", "version", "Print the versions in use."),

@@ -3,7 +3,6 @@
 import hashlib
 import shlex
 from dataclasses import asdict, dataclass
-from itertools import takewhile
 
 from kvx.steps.images import ImageStep
 from kvx.steps.machines import MachineStep
@@ -13,7 +12,9 @@ from kvx.steps.nodes import AwaitNodes, NodeStep
 from kvx.steps.releases import ReleaseStep, VerifyCluster
 from kvx.steps.service import ServiceStep, SpeakAndCompare
 
-Step = ServiceStep | MachineStep | NodeStep | CareStep | ImageStep | ManifestStep | ReleaseStep
+Step = (
+    ServiceStep | MachineStep | NodeStep | CareStep | ImageStep | ManifestStep | ReleaseStep
+)
 
 # Steps that only look: they change nothing, so there is nothing to undo and nothing to resume.
 LOOKING = (SpeakAndCompare, VerifyCluster, AwaitNodes, CheckNodes)
@@ -21,17 +22,12 @@ LOOKING = (SpeakAndCompare, VerifyCluster, AwaitNodes, CheckNodes)
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Steps that belong together, and the steps that undo them.
-
-    `arrives` says in words what a later version brings; such a phase has no steps yet, and a
-    plan that needs it is refused before anything is done.
-    """
+    """Steps that belong together, and the steps that undo them."""
 
     name: str
     summary: str
     steps: tuple[Step, ...] = ()
     undo: tuple[Step, ...] = ()
-    arrives: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +45,6 @@ class Plan:
     def undo(self) -> tuple[Step, ...]:
         """What takes the target away again: the undo of each phase, last phase first."""
         return tuple(step for phase in reversed(self.phases) for step in phase.undo)
-
-    @property
-    def missing(self) -> tuple[Phase, ...]:
-        """Phases that this version of kvx cannot run yet."""
-        return tuple(phase for phase in self.phases if phase.arrives is not None)
-
-    @property
-    def there(self) -> tuple[Phase, ...]:
-        """The phases from the first on that this version can run one after the other."""
-        return tuple(takewhile(lambda phase: phase.arrives is None, self.phases))
 
 
 def step_kind(step: Step) -> str:

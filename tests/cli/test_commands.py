@@ -43,9 +43,9 @@ def test_help_names_every_command(kvx: Kvx, arguments: tuple[str, ...]) -> None:
 
 
 def test_a_fix_is_typed_as_kvx_was_called(kvx: Kvx) -> None:
-    message, fix = two_lines(kvx("images", KVX_CALLED_AS="./deploy.sh"))
-    assert message.startswith("kvx images is not in this version")
-    assert fix == "./deploy.sh deploy --target local"
+    message, fix = two_lines(kvx("ansible", KVX_CALLED_AS="./deploy.sh"))
+    assert message.startswith("there are no machines yet: ")
+    assert fix == "./deploy.sh terraform"
 
 
 def test_help_imports_nothing_heavy(tmp_path: Path, clean_environment: dict[str, str]) -> None:
@@ -166,26 +166,12 @@ def test_a_dry_run_for_programs_is_one_object(kvx: Kvx) -> None:
     assert [step["kind"] for step in plan["phases"][0]["undo"]] == ["StopService", "RemoveFolder"]
 
 
-def test_a_dry_run_of_a_later_target_shows_its_plan_and_ends_with_3(kvx: Kvx) -> None:
+def test_a_dry_run_of_a_cluster_shows_its_plan_and_writes_nothing(kvx: Kvx, tmp_path: Path) -> None:
     ended = kvx("deploy", "--dry-run", "--target", "cluster")
-    assert ended.returncode == 3
-    assert "This phase is not in this version." in ended.stdout
-    assert two_lines(ended)[1] == "kvx deploy --target local"
-
-
-@pytest.mark.parametrize("command", ["kubernetes"])
-def test_what_a_later_version_brings_answers_from_the_plan(kvx: Kvx, command: str) -> None:
-    ended = kvx(command, "--json")
-    assert ended.returncode == 3
-    said, fix = two_lines(ended)
-    assert said.startswith(f"kvx {command} is not in this version of kvx; a later one brings ")
-    assert json.loads(ended.stdout) == {
-        "schema": f"kvx/{command}/v1",
-        "event": "error",
-        "error": said,
-        "fix": fix,
-        "exit_code": 3,
-    }
+    assert ended.returncode == 0
+    assert "kubectl kustomize" in ended.stdout
+    assert "kubectl apply --server-side --field-manager=kvx" in ended.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_machines_there_is_nothing_to_configure_and_nothing_is_written(
@@ -373,10 +359,10 @@ def test_doctor_names_a_model_that_is_not_there(kvx: Kvx, tmp_path: Path) -> Non
     assert "missing" in ended.stdout
 
 
-def test_doctor_of_a_later_target_says_what_is_missing(kvx: Kvx) -> None:
-    ended = kvx("doctor", "--target", "cluster")
+def test_doctor_of_a_cluster_says_what_is_missing(kvx: Kvx, tmp_path: Path) -> None:
+    ended = kvx("doctor", "--target", "cluster", KUBECONFIG=str(tmp_path / "nowhere"))
     assert ended.returncode == 3
-    assert "manifests" in two_lines(ended)[0]
+    assert "kubeconfig" in two_lines(ended)[0]
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,10 @@ from types import ModuleType
 
 import pytest
 
-from kvx.commands.cut import beginning_at, ending_with, refuse_later_phases
+from kvx.commands.cut import beginning_at, ending_with
 from kvx.commands.letter import letter
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
-from kvx.phases.later import LATER
 from kvx.plan import Plan, Step, command_line, step_digest
 from kvx.settings import Settings, VoiceSettings
 from kvx.targets import plan_for, target_names
@@ -81,22 +80,6 @@ def test_an_unknown_target_is_refused_with_the_nearest(tmp_path: Path) -> None:
 
 def test_the_last_phase_of_every_target_speaks_to_it(tmp_path: Path) -> None:
     assert {plan(tmp_path, target).phases[-1].name for target in target_names()} == {"verify"}
-
-
-def test_what_a_later_version_brings_is_refused_from_the_plan(tmp_path: Path) -> None:
-    assert [phase.name for phase in plan(tmp_path, "hetzner").missing] == list(LATER)
-    refuse_later_phases(plan(tmp_path))
-    with pytest.raises(KvxError, match="is not in this version") as raised:
-        refuse_later_phases(plan(tmp_path, "cluster"))
-    assert raised.value.exit_code is ExitCode.MISSING
-
-
-def test_a_target_that_is_there_in_part_is_refused_with_the_part_there_is(tmp_path: Path) -> None:
-    with pytest.raises(KvxError, match="it lacks images, manifests") as raised:
-        refuse_later_phases(plan(tmp_path, "hetzner"))
-    assert raised.value.exit_code is ExitCode.MISSING
-    assert raised.value.fix == "kvx deploy --target hetzner --to configure"
-    refuse_later_phases(ending_with(plan(tmp_path, "hetzner"), "provision"))
 
 
 def test_a_plan_can_end_with_any_of_its_phases(tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ def test_the_machines_are_awaited_then_configured_and_nothing_is_undone(tmp_path
     phase = configure(Deployment("hetzner", Settings(tmp_path)))
     assert [type(step) for step in phase.steps] == [AwaitNodes, ConfigureNodes]
     assert phase.undo == ()
-    assert phase.arrives is None
 
 
 def test_what_is_not_set_is_left_to_the_roles(tmp_path: Path) -> None:

@@ -81,7 +81,6 @@ def plan_data(plan: Plan) -> dict[str, object]:
         {
             "phase": phase.name,
             "summary": phase.summary,
-            "arrives": phase.arrives,
             "steps": [as_data(step) for step in phase.steps],
             "undo": [as_data(step) for step in phase.undo],
         }

@@ -8,7 +8,7 @@ State = Literal["ok", "slow", "note", "later", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`missing` stops a deploy; `slow` and `note` do not, nor does `later`, which another version brings."""
+    """`missing` stops a deploy; `slow` and `note` do not, nor does `later`, which cannot be told yet."""
 
     name: str
     state: State

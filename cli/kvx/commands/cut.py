@@ -1,4 +1,4 @@
-"""Parts of a plan: from one phase on, up to one, and what this version can do of it."""
+"""Parts of a plan: from one phase on, and up to one."""
 
 import difflib
 from dataclasses import replace
@@ -19,19 +19,6 @@ def ending_with(plan: Plan, phase: str | None) -> Plan:
     if phase is None:
         return plan
     return replace(plan, phases=plan.phases[: _position(plan, phase, "--to") + 1])
-
-
-def refuse_later_phases(plan: Plan) -> None:
-    """Raises a KvxError with exit code 3 where the plan needs what this version does not bring."""
-    if plan.missing:
-        names = ", ".join(phase.name for phase in plan.missing)
-        if plan.there:
-            message = f"this version of kvx brings the target {plan.target} in part: it lacks {names}"
-            raise KvxError(
-                message, f"kvx deploy --target {plan.target} --to {plan.there[-1].name}", ExitCode.MISSING
-            )
-        message = f"the target {plan.target} is not in this version of kvx: it lacks the phases {names}"
-        raise KvxError(message, "kvx deploy --target local", ExitCode.MISSING)
 
 
 def _position(plan: Plan, phase: str, flag: str) -> int:

@@ -7,7 +7,7 @@ import typer
 
 from kvx.commands.agree import agree
 from kvx.commands.carry_out import print_plan, run
-from kvx.commands.cut import beginning_at, ending_with, refuse_later_phases
+from kvx.commands.cut import beginning_at, ending_with
 from kvx.commands.flags import (
     Check,
     DryRun,
@@ -77,8 +77,6 @@ def deploy(
     plan = ending_with(beginning_at(plan_for(deployment), from_phase), to_phase)
     if dry_run or check:
         print_plan(plan, SCHEMA if as_json else None, check=check)
-        refuse_later_phases(plan)
         return
-    refuse_later_phases(plan)
     agree(plan, yes=yes)
     run(plan, deployment, "kvx deploy", wait_for_lock, SCHEMA if as_json else None)

@@ -8,14 +8,15 @@ from dataclasses import replace
 
 import typer
 
-from kvx.commands import doctor_machines, doctor_nodes
+from kvx.commands import doctor_cluster, doctor_machines, doctor_nodes
 from kvx.commands.check import Check
 from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.commands.typed import typed
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
-from kvx.plan import Step
+from kvx.plan import Plan, Step
 from kvx.steps.machines import PlaceMachines, WriteWorkspace
+from kvx.steps.manifests import ApplyManifests, RenderManifests
 from kvx.steps.nodes import AwaitNodes, ConfigureNodes
 from kvx.steps.service import CheckModel, RemoveFolder, StartService
 from kvx.targets import plan_for
@@ -54,12 +55,8 @@ def doctor(target: Target = None, folder: Folder = None, *, as_json: Json = Fals
 
 
 def _next(deployment: Deployment) -> str:
-    """The deploy of as much as this version brings."""
-    plan, flag = (
-        plan_for(deployment),
-        "" if deployment.target == "local" else f" --target {deployment.target}",
-    )
-    return f"kvx deploy{flag}" + (f" --to {plan.there[-1].name}" if plan.missing else "")
+    flag = "" if deployment.target == "local" else f" --target {deployment.target}"
+    return f"kvx deploy{flag}"
 
 
 def _lines(checks: Sequence[Check]) -> Iterator[str]:
@@ -82,12 +79,15 @@ def _checks(deployment: Deployment) -> Iterator[Check]:
         return
     # Two steps may need the same thing: it is told once.
     yield from dict.fromkeys(need for step in (*plan.steps, *plan.undo) for need in _needs(step))
-    for phase in plan.missing:
-        words = f"not in this version; a later one brings {phase.arrives}"
-        if plan.there:
-            yield Check(phase.name, "later", words)
-        else:
-            yield Check(phase.name, "missing", words, "kvx doctor --target local")
+    yield from _components(plan)
+
+
+def _components(plan: Plan) -> Iterator[Check]:
+    """What a cluster needs for them is known from both steps of its manifests."""
+    rendering = next((step for step in plan.steps if isinstance(step, RenderManifests)), None)
+    applying = next((step for step in plan.steps if isinstance(step, ApplyManifests)), None)
+    if rendering is not None and applying is not None:
+        yield from doctor_cluster.of_components(rendering, applying)
 
 
 def _needs(step: Step) -> Iterator[Check]:
@@ -109,6 +109,16 @@ def _needs(step: Step) -> Iterator[Check]:
             yield from doctor_nodes.of_configuring(step)
         case RemoveFolder():
             yield from _folder(step)
+        case _:
+            yield from _needs_of_cluster(step)
+
+
+def _needs_of_cluster(step: Step) -> Iterator[Check]:
+    match step:
+        case RenderManifests():
+            yield from doctor_cluster.of_rendering(step)
+        case ApplyManifests():
+            yield from doctor_cluster.of_applying(step)
 
 
 def _program(name: str) -> Check:

@@ -28,11 +28,7 @@ def as_data(step: Step) -> dict[str, object]:
 def _phases(phases: Sequence[Phase]) -> Iterator[str]:
     number = 1
     for phase in phases:
-        head = f"Phase {phase.name}: {phase.summary}"
-        if phase.arrives:
-            yield f"{head}\n  This phase is not in this version. It brings {phase.arrives}."
-        else:
-            yield f"{head}\n{_steps(phase.steps, number)}"
+        yield f"Phase {phase.name}: {phase.summary}\n{_steps(phase.steps, number)}"
         number += len(phase.steps)
 
 

@@ -110,7 +110,6 @@ def alone_of(command: str, deployment: Deployment, *, chosen: bool) -> tuple[Pla
         phases = tuple(phase for phase in whole.phases if phase.name == name)
         if phases:
             plan = replace(whole, phases=phases)
-            _refuse_later(command, plan)
             return plan, candidate
     message = f"the target {deployment.target} has no phase {name}"
     raise KvxError(message, f"kvx deploy --target {deployment.target}", ExitCode.MISSING)
@@ -120,11 +119,4 @@ def _others(*, chosen: bool) -> tuple[str, ...]:
     return () if chosen else target_names()
 
 
-def _refuse_later(command: str, plan: Plan) -> None:
-    for phase in plan.missing:
-        message = f"kvx {command} is not in this version of kvx; a later one brings {phase.arrives}"
-        raise KvxError(message, "kvx deploy --target local", ExitCode.MISSING)
-
-
 images = _phase_command("images", "Build the images alone.")
-kubernetes = _phase_command("kubernetes", "Apply the manifests alone.")

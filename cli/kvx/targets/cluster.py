@@ -1,7 +1,7 @@
 """A Kubernetes cluster that is there already, reached through its kubeconfig."""
 
 from kvx.phases.images import images
-from kvx.phases.later import later
-from kvx.phases.verify import verify
+from kvx.phases.manifests import manifests
+from kvx.phases.verify import verify_cluster
 
-PHASES = (images, later("manifests"), verify)
+PHASES = (images, manifests(made=False), verify_cluster(made=False))
