@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapes import OLD, deployment, event, pod, replica_set
 
-from kvx.cluster.rollout import Found, complete, state_of
+from kvx.cluster.rollout import Found, Least, complete, least_of, state_of
 from kvx.cluster.trouble import Trouble, hopeless, standing, without_repetition
 
 
@@ -30,23 +30,39 @@ def test_until_then_it_does_not_serve(unfinished: dict[str, Any]) -> None:
     assert not state_of(Found(unfinished)).served
 
 
+def autoscaler(least: int, of: str = "voice-api") -> dict[str, Any]:
+    target = {"kind": "Deployment", "name": of}
+    return {"kind": "HorizontalPodAutoscaler", "spec": {"minReplicas": least, "scaleTargetRef": target}}
+
+
 def test_replicas_that_an_autoscaler_adds_meanwhile_are_not_waited_for() -> None:
     grown = deployment(replicas=5, updated=3, available=2, total=3)
     assert not complete(grown)
-    assert complete(grown, least=2)
+    assert complete(grown, least_of(grown, [autoscaler(2)]))
 
 
-def test_replicas_that_an_autoscaler_takes_away_meanwhile_are_not_missed() -> None:
-    assert complete(deployment(replicas=1, updated=1, available=1, total=1), least=3)
+def test_what_an_autoscaler_never_goes_below_is_waited_for_though_it_has_not_looked_yet() -> None:
+    young = deployment(replicas=1, updated=1, available=1, total=1)
+    assert complete(young)
+    assert not complete(young, least_of(young, [autoscaler(2)]))
+
+
+def test_the_autoscaler_of_another_deployment_says_nothing() -> None:
+    young = deployment(replicas=1, updated=1, available=1, total=1)
+    assert complete(young, least_of(young, [autoscaler(2, of="another")]))
+
+
+def test_replicas_that_somebody_takes_away_meanwhile_are_not_missed() -> None:
+    assert complete(deployment(replicas=1, updated=1, available=1, total=1), Least(begun=3))
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
-def test_it_never_serves_without_an_available_pod_or_beside_an_old_one(
-    replicas: int, least: int, updated: int, available: int, total: int
+def test_it_never_serves_with_too_few_available_pods_or_beside_an_old_one(
+    replicas: int, floor: int, updated: int, available: int, total: int
 ) -> None:
     thing = deployment(replicas=replicas, updated=updated, available=available, total=total)
-    if complete(thing, least):
-        assert available >= 1
+    if complete(thing, Least(floor, floor)):
+        assert available >= floor
         assert total == updated
 
 

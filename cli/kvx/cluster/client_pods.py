@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kvx.cluster.refused_pods import shortened
@@ -18,18 +19,25 @@ _PLACE = ("affinity", "tolerations", "nodeSelector", "imagePullSecrets", "priori
 
 # Runs in the voice API's image, which has Python and nothing else; one line of JSON is its answer.
 _ASKING = """
-import json, sys
+import json, socket, sys
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
-address, sentence, voice, seconds = sys.argv[1:]
+named, address, sentence, voice, seconds = sys.argv[1:]
 def ask(path, kind, body):
     with urlopen(Request(address + path, body, {"content-type": kind}), timeout=float(seconds)) as answer:
         return answer.read()
 try:
+    socket.getaddrinfo(urlsplit(named).hostname, None)
+    address, nameless = named, ""
+except OSError as error:
+    nameless = str(error)
+try:
     wish = {"model": "espeak-ng", "input": sentence, "voice": voice, "response_format": "wav"}
     sound = ask("/v1/audio/speech", "application/json", json.dumps(wish).encode())
-    print(json.dumps({"answer": json.loads(ask("/v1/commands", "audio/wav", sound))}))
+    answer = json.loads(ask("/v1/commands", "audio/wav", sound))
+    print(json.dumps({"answer": answer, "nameless": nameless}))
 except (OSError, ValueError) as error:
-    print(json.dumps({"wrong": str(error)}))
+    print(json.dumps({"wrong": str(getattr(error, "reason", error))}))
 """
 _KNOCKING = """
 import json, sys
@@ -38,7 +46,7 @@ try:
     with urlopen(sys.argv[1] + "/health", timeout=float(sys.argv[2])) as answer:
         print(json.dumps({"answer": {"status": answer.status}}))
 except (OSError, ValueError) as error:
-    print(json.dumps({"wrong": str(error)}))
+    print(json.dumps({"wrong": str(getattr(error, "reason", error))}))
 """
 
 
@@ -47,31 +55,48 @@ def address_of(server: Server) -> str:
     return f"http://{server.service}.{server.namespace}.svc:{server.service_port}"
 
 
-def client(server: Server, template: Object, sentence: str, voice: str) -> dict[str, Any]:
-    """A pod that speaks a sentence to the Service; the network policies let its label through."""
-    arguments = (address_of(server), sentence, voice, str(SECONDS - 15))
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a pod has told: the voice API's answer, or why there is none; why its name did not resolve."""
+
+    answer: Mapping[str, Any] | None
+    wrong: str = ""
+    nameless: str = ""
+
+
+def client(server: Server, template: Object, ip: str, sentence: str, voice: str) -> dict[str, Any]:
+    """A pod that speaks a sentence to the Service, whose policies let it through.
+
+    By the Service's name; by its address where there are no names, which is told.
+    """
+    arguments = (address_of(server), _url(ip, server.service_port), sentence, voice, str(SECONDS - 15))
     return _pod(server, template, CLIENT, (_ASKING, *arguments), {CLIENT_LABEL: "true"})
 
 
-def stranger(server: Server, template: Object) -> dict[str, Any]:
-    """The same without the label: where policies are in force, it reaches nothing."""
-    return _pod(server, template, STRANGER, (_KNOCKING, address_of(server), str(KNOCK_SECONDS)), {})
+def stranger(server: Server, template: Object, ip: str) -> dict[str, Any]:
+    """One without the label: where policies are in force, it reaches nothing."""
+    arguments = (_url(ip, server.service_port), str(KNOCK_SECONDS))
+    return _pod(server, template, STRANGER, (_KNOCKING, *arguments), {})
 
 
-def answer_in(log: str) -> tuple[Mapping[str, Any] | None, str]:
-    """What the voice API answered, or None and why there is no answer."""
+def answer_in(log: str) -> Said:
+    """What a pod of these has written."""
     lines = log.strip().splitlines()
     try:
         told = json.loads(lines[-1]) if lines else {}
     except ValueError:
         told = None
     match told:
-        case {"answer": dict() as answer}:
-            return answer, ""
+        case {"answer": dict() as answer, **more}:
+            return Said(answer, nameless=shortened(str(more.get("nameless", ""))))
         case {"wrong": str() as wrong}:
-            return None, shortened(wrong)
+            return Said(None, shortened(wrong))
         case _:
-            return None, shortened(f"it said {lines[-1]!r}" if lines else "it said nothing")
+            return Said(None, shortened(f"it said {lines[-1]!r}" if lines else "it said nothing"))
+
+
+def _url(ip: str, port: int) -> str:
+    return f"http://[{ip}]:{port}" if ":" in ip else f"http://{ip}:{port}"
 
 
 def restricted(server: Server, template: Object) -> dict[str, Any]:

@@ -33,21 +33,41 @@ class State:
     ready_pods: tuple[str, ...] = ()
 
 
-def complete(deployment: Object, least: int | None = None) -> bool:
-    """Whether a Deployment's own figures say that its newest version serves, alone.
+@dataclass(frozen=True, slots=True)
+class Least:
+    """How many pods are enough. `floor`: what an autoscaler never goes below, `begun`: what was wanted first.
 
-    `least` is how many were wanted when the rollout began: what an autoscaler adds meanwhile is not
-    waited for, and what it takes away is not missed.
+    What an autoscaler adds meanwhile is not waited for, and what it takes away is not missed.
     """
+
+    floor: int = 1
+    begun: int | None = None
+
+    def of(self, wanted: int) -> int:
+        return max(self.floor, wanted if self.begun is None else min(wanted, self.begun))
+
+
+def least_of(deployment: Object, objects: Sequence[Object], begun: int | None = None) -> Least:
+    """By the autoscaler of the Deployment, if one is among the objects; else by what was wanted first."""
+    for each in objects:
+        target = (each.get("spec") or {}).get("scaleTargetRef") or {}
+        same = (target.get("kind"), target.get("name")) == ("Deployment", name_of(deployment))
+        if each.get("kind") == "HorizontalPodAutoscaler" and same:
+            floor = int(each["spec"].get("minReplicas") or 1)
+            return Least(floor, floor)
+    return Least(1, begun)
+
+
+def complete(deployment: Object, least: Least | None = None) -> bool:
+    """Whether a Deployment's own figures say that its newest version serves, alone and often enough."""
     wanted = wanted_replicas(deployment)
     status = deployment.get("status") or {}
-    enough = wanted if least is None else min(wanted, max(least, 1))
     updated, available = int(status.get("updatedReplicas") or 0), int(status.get("availableReplicas") or 0)
     return (
         _observed(deployment)
         and wanted > 0
         and int(status.get("replicas") or 0) == updated
-        and min(updated, available) >= enough
+        and min(updated, available) >= (least or Least()).of(wanted)
     )
 
 
@@ -61,14 +81,14 @@ def wanted_replicas(deployment: Object) -> int:
     return 1 if wanted is None else int(wanted)
 
 
-def state_of(found: Found, least: int | None = None) -> State:
+def state_of(found: Found, least: Least | None = None) -> State:
     """All that can be said of a rollout from one look."""
     name, newest = name_of(found.deployment), newest_replica_set(found)
     pods = _of(newest, found.pods)
     ready = tuple(name_of(pod) for pod in pods if is_ready(pod))
     if complete(found.deployment, least):
         return State(True, f"{name}: {len(ready)} of {len(ready)} pods serve the new version", (), ready)
-    wanted = wanted_replicas(found.deployment)
+    wanted = max(wanted_replicas(found.deployment), (least or Least()).floor)
     words = f"{name}: {len(ready)} of {wanted} pods of the new version ready{_doing(found, pods)}"
     return State(False, words, without_repetition(tuple(_troubles(found, newest, pods))), ready)
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
-from kvx.cluster.client_pods import LABEL, SECONDS, answer_in
+from kvx.cluster.client_pods import LABEL, SECONDS, Said, answer_in
 from kvx.cluster.pods import name_of, troubles_of
 from kvx.cluster.refusals import ApiError
 from kvx.cluster.serving import namespace_of
@@ -18,8 +17,8 @@ START_SECONDS = 60.0
 ENDED = {"Succeeded", "Failed"}
 
 
-def ask(api: Api, pod: Object, world: World) -> tuple[Mapping[str, Any] | None, str]:
-    """What the pod was answered, or None and why not. KvxError where the pod itself could not run."""
+def ask(api: Api, pod: Object, world: World) -> Said:
+    """What the pod was answered. KvxError where it could not run itself."""
     collection = f"/api/v1/namespaces/{namespace_of(pod)}/pods"
     made = api.create(collection, pod)
     path = f"{collection}/{name_of(made)}"

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from kvx.cluster.pods import name_of
 from kvx.cluster.refusals import ApiError
 from kvx.cluster.releases import Release
-from kvx.cluster.rollout import Found, State, complete, serves_something, state_of, wanted_replicas
+from kvx.cluster.rollout import (
+    Found,
+    Least,
+    State,
+    complete,
+    least_of,
+    serves_something,
+    state_of,
+    wanted_replicas,
+)
 from kvx.cluster.serving import Serving, deployments_in, namespace_of
 from kvx.cluster.trouble import Log, Object, Trouble, hopeless, standing
 from kvx.drivers import releases
@@ -17,6 +26,7 @@ from kvx.errors import ExitCode, KvxError
 from kvx.world import World
 
 POLL_SECONDS = 1.0
+TOLD_SECONDS = 5.0
 LOG_LINES = 5
 LOG_BYTES = 8000
 MOST_CHARACTERS = 300
@@ -36,7 +46,8 @@ class _Watch:
 
     deployment: Object
     end: float
-    least: int | None = None
+    objects: Sequence[Object]
+    least: Least | None = None
     since: Mapping[str, float] = field(default_factory=dict)
     told: str = ""
     state: State | None = None
@@ -53,7 +64,7 @@ def before(api: Api, objects: Sequence[Object]) -> Before:
 def serves(api: Api, objects: Sequence[Object]) -> bool:
     """Whether every Deployment serves its newest version now; one look."""
     found = [api.find(each) for each in deployments_in(objects)]
-    return all(each is not None and complete(each) for each in found)
+    return all(each is not None and complete(each, least_of(each, objects)) for each in found)
 
 
 def await_serving(
@@ -65,15 +76,17 @@ def await_serving(
     soon as it is hopeless, or at the deadline.
     """
     end = world.monotonic() + deadline_seconds
-    serving = [await_rollout(api, each, end, world) for each in deployments_in(objects)]
+    serving = [await_rollout(api, each, objects, end, world) for each in deployments_in(objects)]
     turns = ask_each(api, objects, serving, world)
     first = next(iter(turns.values()), {})
     return {**first, "pods": {each.deployment: list(each.pods) for each in serving}, "answered": list(turns)}
 
 
-def await_rollout(api: Api, deployment: Object, end: float, world: World) -> Serving:
+def await_rollout(
+    api: Api, deployment: Object, objects: Sequence[Object], end: float, world: World
+) -> Serving:
     """The pods of one Deployment's newest version, once they alone serve."""
-    watch = _Watch(deployment, end)
+    watch = _Watch(deployment, end, objects)
     while True:
         state = _looked(api, watch, world)
         if state is not None and state.served:
@@ -110,22 +123,28 @@ def _looked(api: Api, watch: _Watch, world: World) -> State | None:
             raise
         state, words = None, f"{error.message}; asking again"
     else:
-        watch.least = wanted_replicas(found.deployment) if watch.least is None else watch.least
+        begun = wanted_replicas(found.deployment)
+        watch.least = watch.least or least_of(found.deployment, watch.objects, begun)
         watch.state = state = state_of(found, watch.least)
-        words = "; ".join((state.words, *(trouble.whole for trouble in state.troubles)))
+        words = _told(watch, state, world.monotonic())
     if words != watch.told:
         watch.told = words
         world.progress(words)
     return state
 
 
+def _told(watch: _Watch, state: State, now: float) -> str:
+    """How far it is, and what is in the way for longer than a pod takes to start."""
+    watch.since = standing(watch.since, state.troubles, now)
+    lasting = [each for each in state.troubles if now - watch.since[each.kind] >= TOLD_SECONDS]
+    return "; ".join((state.words, *(trouble.whole for trouble in lasting)))
+
+
 def _give_up(api: Api, watch: _Watch, state: State | None, world: World) -> None:
     """Raises where waiting longer would not help, and at the deadline."""
     now = world.monotonic()
-    if state is not None:
-        watch.since = standing(watch.since, state.troubles, now)
-        if trouble := hopeless(state.troubles, watch.since, now):
-            raise _failed(api, watch, trouble, "cannot serve", world)
+    if state is not None and (trouble := hopeless(state.troubles, watch.since, now)):
+        raise _failed(api, watch, trouble, "cannot serve", world)
     if now < watch.end:
         return
     troubles = watch.state.troubles if watch.state else ()

@@ -9,7 +9,7 @@ from kvx.cluster.kustomization import NAMESPACE
 from kvx.cluster.pods import name_of
 from kvx.cluster.refused_pods import refusal as why_no_pod
 from kvx.cluster.releases import Release
-from kvx.cluster.rollout import State, state_of
+from kvx.cluster.rollout import State, least_of, state_of
 from kvx.cluster.serving import Server, Serving, deployments_in, namespace_of, servers_in
 from kvx.cluster.trouble import Object
 from kvx.cluster.verification import Finding, answer_is_true, failed, not_shown, passed
@@ -89,7 +89,7 @@ def _subject(api: Api, objects: tuple[Object, ...], world: World) -> _Subject:
         each for each in deployments_in(objects) if (namespace_of(each), name_of(each)) == wanted
     )
     found = look(api, deployment)
-    state = state_of(found)
+    state = state_of(found, least_of(deployment, objects))
     pods = tuple(pod for pod in found.pods if name_of(pod) in state.ready_pods)
     template = deployment["spec"]["template"]
     return _Subject(api, world, objects, server, template, pods, found.nodes, state)
@@ -161,39 +161,58 @@ def _sentence(subject: _Subject, turns: dict[str, Turn]) -> Finding:
 
 def _through_the_service(subject: _Subject) -> Iterator[Finding]:
     """What a client in the cluster gets, and what somebody gets who is none."""
+    names: list[Finding] = []
     client_pods.sweep(subject.api, subject.server.namespace)
-    reached = _shown("service", lambda: _client(subject))
+    reached = _shown("service", lambda: _client(subject, names))
     yield reached
+    yield from names
     if reached.result is not verification.Result.PASS:
         yield not_shown("policies", "without a client that gets through, one that does not shows nothing")
         return
     yield _shown("policies", lambda: _stranger(subject))
 
 
-def _client(subject: _Subject) -> Finding:
-    step = question()
+def _client(subject: _Subject, names: list[Finding]) -> Finding:
+    """Whether a client is answered; whether it could do so by the name goes into `names`."""
+    step, name = question(), subject.server.service
     subject.world.progress("asking through the Service, from a pod that may")
-    pod = client(subject.server, subject.template, step.sentence, step.voice)
-    answer, why = client_pods.ask(subject.api, pod, subject.world)
-    name = subject.server.service
-    if answer is None:
-        fix = f"kubectl describe service {name}; the client's way is in network-policy-client.yaml"
-        return failed("service", f"a client in the cluster got no answer by {name}: {why}", fix, serving=True)
-    turn = kept(step, name, answer)
+    pod = client(subject.server, subject.template, _cluster_ip(subject), step.sentence, step.voice)
+    said = client_pods.ask(subject.api, pod, subject.world)
+    if said.answer is None:
+        words = f"a client in the cluster got no answer from {name}: {said.wrong}"
+        fix = f"kubectl --namespace {subject.server.namespace} describe endpointslices,networkpolicies"
+        return failed("service", words, fix, serving=True)
+    names.append(_name(subject, said.nameless))
+    turn = kept(step, name, said.answer)
     if wrong := difference(step, turn):
         return failed("service", wrong.message, wrong.fix, serving=True)
-    words = f'a pod asked {name} by its name, which heard "{turn["heard"]}"'
-    return passed("service", words, serving=True)
+    return passed("service", f'a pod asked {name}, which heard "{turn["heard"]}"', serving=True)
+
+
+def _name(subject: _Subject, nameless: str) -> Finding:
+    server = subject.server
+    name = f"{server.service}.{server.namespace}.svc"
+    if not nameless:
+        return passed("name", f"pods that are clients find it as {name}")
+    words = f"{name} does not resolve in a pod that is a client ({nameless}); it was asked by its address"
+    return failed("name", words, "kubectl --namespace kube-system get pods --selector k8s-app=kube-dns")
 
 
 def _stranger(subject: _Subject) -> Finding:
     subject.world.progress("knocking at the Service, from a pod that may not")
-    answer, why = client_pods.ask(subject.api, stranger(subject.server, subject.template), subject.world)
-    if answer is None:
-        return passed("policies", f"a pod that is not called a client does not get through ({why})")
+    pod = stranger(subject.server, subject.template, _cluster_ip(subject))
+    said = client_pods.ask(subject.api, pod, subject.world)
+    if said.answer is None:
+        return passed("policies", f"a pod that is not called a client does not get through ({said.wrong})")
     words = "a pod that is not called a client reaches the voice API: the cluster enforces no NetworkPolicy"
     fix = "a network plugin that enforces them, such as that of k3s; kubectl get networkpolicies"
     return failed("policies", words, fix)
+
+
+def _cluster_ip(subject: _Subject) -> str:
+    server = subject.server
+    service = subject.api.get(f"/api/v1/namespaces/{server.namespace}/services/{server.service}")
+    return str(service["spec"]["clusterIP"])
 
 
 def _figures(subject: _Subject) -> Finding:
@@ -223,7 +242,7 @@ def _quota(subject: _Subject) -> Finding:
 
 
 def _pod_security(subject: _Subject) -> Finding:
-    wished = verification.privileged(subject.server, subject.template)
+    wished = verification.unrestricted(subject.server, subject.template)
     return _refused(subject, "pod security", wished, "pod_security")
 
 
@@ -237,7 +256,7 @@ def _refused(subject: _Subject, name: str, pod: Object, kind: str) -> Finding:
     why = why_no_pod(error.said)
     if why.kind != kind:
         raise error
-    return passed(name, why.words)
+    return passed(name, f"a pod that breaks it is refused: {why.words}")
 
 
 def _rights(subject: _Subject) -> Finding:
