@@ -1,15 +1,20 @@
 """Proves an image where it lies: reads index, configurations and every file of every layer."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from kvx.drivers.blobs import Blobs, opened
 from kvx.errors import ExitCode, KvxError
+from kvx.images.attested import PROVENANCE, Attested
+from kvx.images.bill import KIND
 from kvx.images.documents import Index, Platform, read_configuration, read_index, read_manifest
 from kvx.images.layers import Contents, look_into
 from kvx.images.proof import Examined, Image, Wanted, examine
 from kvx.images.reference import Reference
 from kvx.world import World
+
+PREDICATE = "in-toto.io/predicate-type"
 
 
 def examined(reference: Reference, wanted: Wanted, world: World, folder: Path | None = None) -> Examined:
@@ -26,7 +31,8 @@ def examined(reference: Reference, wanted: Wanted, world: World, folder: Path | 
         layers = _Layers(registry, world)
         images = {}
         for platform, place in _to_look_into(index, wanted).items():
-            images[platform] = layers.image(place)
+            image = layers.image(place)
+            images[platform] = replace(image, attested=attested_of(registry, index, place))
         return examine(digest, index, images, wanted)
 
 
@@ -34,6 +40,22 @@ def _to_look_into(index: Index | None, wanted: Wanted) -> dict[Platform, str]:
     """The digest of each platform's image that is wanted and there."""
     there = index.images if index else {}
     return {platform: there[platform].digest for platform in wanted.platforms if platform in there}
+
+
+def attested_of(blobs: Blobs, index: Index | None, digest: str) -> Attested:
+    """What was attached to a platform's image: by BuildKit in the index, by kvx as a referrer."""
+    place = index.attestation_of(digest) if index else None
+    provenance = _first(blobs, place.digest, PROVENANCE) if place else None
+    bills = [each for each in blobs.referrers(digest) if each.artifact_type == KIND]
+    return Attested(provenance, _first(blobs, bills[0].digest) if bills else None)
+
+
+def _first(blobs: Blobs, digest: str, predicate: str = "") -> bytes | None:
+    """The first layer of an attachment, of those with that beginning of a predicate's type."""
+    for layer in read_manifest(blobs.manifest(digest)[1]).layers:
+        if layer.annotations.get(PREDICATE, "").startswith(predicate):
+            return blobs.document(layer)
+    return None
 
 
 def _refuse_moved_tag(registry: Blobs, reference: Reference) -> None:

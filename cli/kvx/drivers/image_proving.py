@@ -1,8 +1,9 @@
 """Proves what was built, and keeps its digest for the phase that rolls it out."""
 
 from contextlib import closing
+from dataclasses import replace
 
-from kvx.drivers import image_building, image_records
+from kvx.drivers import image_bills, image_building, image_records
 from kvx.drivers.blobs import opened
 from kvx.drivers.image_proof import examined
 from kvx.errors import ExitCode, KvxError
@@ -35,9 +36,12 @@ def perform(step: ProveImages, world: World) -> Outcome:
         first = found.findings[0]
         more = f"; and {len(found.findings) - 1} more" if found.findings[1:] else ""
         raise KvxError(f"{built} must not roll out: {first.words}{more}", first.fix)
+    with closing(opened(built, step.folder, world)) as blobs:
+        found = replace(found, images=image_bills.attached(blobs, record.name_of(built), found.images))
     image_records.keep(step.folder / FILE, record.proven(built, found))
     lines = [
-        f"{platform}: {image.manifest.size_bytes / 1e6:.1f} MB, {len(image.contents.programs)} programs"
+        f"{platform}: {image.manifest.size_bytes / 1e6:.1f} MB, {len(image.contents.programs)} programs, "
+        f"{len(image.contents.packages)} packages in its bill of materials"
         for platform, image in sorted(found.images.items())
     ]
     return Outcome(changed=True, lines=tuple(lines), data={"images": {record.name_of(built): str(built)}})

@@ -30,7 +30,7 @@ class NodeImages:
 
 def heard(lines: Iterable[str]) -> NodeImages:
     """From what the script of drivers/image_loading prints: a kind and its values on each line."""
-    rows = [words for line in lines if (words := line.split())]
+    rows = [words for line in lines if len(words := line.split()) > 1]
     of = {kind: [row[1:] for row in rows if row[0] == kind] for kind in (row[0] for row in rows)}
     machine = of.get("machine", [[""]])[0][0]
     return NodeImages(

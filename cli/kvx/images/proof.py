@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from kvx.images.attested import Attested, disagreements
 from kvx.images.documents import Configuration, Index, Manifest, Platform
 from kvx.images.layers import Contents
 
 LABELS = tuple(f"org.opencontainers.image.{name}" for name in ("revision", "source", "licenses", "version"))
 REVISION = LABELS[0]
+NAMES = {"provenance": "provenance", "bill": "bill of materials"}
 MEGABYTE = 1_000_000
 SHOWN = 3
 """So many files are named where there are more of a kind."""
@@ -21,6 +23,8 @@ class Wanted:
     largest_bytes: int
     revision: str | None = None
     labels: tuple[str, ...] = LABELS
+    attested: tuple[str, ...] = ()
+    """What must have been attached: provenance, bill. What is there must be right in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Image:
     manifest: Manifest
     configuration: Configuration
     contents: Contents
+    attested: Attested = field(default_factory=Attested)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ def _one(platform: Platform, image: Image, wanted: Wanted) -> Iterator[Finding]:
     yield from _size(platform, image.manifest, wanted)
     yield from _labels(platform, configuration, wanted)
     yield from _files(platform, image.contents)
+    yield from _attested(platform, image, wanted)
 
 
 def _programs(platform: Platform, contents: Contents) -> Iterator[Finding]:
@@ -132,6 +138,16 @@ def _files(platform: Platform, contents: Contents) -> Iterator[Finding]:
     if contents.set_identity:
         words = f"{platform} holds programs that change their user: {_some(contents.set_identity)}"
         yield Finding("set_identity", words, "leave them out, or choose another base image", platform)
+
+
+def _attested(platform: Platform, image: Image, wanted: Wanted) -> Iterator[Finding]:
+    for kind in wanted.attested:
+        if kind not in image.attested.kinds:
+            words = f"{platform} lacks its {NAMES[kind]}"
+            yield Finding(f"{kind}_missing", words, "build and push it with kvx images", platform)
+    labels, packages = image.configuration.labels, image.contents.packages
+    for wrong in disagreements(image.attested, image.digest, labels, packages):
+        yield Finding(wrong.kind, f"{platform}: {wrong.words}", "build and push it with kvx images", platform)
 
 
 def _some(names: "list[str] | tuple[str, ...]") -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kvx.errors import ExitCode, KvxError
+from kvx.images.attested import KINDS
 from kvx.images.documents import Platform
 from kvx.images.proof import REVISION, Examined
 from kvx.images.reference import Reference, parse_reference
@@ -21,6 +22,7 @@ class Proven:
     reference: Reference
     revision: str
     platforms: Mapping[Platform, str]
+    attested: tuple[str, ...] = ()
 
     @property
     def pull_policy(self) -> str:
@@ -32,7 +34,8 @@ def proven(reference: Reference, examined: Examined) -> Proven:
     whole = Reference(reference.registry, reference.repository, reference.tag, examined.digest)
     revisions = {image.configuration.labels.get(REVISION, "") for image in examined.images.values()}
     platforms = {platform: image.digest for platform, image in examined.images.items()}
-    return Proven(whole, " ".join(sorted(revisions)), platforms)
+    attested = tuple(k for k in KINDS if all(k in image.attested.kinds for image in examined.images.values()))
+    return Proven(whole, " ".join(sorted(revisions)), platforms, attested)
 
 
 def name_of(reference: Reference) -> str:
@@ -48,6 +51,7 @@ def written(images: Mapping[str, Proven]) -> str:
             "digest": each.reference.digest,
             "pull_policy": each.pull_policy,
             "revision": each.revision,
+            "attested": list(each.attested),
             "platforms": {str(platform): digest for platform, digest in sorted(each.platforms.items())},
         }
         for name, each in sorted(images.items())
@@ -71,7 +75,10 @@ def _proven(row: Mapping[str, Any]) -> Proven:
     if not reference.by_digest:
         raise ValueError(row["reference"])
     return Proven(
-        reference, str(row["revision"]), {platform_of(n): str(d) for n, d in row["platforms"].items()}
+        reference,
+        str(row["revision"]),
+        {platform_of(n): str(d) for n, d in row["platforms"].items()},
+        tuple(map(str, row.get("attested") or ())),
     )
 
 

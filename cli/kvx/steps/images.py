@@ -12,7 +12,7 @@ BAKE_FILE = "docker/docker-bake.hcl"
 class ImagesWanted:
     """What is to be built, and where it goes; None leaves the value to docker/docker-bake.hcl or to buildx.
 
-    repository   such as registry.example.com/acme: the image is REPOSITORY/voice-api; kvx.invalid for no registry
+    repository   such as registry.example.com/acme: the image is REPOSITORY/voice-api; or kvx.invalid
     base         what the image stands on; builder_image what it is built with
     builder      one of `docker buildx ls`
     pip_file, certificates   the package index and the certificates the build uses, which reach no layer

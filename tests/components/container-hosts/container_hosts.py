@@ -61,11 +61,15 @@ class ContainerHost:
 
     def run(self, script: str) -> str:
         """What a script prints there; it must not fail."""
-        known = f"UserKnownHostsFile={self.folder / 'known'}"
-        argv = ["ssh", "-F", "none", "-i", self.key, "-o", known, f"root@{self.address}", script]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+        done = self.tried(script)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def tried(self, script: str) -> "subprocess.CompletedProcess[str]":
+        """What came of a script."""
+        known = f"UserKnownHostsFile={self.folder / 'known'}"
+        argv = ["ssh", "-F", "none", "-i", self.key, "-o", known, f"root@{self.address}", script]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
 
 
 @cache
@@ -147,15 +151,10 @@ def _start(host: ContainerHost) -> "subprocess.Popen[bytes]":
 def _wait(host: ContainerHost, process: "subprocess.Popen[bytes]") -> None:
     """Until it can be logged in to, and containerd answers there."""
     end = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            host.run("k3s ctr version")
-        except AssertionError as error:
-            assert process.poll() is None, (host.folder / "log").read_text()
-            assert time.monotonic() < end, f"{error}: {(host.folder / 'log').read_text()}"
-            time.sleep(0.1)
-        else:
-            return
+    while host.tried("k3s ctr version").returncode != 0:
+        assert process.poll() is None, (host.folder / "log").read_text()
+        assert time.monotonic() < end, (host.folder / "log").read_text()
+        time.sleep(0.1)
 
 
 def _make_key(path: Path) -> None:

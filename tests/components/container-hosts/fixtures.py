@@ -8,11 +8,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-from container_hosts import ContainerHost, started
-from container_hosts import missing as missing
+import container_hosts as nodes
+
+missing = nodes.missing
 
 
 @pytest.fixture(scope="module")
-def container_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ContainerHost, ...]]:
-    with started(tmp_path_factory.mktemp("nodes"), 2) as hosts:
+def container_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[nodes.ContainerHost, ...]]:
+    with nodes.started(tmp_path_factory.mktemp("nodes"), 2) as hosts:
         yield hosts

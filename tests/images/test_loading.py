@@ -1,0 +1,257 @@
+"""Images without a registry: loaded by SSH into real containerds, each node only what it lacks."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "container-hosts"))
+
+from container_hosts import ContainerHost, hand_over
+from local import build_and_keep
+from made import Made, elf, right
+
+from kvx.drivers import image_loading
+from kvx.drivers.image_loading import THERE
+from kvx.errors import ExitCode, KvxError
+from kvx.steps.images import LoadImages
+from kvx.world import World, real_world
+
+Hosts = tuple[ContainerHost, ...]
+pytestmark = [pytest.mark.needs("container-hosts"), pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, container_hosts: Hosts) -> Path:
+    """A target's folder with these nodes, whose containerds begin empty."""
+    for host in container_hosts:
+        host.run(f"rm -rf {THERE}; k3s ctr images ls -q | xargs -r k3s ctr images rm --sync")
+    return hand_over(tmp_path / "hetzner", container_hosts)
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def world(told: list[str]) -> World:
+    return real_world(told.append)
+
+
+def step(folder: Path, seconds: float = 240) -> LoadImages:
+    return LoadImages(folder, folder / "ssh" / "id_ed25519", seconds)
+
+
+def made(architecture: str, version: str, size: int = 400_000) -> Made:
+    """Two layers: the first is the same in each version of a size, the second is the version's own."""
+    noise = random.Random(size).randbytes(size)
+    return replace(
+        right(architecture),
+        files={"usr/bin/program": elf(architecture), "usr/lib/packages": noise},
+        more=({"opt/service": random.Random(version).randbytes(20_000)},),
+    )
+
+
+def images_on(host: ContainerHost) -> str:
+    return host.run("k3s ctr images ls")
+
+
+def test_every_node_gets_it_under_the_digest_that_the_manifests_use(
+    folder: Path, container_hosts: Hosts, world: World
+) -> None:
+    kept = build_and_keep(folder, "v1", made("amd64", "v1"), made("arm64", "v1"))
+    assert not image_loading.is_done(step(folder), world)
+    outcome = image_loading.perform(step(folder), world)
+    assert outcome.changed
+    for host in container_hosts:
+        ready = host.run("k3s ctr images check -q").split()
+        assert f"kvx.invalid/voice-api@{kept.digest}" in ready
+        assert "kvx.invalid/voice-api:v1" in ready
+        assert host.run(f"ls {THERE}") == ""
+    assert image_loading.is_done(step(folder), world)
+    assert not (folder / "images" / "sending").exists()
+
+
+def test_the_kubelet_may_not_collect_what_no_registry_could_give_back(
+    folder: Path, container_hosts: Hosts, world: World
+) -> None:
+    kept = build_and_keep(folder, "v1", made("amd64", "v1"))
+    image_loading.perform(step(folder), world)
+    (line,) = [each for each in images_on(container_hosts[0]).splitlines() if f"@{kept.digest}" in each]
+    assert "io.cri-containerd.pinned=pinned" in line
+
+
+def test_only_what_a_node_lacks_is_sent_and_of_its_platform_alone(folder: Path, world: World) -> None:
+    build_and_keep(folder, "v1", made("amd64", "v1"), made("arm64", "v1"))
+    first = image_loading.perform(step(folder), world).data["sent_bytes"]
+    build_and_keep(folder, "v2", made("amd64", "v2"), made("arm64", "v2"))
+    second = image_loading.perform(step(folder), world).data["sent_bytes"]
+    assert isinstance(first, int)
+    assert isinstance(second, int)
+    assert 2 * 420_000 < first < 2 * 440_000
+    assert 2 * 20_000 < second < 2 * 30_000
+
+
+def test_a_node_that_joins_later_gets_it_by_the_same_step(
+    folder: Path, container_hosts: Hosts, world: World
+) -> None:
+    build_and_keep(folder, "v1", made("amd64", "v1"))
+    image_loading.perform(step(folder), world)
+    before = images_on(container_hosts[0])
+    container_hosts[1].run("k3s ctr images ls -q | xargs k3s ctr images rm --sync")
+    assert not image_loading.is_done(step(folder), world)
+    lines = image_loading.perform(step(folder), world).lines
+    assert lines[0] == "node-1: 0.0 MB of 0.4 MB were new to it"
+    assert lines[1].startswith("node-2: 0.4 MB")
+    assert images_on(container_hosts[0]) == before
+
+
+def test_what_broke_off_goes_on_from_there(folder: Path, container_hosts: Hosts, world: World) -> None:
+    host = container_hosts[0]
+    build_and_keep(folder, "v1", made("amd64", "v1", 40_000_000))
+    with pytest.raises(KvxError) as raised:
+        image_loading.perform(step(folder), _asked_to_stop_when(lambda: _part_bytes(host) > 0))
+    assert raised.value.exit_code is ExitCode.INTERRUPTED
+    there = _settled_part_bytes(host)
+    assert there > 0
+    told: list[str] = []
+    image_loading.perform(step(folder), real_world(told.append))
+    (sends,) = [words for words in told if words.startswith("node-1: sends")]
+    size = float(sends.split()[2])
+    assert size == pytest.approx((40_032_000 - there) / 1e6, abs=0.1)
+    assert image_loading.is_done(step(folder), world)
+
+
+def test_what_was_damaged_on_the_way_is_sent_again(
+    folder: Path, container_hosts: Hosts, world: World, told: list[str]
+) -> None:
+    kept = build_and_keep(folder, "v1", made("amd64", "v1"))
+    name = _name_of_the_part(folder)
+    container_hosts[0].run(f"mkdir -p {THERE}; head -c 1000 /dev/urandom > {THERE}/{name}")
+    image_loading.perform(step(folder), world)
+    assert f"@{kept.digest}" in images_on(container_hosts[0])
+    assert len([words for words in told if words.startswith("node-1: sends")]) == 2
+
+
+def test_a_connection_that_breaks_is_made_again(
+    folder: Path, container_hosts: Hosts, told: list[str]
+) -> None:
+    host, cut = container_hosts[0], []
+
+    def cut_once() -> bool:
+        if not cut and _part_bytes(host) > 0:
+            host.tried("pkill -n -f 'sshd: root@notty'; pkill -f 'cat >>'; true")
+            cut.append(True)
+        return False
+
+    build_and_keep(folder, "v1", made("amd64", "v1", 40_000_000))
+    world = replace(real_world(told.append), stop_requested=cut_once)
+    image_loading.perform(step(folder), world)
+    assert cut
+    assert image_loading.is_done(step(folder), real_world())
+
+
+def test_a_node_that_cannot_be_reached_is_named_and_the_others_have_it(
+    folder: Path, container_hosts: Hosts, world: World
+) -> None:
+    kept = build_and_keep(folder, "v1", made("amd64", "v1"))
+    known = (folder / "known_hosts").read_text().splitlines()
+    (folder / "known_hosts").write_text(known[0] + "\n" + known[1].replace("AAAAC3", "AAAAC4") + "\n")
+    with pytest.raises(KvxError) as raised:
+        image_loading.perform(step(folder), world)
+    assert raised.value.message.startswith("node-2 (")
+    assert raised.value.message.endswith("(the other 1 have it)")
+    assert f"@{kept.digest}" in images_on(container_hosts[0])
+
+
+def test_a_full_disk_is_told_before_anything_is_sent(
+    folder: Path, container_hosts: Hosts, world: World
+) -> None:
+    host = container_hosts[1]
+    build_and_keep(folder, "v1", made("amd64", "v1", 40_000_000))
+    free = int(host.run("df -Pm /var/lib | awk 'NR == 2 {print $4}'"))
+    host.run(f"fallocate -l {free - 100}M /var/lib/filler")
+    try:
+        with pytest.raises(KvxError, match=r"node-2 has \d+\.\d MB free, and the image needs 200"):
+            image_loading.perform(step(folder), world)
+        assert "kvx.invalid" not in images_on(host)
+    finally:
+        host.run("rm /var/lib/filler")
+
+
+def test_an_image_that_was_not_built_for_the_node_is_refused(folder: Path, world: World) -> None:
+    build_and_keep(folder, "v1", made("arm64", "v1"))
+    with pytest.raises(KvxError, match="was not built for linux/amd64") as raised:
+        image_loading.perform(step(folder), world)
+    assert raised.value.fix == 'add "linux/amd64" to images.platforms, then kvx images'
+
+
+def test_a_node_without_k3s_is_told(folder: Path, container_hosts: Hosts, world: World) -> None:
+    build_and_keep(folder, "v1", made("amd64", "v1"))
+    program = container_hosts[1].folder / "bin" / "k3s"
+    program.rename(program.with_name("away"))
+    try:
+        with pytest.raises(KvxError, match="node-2 has no k3s to load images into") as raised:
+            image_loading.perform(step(folder), world)
+    finally:
+        program.with_name("away").rename(program)
+    assert raised.value.fix == "kvx ansible"
+
+
+def test_it_ends_with_its_deadline(folder: Path, world: World) -> None:
+    build_and_keep(folder, "v1", made("amd64", "v1"))
+    with pytest.raises(KvxError, match=r"node-1 was not done within 0\.01 s"):
+        image_loading.perform(step(folder, 0.01), world)
+
+
+def test_a_private_node_is_reached_through_its_jump_host(
+    tmp_path: Path, container_hosts: Hosts, world: World
+) -> None:
+    folder = hand_over(tmp_path / "private", container_hosts, node_2=container_hosts[0].address)
+    kept = build_and_keep(folder, "jump", made("amd64", "jump"))
+    image_loading.perform(step(folder), world)
+    assert f"@{kept.digest}" in images_on(container_hosts[1])
+
+
+def _part_bytes(host: ContainerHost) -> int:
+    told = host.tried(f"cat {THERE}/*.part | wc -c").stdout.strip()
+    return int(told) if told.isdecimal() else 0
+
+
+def _settled_part_bytes(host: ContainerHost) -> int:
+    """What was on its way when ssh was ended still arrives."""
+    import time
+
+    before = -1
+    while before != (now := _part_bytes(host)):
+        before = now
+        time.sleep(0.5)
+    return now
+
+
+def _asked_to_stop_when(condition: Callable[[], bool]) -> World:
+    return replace(real_world(), stop_requested=condition)
+
+
+def _name_of_the_part(folder: Path) -> str:
+    from kvx.drivers.image_loading import _part_name, _sendings
+
+    (sending,) = _sendings(step(folder), real_world())
+    return _part_name(sending.part("amd64", frozenset()))
+
+
+def test_no_process_is_left_behind(folder: Path, container_hosts: Hosts, world: World) -> None:
+    build_and_keep(folder, "v1", made("amd64", "v1"))
+    image_loading.perform(step(folder), world)
+    address = container_hosts[0].address
+    found: Any = subprocess.run(
+        ["pgrep", "-fa", f"ssh.*{address}"], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert "k3s" not in found.stdout
