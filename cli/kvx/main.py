@@ -21,6 +21,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "drift": ("drift", "drift", "Tell whether the machines are still as planned."),
     "releases": ("releases", "releases", "Show what was rolled out to a cluster."),
     "rollback": ("rollback", "rollback", "Go back to an earlier release."),
+    "backup": ("backup", "backup", "Put all that kvx owns in a cluster into one file."),
+    "restore": ("restore", "restore", "Put such a file back into a cluster."),
     "cleanup": ("cleanup", "cleanup", "Take the deployment away again."),
     "nodes": ("nodes", "app", "Show the nodes of the cluster, and look after them."),
     "lint": ("lint", "lint", "Look at Kubernetes manifests by rules, and say what to write instead."),

@@ -86,10 +86,9 @@ def serve(standing: Standing) -> None:
     """What kubelet and controllers would write down; the API server takes it as it takes theirs."""
     request = standing.server.request
     at_once = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
-    for path in (f"{SELF}/pods", "/api/v1/nodes", f"{SELF}/events"):
+    for path in (f"{SELF}/pods", "/api/v1/nodes", f"{SELF}/events", APPS, f"{SELF}/services"):
         request("DELETE", path, at_once)
     request("DELETE", f"{SELF}/configmaps?labelSelector=kvx/release")
-    request("PATCH", f"{SELF}/services/voice-api", {"spec": {"selector": None}})
     apply(standing, standing.objects)
     for name, architecture in (("edge-control-plane-1", "arm64"), ("edge-workers-1", "amd64")):
         make_node(standing, name, architecture)

@@ -31,7 +31,7 @@ ROLE: Mapping[str, Any] = {
 
 def archive_of(*objects: Mapping[str, Any], sealed: bytes | None = None) -> Archive:
     by_name = {member_name(each): each for each in objects}
-    manifest = {"schema": "kvx/backup/v1", "objects": [{"member": name} for name in by_name]}
+    manifest = {"schema": "kvx/archive/v1", "objects": [{"member": name} for name in by_name]}
     return Archive(manifest, by_name, sealed)
 
 
@@ -101,7 +101,7 @@ def test_a_member_that_is_no_file_is_named(kind: bytes) -> None:
 
 def test_an_object_under_another_name_than_its_own_is_refused_though_its_checksum_holds() -> None:
     wrong = {"objects/kvx/Service.core/other.json": SERVICE}
-    manifest = {"schema": "kvx/backup/v1", "objects": [{"member": name} for name in wrong]}
+    manifest = {"schema": "kvx/archive/v1", "objects": [{"member": name} for name in wrong]}
     assert "other.json holds something else" in refused(pack(Archive(manifest, wrong)))
 
 
@@ -112,8 +112,8 @@ def test_an_object_that_the_manifest_does_not_list_is_refused() -> None:
 
 
 def test_another_version_is_refused_by_its_name() -> None:
-    later = Archive({"schema": "kvx/backup/v9", "objects": []}, {})
-    assert "kvx/backup/v9" in refused(pack(later))
+    later = Archive({"schema": "kvx/archive/v9", "objects": []}, {})
+    assert "kvx/archive/v9" in refused(pack(later))
 
 
 def test_a_tar_of_somebody_else_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from kvx.errors import ExitCode, KvxError
 
-SCHEMA = "kvx/backup/v1"
+SCHEMA = "kvx/archive/v1"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 SEALED = "secrets.sealed"

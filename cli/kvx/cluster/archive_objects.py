@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MANAGER = "kvx"
-LABEL = ("app.kubernetes.io/managed-by", "kvx")
 
 Fields = Mapping[str, Any]
 Object = Mapping[str, Any]
@@ -31,13 +30,12 @@ _TOKEN = "kubernetes.io/service-account-token"  # noqa: S105  a type of Secret, 
 _WHO_AND_WHERE = ("name", "namespace")
 
 
-def belongs(live: Object) -> bool:
-    """Whether it is kvx's own: labelled so, and made by no controller of the cluster."""
+def is_worth_keeping(live: Object) -> bool:
+    """Whether nobody else makes it: neither a controller of the cluster, nor the next moment."""
     metadata = live["metadata"]
     owned = any(each.get("controller") for each in metadata.get("ownerReferences") or ())
-    labelled = (metadata.get("labels") or {}).get(LABEL[0]) == LABEL[1]
     made = live["kind"] in _MADE_ANEW or live.get("type") == _TOKEN
-    return labelled and not owned and not made and "deletionTimestamp" not in metadata
+    return not owned and not made and "deletionTimestamp" not in metadata
 
 
 def kept(live: Object) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kvx.cluster.kustomization import NAMESPACE
 from kvx.commands.flags import deployment_from
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.nodes.inventory import Inventory
+from kvx.steps.manifests import Where
 
 if TYPE_CHECKING:
     from kvx.drivers.api_server import Api
     from kvx.world import World
 
-NAMESPACE = "kvx"
 MONITORING = "monitoring"
 
 
@@ -33,20 +34,19 @@ class ClusterTarget:
         """The namespace of Prometheus, None where the component is not switched on."""
         return MONITORING if "monitoring" in self.deployment.settings.kubernetes.components else None
 
+    @property
+    def where(self) -> Where:
+        """Its API server, as steps are told."""
+        wished = self.deployment.settings.kubernetes
+        made = self.deployment.target == "hetzner"
+        return Where(made=True) if made else Where(wished.kubeconfig, wished.context)
+
     def api(self, world: "World", attempts: int | None = None) -> "Api":
         """Its API server; nothing is sent yet. KvxError without a kubeconfig, or with a wrong one."""
-        from kvx.drivers.api_server import ATTEMPTS, connect
+        from kvx.drivers.api_server import ATTEMPTS
+        from kvx.drivers.clusters import api_of
 
-        wished = self.deployment.settings.kubernetes
-        servers = [host.address for host in self.inventory.servers] if self.inventory else []
-        own = self.deployment.folder / "kubeconfig" if self.deployment.target == "hetzner" else None
-        return connect(
-            own or wished.kubeconfig,
-            None if own else wished.context,
-            world,
-            servers,
-            attempts=attempts or ATTEMPTS,
-        )
+        return api_of(self.where, self.deployment.folder, world, attempts=attempts or ATTEMPTS)
 
 
 def cluster_target(folder: Path | None, target: str | None, command: str) -> ClusterTarget:

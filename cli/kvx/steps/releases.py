@@ -1,8 +1,9 @@
-"""Steps about releases in a cluster: go back to one, and verify the last."""
+"""Steps about releases in a cluster: go back to one, verify the last, put a backup of all back."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from kvx.steps.backups import RestoreBackup
 from kvx.steps.manifests import Where
 
 
@@ -53,4 +54,4 @@ class VerifyCluster:
         return ("kvx", "verify")
 
 
-ReleaseStep = RollBack | VerifyCluster
+ReleaseStep = RollBack | VerifyCluster | RestoreBackup

@@ -1,0 +1,103 @@
+"""A backup put together from what lives: what is kept, what is sealed, and what is left out and why."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kvx.cluster.archive import SCHEMA, Archive, member_name, written
+from kvx.cluster.archive_objects import is_worth_keeping, kept, set_by_others
+from kvx.cluster.order import key_of, ordered
+from kvx.cluster.releases import LABEL
+
+Object = Mapping[str, Any]
+
+# Said in every archive, for who looks for it in vain.
+NOT_IN_IT = (
+    {"what": "what lies on volumes", "why": "an archive holds objects, and no data of pods"},
+    {"what": "the ledger and the audit log", "why": "this version of the voice API keeps neither"},
+)
+NO_SECRETS = "kvx backup --secrets-key FILE takes them in, sealed with what FILE holds"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a backup is from; `uid` is that of its namespace kube-system, by which it is known."""
+
+    target: str
+    address: str
+    uid: str
+    kubernetes: str
+    namespace: str
+
+
+def archive_of(
+    live: Sequence[Object],
+    origin: Origin,
+    *,
+    taken: str,
+    made_by: str,
+    seal: Callable[[bytes], bytes] | None,
+) -> Archive:
+    """Secrets are sealed by `seal`, and left out without one: nothing of them lies open in an archive."""
+    worth = ordered(each for each in live if is_worth_keeping(each))
+    secrets = [each for each in worth if each["kind"] == "Secret"]
+    open_ones = [each for each in worth if each["kind"] != "Secret"]
+    scaled = autoscaled(live)
+    objects = {member_name(each): _wanted(each, scaled) for each in open_ones}
+    sealed = seal(_sealable(secrets)) if seal and secrets else None
+    names = [f"{key_of(each)[2]}/{key_of(each)[3]}" for each in secrets]
+    left_out = [{"what": f"the Secret {name}", "why": NO_SECRETS} for name in names if sealed is None]
+    manifest = {
+        "schema": SCHEMA,
+        "made_by": made_by,
+        "taken": taken,
+        "origin": {
+            "target": origin.target,
+            "address": origin.address,
+            "uid": origin.uid,
+            "kubernetes": origin.kubernetes,
+            "namespace": origin.namespace,
+        },
+        "release": newest_release(open_ones),
+        "objects": [_entry(each) for each in open_ones],
+        "secrets": {"sealed": sealed is not None, "names": names},
+        "left_out": [*left_out, *NOT_IN_IT],
+    }
+    return Archive(manifest, objects, sealed)
+
+
+def autoscaled(objects: Sequence[Object]) -> frozenset[tuple[str, str, str]]:
+    """Kind, namespace and name of whose number of replicas an autoscaler decides."""
+    found = [each for each in objects if each["kind"] == "HorizontalPodAutoscaler"]
+    targets = [(each["metadata"]["namespace"], each["spec"]["scaleTargetRef"]) for each in found]
+    return frozenset((str(to["kind"]), space, str(to["name"])) for space, to in targets)
+
+
+def _wanted(live: Object, scaled: frozenset[tuple[str, str, str]]) -> Object:
+    """With as many replicas as there are, whoever has set that; an autoscaler finds its number by itself.
+
+    Applied by kvx where an autoscaler decides, the number would fall to one when kvx lets go of it.
+    """
+    wanted, replicas = kept(live), (live.get("spec") or {}).get("replicas")
+    if replicas is None:
+        return wanted
+    spec = {key: value for key, value in wanted.get("spec", {}).items() if key != "replicas"}
+    if key_of(live)[1:] not in scaled:
+        spec["replicas"] = replicas
+    return {**wanted, "spec": spec}
+
+
+def newest_release(objects: Sequence[Object]) -> int | None:
+    """The number of the last release among them."""
+    labels = [(each["metadata"].get("labels") or {}).get(LABEL) for each in objects]
+    return max((int(each) for each in map(str, labels) if each.isdigit()), default=None)
+
+
+def _entry(live: Object) -> dict[str, object]:
+    _, kind, namespace, name = key_of(live)
+    known = {"member": member_name(live), "apiVersion": live["apiVersion"], "kind": kind, "name": name}
+    return {**known, "namespace": namespace or None, "also_set_by": list(set_by_others(live))}
+
+
+def _sealable(secrets: Sequence[Object]) -> bytes:
+    return written({"schema": SCHEMA, "secrets": [kept(each) for each in secrets]})

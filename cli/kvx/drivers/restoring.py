@@ -1,0 +1,112 @@
+"""Puts a backup back: looked at by the server's dry run first, then applied in order under the lease."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kvx.cluster.difference import Change, summary
+from kvx.cluster.kustomization import NAMESPACE
+from kvx.cluster.order import key_of, ordered
+from kvx.drivers.api_server import Api, words
+from kvx.drivers.applying import Serving
+from kvx.drivers.archive_files import read_archive
+from kvx.drivers.cluster_lease import held_lease
+from kvx.drivers.clusters import api_of
+from kvx.drivers.comparing import compared
+from kvx.drivers.manifest_applying import ROLLOUT
+from kvx.drivers.members import stopped
+from kvx.drivers.sealing import key_in, opened
+from kvx.drivers.waiting import wait_until
+from kvx.errors import ExitCode, KvxError
+from kvx.steps.backups import RestoreBackup
+from kvx.world import Outcome, World
+
+ENDING_SECONDS = 60.0
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an archive would put into a cluster, in the order in which it is applied."""
+
+    manifest: Mapping[str, Any]
+    objects: tuple[Object, ...]
+    digest: str
+
+
+def content_of(path: Path, secrets_key: Path | None, *, without_secrets: bool) -> Content:
+    """KvxError: 2 for a key that is wrong, 3 for one that is missing, 4 for an archive that is refused."""
+    archive, digest = read_archive(path)
+    secrets: tuple[Object, ...] = ()
+    if archive.sealed is not None and not without_secrets:
+        if secrets_key is None:
+            names = ", ".join(archive.manifest["secrets"]["names"])
+            message = f"the archive holds Secrets that are sealed: {names}"
+            fix = f"kvx restore {path} --secrets-key FILE; or --without-secrets, and make them yourself"
+            raise KvxError(message, fix, ExitCode.MISSING)
+        secrets = opened(archive.sealed, key_in(secrets_key))
+    return Content(archive.manifest, ordered((*archive.objects.values(), *secrets)), digest)
+
+
+def differences(api: Api, objects: Sequence[Object]) -> tuple[Change, ...]:
+    """What restoring would change now; nothing is written, and what is there beside is left."""
+    return tuple(change for each in objects if (change := compared(api, each)))
+
+
+def is_done(step: RestoreBackup, world: World, serving: Serving = ROLLOUT) -> bool:
+    """Whether all of it is there as it was, and serves."""
+    try:
+        objects, api = _agreed(step).objects, api_of(step.where, step.folder, world)
+        return not differences(api, objects) and serving.serves(api, objects)
+    except KvxError as error:  # it is told when the step is performed
+        if error.exit_code is ExitCode.INTERRUPTED:
+            raise
+        return False
+
+
+def perform(step: RestoreBackup, world: World, serving: Serving = ROLLOUT) -> Outcome:
+    """Namespaces first, for the lease lies in one; the rest is dry run before the first of it is written."""
+    content, api = _agreed(step), api_of(step.where, step.folder, world)
+    objects = content.objects
+    for each in objects:
+        if each["kind"] == "Namespace":
+            _make_namespace(api, each, world)
+    with held_lease(api, NAMESPACE, step.lease_wait_seconds, world) as held:
+        changes = differences(api, objects)
+        changed = {change.key for change in changes}
+        for each in objects:
+            held.check()
+            if world.stop_requested():
+                raise stopped()
+            if key_of(each) in changed:
+                world.progress(f"restore {words(each)}")
+                api.apply(each)
+        data = serving.await_serving(api, objects, step.serving_seconds, world)
+    lines = (summary(changes), *(f"{each.kind:<8} {each.words}" for each in changes))
+    release = content.manifest.get("release")
+    return Outcome(changed=True, lines=lines, data={**data, "restored": len(objects), "release": release})
+
+
+def _agreed(step: RestoreBackup) -> Content:
+    """The archive that was shown, or none."""
+    content = content_of(step.archive, step.secrets_key, without_secrets=step.without_secrets)
+    if content.digest != step.digest:
+        message = f"{step.archive} is not the archive that was shown: somebody replaced it meanwhile"
+        raise KvxError(message, f"kvx restore {step.archive} --dry-run")
+    return content
+
+
+def _make_namespace(api: Api, namespace: Object, world: World) -> None:
+    name = namespace["metadata"]["name"]
+
+    def gone_or_there() -> bool:
+        return "deletionTimestamp" not in ((api.find(namespace) or {}).get("metadata") or {})
+
+    if not wait_until(gone_or_there, ENDING_SECONDS, world):
+        message = f"the namespace {name} is being deleted, and has not gone in {ENDING_SECONDS:.0f} s"
+        raise KvxError(message, f"kubectl describe namespace {name}, then run it again")
+    if api.find(namespace) is None:
+        world.progress(f"restore {words(namespace)}")
+        api.apply(namespace)
