@@ -11,6 +11,7 @@ that a layer whose packages are the same is the same, whatever commit it was bui
 """
 
 import compileall
+import hashlib
 import os
 import platform
 import py_compile
@@ -32,12 +33,17 @@ LEFT_OUT = (
     "share",
     "kubernetes/aio",
     "**/tests",
+    "numpy/distutils",
     "numpy/f2py",
     "onnx/backend",
     "onnxruntime/quantization",
     "onnxruntime/tools",
     "onnxruntime/transformers",
     "**/*.pyi",
+    "**/*.pxd",
+    "**/*.a",
+    "**/*.h",
+    "**/*.cc",
 )
 
 
@@ -132,8 +138,20 @@ def _finish(target: Path) -> None:
     for pattern in LEFT_OUT:
         for path in list(target.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    _link_copies(target)
     _compile(target, "/opt/voice-api")
     _settle_times(target.parents[1])  # /opt too, which the copy into the image would else date anew
+
+
+def _link_copies(target: Path) -> None:
+    """Wheels hold no links: a library that has three names lies in them three times."""
+    first: dict[tuple[Path, str], Path] = {}
+    for file in sorted(target.rglob("*.so*")):
+        if file.is_file() and not file.is_symlink():
+            known = first.setdefault((file.parent, hashlib.sha256(file.read_bytes()).hexdigest()), file)
+            if known != file:
+                file.unlink()
+                file.symlink_to(known.name)
 
 
 def _settle_times(folder: Path) -> None:
