@@ -58,11 +58,12 @@ class BuildFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Where things are: `tools` is the component's folder, `folder` has what this one writes."""
+    """`tools` is the component's folder, `folder` has what this one writes; `name` is its builder's."""
 
     tools: Path
     folder: Path
     port: int
+    name: str = "tests"
 
     @property
     def registry(self) -> str:
@@ -82,7 +83,7 @@ class Workshop:
             "PATH": f"{self.tools}:/usr/bin:/bin:/usr/sbin:/sbin",
             "HOME": str(self.folder),
             "BUILDX_CONFIG": str(self.folder / "buildx"),
-            "BUILDX_BUILDER": "tests",
+            "BUILDX_BUILDER": self.name,
             "DOCKER_CONFIG": str(self.folder / "docker"),
             "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
         }
@@ -188,7 +189,7 @@ def opened(folder: Path, state: Path) -> Iterator[Workshop]:
     """Registry and buildkitd run until the end, the base images are pushed; `state` is buildkitd's memory."""
     with registry(folder) as local:
         workshop = Workshop(tools(), folder, local.port)
-        with builder(workshop, "tests", folder, state):
+        with builder(workshop, workshop.name, folder, state):
             _push_bases(workshop)
             yield workshop
             workshop.buildx("prune", "--all", "--force", f"--max-used-space={REMEMBERED}")
