@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "restore": ("restore", "restore", "Put such a file back into a cluster."),
     "cleanup": ("cleanup", "cleanup", "Take the deployment away again."),
     "nodes": ("nodes", "app", "Show the nodes of the cluster, and look after them."),
+    "cost": ("cost", "app", "Say what it costs, until now and before it is made."),
     "lint": ("lint", "lint", "Look at Kubernetes manifests by rules, and say what to write instead."),
     "doctor": ("doctor", "doctor", "Check what a deploy needs of this machine."),
     "config": ("config", "app", "Show the settings, and where each came from."),

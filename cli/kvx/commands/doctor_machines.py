@@ -24,7 +24,7 @@ def of_placing(step: PlaceMachines) -> Iterator[Check]:
     except KvxError as error:
         yield Check("account", "missing", error.message, error.fix)
         return
-    found = look(step.account, step.fleet, step.limits, real_world())
+    found = look(step.account, step.fleet, step.limits, real_world(), folder=step.folder)
     for check in found.checks:
         yield Check(check.name, check.state, check.words, check.fix)
 

@@ -32,6 +32,10 @@ Check = Annotated[
 MaxMonthly = Annotated[
     float | None, typer.Option(metavar="EUR", min=0, help="Most that the machines may cost a month, net.")
 ]
+MaxIncrease = Annotated[
+    float | None,
+    typer.Option(metavar="EUR", min=0, help="Most that it may add to the price of a month, net."),
+]
 WaitForCapacity = Annotated[
     str | None, typer.Option(metavar="TIME", help="Wait for machines in stock, such as 30m.")
 ]

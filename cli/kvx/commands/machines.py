@@ -101,4 +101,4 @@ def machines_of(plan: Plan) -> Machines | None:
     account_record.check(step.folder, step.account)
     world = real_world()
     today = datetime.fromtimestamp(world.now(), UTC).date()
-    return Machines(step, look(step.account, step.fleet, step.limits, world), today)
+    return Machines(step, look(step.account, step.fleet, step.limits, world, folder=step.folder), today)

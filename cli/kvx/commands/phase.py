@@ -11,6 +11,7 @@ from kvx.commands.flags import (
     DryRun,
     Folder,
     Json,
+    MaxIncrease,
     MaxMonthly,
     Target,
     WaitForCapacity,
@@ -34,6 +35,7 @@ def terraform(
     target: Target = None,
     dry_run: DryRun = False,
     max_monthly: MaxMonthly = None,
+    max_increase: MaxIncrease = None,
     wait_for_capacity: WaitForCapacity = None,
     folder: Folder = None,
     wait_for_lock: WaitForLock = 0,
@@ -44,7 +46,11 @@ def terraform(
 
     The provision phase of the target hetzner: it says what the machines cost, and asks before it makes them.
     """
-    limits = {"hetzner.max_monthly": max_monthly, "hetzner.wait_for_capacity": wait_for_capacity}
+    limits = {
+        "hetzner.max_monthly": max_monthly,
+        "hetzner.max_increase": max_increase,
+        "hetzner.wait_for_capacity": wait_for_capacity,
+    }
     deployment = deployment_of(load({"folder": folder, "target": target, **limits}))
     plan, deployment = alone_of("terraform", deployment, chosen=target is not None)
     if dry_run:

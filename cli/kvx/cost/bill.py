@@ -52,9 +52,9 @@ class Charge:
 
     @property
     def words(self) -> str:
-        """What is billed, such as `server cax21@nbg1`."""
-        place = "@".join(filter(None, (self.type, self.location)))
-        return self.product if self.product in {"IPv4", "traffic"} else f"{self.product} {place}".strip()
+        """What is billed, such as `server cax21@nbg1`; of what has no types, the product alone."""
+        place = f"{self.type}@{self.location}"
+        return f"{self.product} {place}" if self.type and self.kind != "primary_ip" else self.product
 
 
 @dataclass(frozen=True, slots=True)

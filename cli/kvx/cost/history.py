@@ -1,7 +1,7 @@
 """What is billed and since when: each resource with the terms it was under, and until when."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from kvx.cost.prices import UNKNOWN, Money, Rate
@@ -61,15 +61,16 @@ class History:
     spells: tuple[Spell, ...]
     traffic: tuple[Traffic, ...] = ()
     status: str = ""
-    attached: bool = True
+    unused_since: int | None = None
+    """Since which look nothing uses it; None: it is used."""
     first_seen: int = 0
     last_seen: int = 0
     is_end_exact: bool = True
     """Whether its end is known, or only the look at which it was gone."""
-    node: str = field(default="")
+    node: str = ""
     """The key of its node, or of the node of the server it hangs on."""
-    pool_of: str = field(default="")
-    cluster_of: str = field(default="")
+    pool_of: str = ""
+    cluster_of: str = ""
 
     @property
     def key(self) -> Key:
@@ -86,6 +87,25 @@ class History:
     @property
     def now(self) -> Terms:
         return self.spells[-1].terms
+
+    @property
+    def monthly(self) -> Decimal | None:
+        """Net price of a whole month as it is now, backups with it; None where it is unknown."""
+        terms = self.now
+        if terms.rate.monthly is None:
+            return None
+        one = terms.rate.monthly.net * (terms.size_gb if self.kind in SIZED else 1)
+        if not terms.backups_on:
+            return one
+        return None if terms.backups is None else one * (100 + terms.backups) / 100
+
+    @property
+    def hourly(self) -> Decimal | None:
+        """Net price of an hour until the month's is reached; without one, the share of 720 hours."""
+        rate, monthly = self.now.rate, self.monthly
+        if monthly is None or rate.monthly is None or rate.hourly is None:
+            return None if monthly is None else monthly / 720
+        return rate.hourly.net * monthly / rate.monthly.net if monthly else Decimal(0)
 
     @property
     def cluster(self) -> str:

@@ -13,7 +13,17 @@ Json = Mapping[str, Any]
 
 
 def history_to_json(history: History) -> dict[str, object]:
-    plain = ("kind", "id", "name", "status", "attached", "first_seen", "last_seen", "is_end_exact", "node")
+    plain = (
+        "kind",
+        "id",
+        "name",
+        "status",
+        "unused_since",
+        "first_seen",
+        "last_seen",
+        "is_end_exact",
+        "node",
+    )
     return {
         **{field: getattr(history, field) for field in (*plain, "pool_of", "cluster_of")},
         "labels": dict(history.labels),
@@ -43,7 +53,7 @@ def history_from_json(document: Json) -> History:
     return replace(
         history,
         status=document["status"],
-        attached=document["attached"],
+        unused_since=document["unused_since"],
         first_seen=document["first_seen"],
         last_seen=document["last_seen"],
         is_end_exact=document["is_end_exact"],

@@ -33,7 +33,7 @@ class Seen:
     status: str = ""
     server: int | None = None
     """The id of the server it hangs on."""
-    attached: bool = True
+    used: bool = True
     outgoing: int | None = None
     included: int | None = None
 
@@ -185,7 +185,7 @@ def _described(history: History, seen: Seen, look: _Look) -> History:
         name=seen.name,
         labels=seen.labels,
         status=seen.status,
-        attached=seen.attached,
+        unused_since=None if seen.used else history.unused_since or look.at,
         last_seen=max(look.at, history.last_seen),
         traffic=_traffic(history.traffic, seen, look),
         node=labels.get(NODE_LABEL, "") or history.node,

@@ -6,14 +6,16 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from kvx.cost.audio import Audio
 from kvx.cost.history import History, Key
 from kvx.cost.history_json import history_from_json, history_to_json
 from kvx.cost.prices import Prices, parse_prices
 from kvx.cost.sighting import Events, Seen, look_again
-from kvx.cost.times import day_of, text_of
+from kvx.cost.times import Month, day_of, text_of
 from kvx.drivers.files import file_errors
 from kvx.errors import ExitCode, KvxError
 
@@ -28,6 +30,10 @@ CREATE TABLE IF NOT EXISTS resources (
 CREATE INDEX IF NOT EXISTS by_end ON resources (ended);
 CREATE TABLE IF NOT EXISTS looks (at INTEGER PRIMARY KEY, price_date TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS price_lists (date TEXT PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS counters (
+    source TEXT PRIMARY KEY, started INTEGER NOT NULL, heard INTEGER NOT NULL, spoken INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sound (month TEXT PRIMARY KEY, heard INTEGER NOT NULL, spoken INTEGER NOT NULL);
 """
 
 
@@ -39,6 +45,16 @@ class Look:
     events: Events
     pricing: Mapping[str, Any]
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What one process of the voice API heard and spoke since it started, in milliseconds of sound."""
+
+    source: str
+    started: int
+    heard: int
+    spoken: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,37 @@ def record(folder: Path, look: Look, since: int) -> Ledger:
         if before.looked_at is None or look.at > before.looked_at:
             _write(connection, before, look)
         return _ledger(connection, since)
+
+
+def add_sound(folder: Path, month: Month, counters: Sequence[Counter]) -> Audio | None:
+    """Add what was heard since the last look to its month; None while nothing was ever counted.
+
+    A counter that is new counts from its start if that was in this month, else from now on; one that
+    started again counts from nothing.
+    """
+    with _opened(folder) as connection:
+        for each in counters:
+            heard, spoken = _grown(connection, each, month)
+            connection.execute(
+                "INSERT INTO sound VALUES (?, ?, ?) ON CONFLICT (month) DO UPDATE SET"
+                " heard = heard + excluded.heard, spoken = spoken + excluded.spoken",
+                (str(month), heard, spoken),
+            )
+            row = (each.source, each.started, each.heard, each.spoken)
+            connection.execute("INSERT OR REPLACE INTO counters VALUES (?, ?, ?, ?)", row)
+        query = "SELECT heard, spoken FROM sound WHERE month = ?"
+        found = connection.execute(query, (str(month),)).fetchone()
+    return None if found is None else Audio(Decimal(found[0]) / 1000, Decimal(found[1]) / 1000)
+
+
+def _grown(connection: sqlite3.Connection, counter: Counter, month: Month) -> tuple[int, int]:
+    query = "SELECT started, heard, spoken FROM counters WHERE source = ?"
+    before = connection.execute(query, (counter.source,)).fetchone()
+    if before is None:
+        return (counter.heard, counter.spoken) if counter.started >= month.begin else (0, 0)
+    started, heard, spoken = before
+    again = started != counter.started or heard > counter.heard or spoken > counter.spoken
+    return (counter.heard, counter.spoken) if again else (counter.heard - heard, counter.spoken - spoken)
 
 
 def _check_clock(looked_at: int | None, at: int) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from kvx.cost.change import Change
 from kvx.cost.estimate import Estimate, in_cents
 from kvx.cost.prices import Prices
 from kvx.drivers.hetzner import Hetzner
@@ -127,3 +128,17 @@ def price_check(price: Estimate, max_monthly: Decimal | None) -> Check:
         return Check("price", "ok", f"{words}; what lives already may cost less")
     fix = f"kvx deploy --target hetzner --max-monthly {total}, or want less in kvx.toml"
     return Check("price", "missing", f"{words}: more than the {max_monthly} allowed", fix, ExitCode.MISSING)
+
+
+def increase_check(changed: Change, max_increase: Decimal, source: str) -> Check:
+    """What a deploy adds to the price of a month; unknown where Hetzner cannot say what stands."""
+    if source != "hetzner":
+        words = "what stands is not known, so it is not known either what would be added to its price"
+        return Check("increase", "missing", words, "kvx doctor --target hetzner", ExitCode.INCOMPLETE)
+    try:
+        changed.check(None, max_increase)
+    except KvxError as error:
+        return check_of("increase", error)
+    added = in_cents(changed.increase or Decimal(0))
+    words = f"{added} {changed.currency} a month, net, are added; {max_increase} are allowed"
+    return Check("increase", "ok", words)

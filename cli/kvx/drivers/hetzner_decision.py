@@ -41,7 +41,7 @@ class Decision:
 
 def digest_of(account: Account, fleet: Fleet, limits: Limits) -> str:
     """Changes whenever something changes that the decision rests on; the token is no part of it."""
-    values = repr((account.endpoint, fleet, limits.max_monthly))
+    values = repr((account.endpoint, fleet, limits.max_monthly, limits.max_increase))
     return hashlib.sha256(values.encode()).hexdigest()[:12]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kvx.cost.estimate import Estimate, estimate, in_cents
 from kvx.cost.prices import Prices, snapshot, snapshot_document
+from kvx.drivers import cost_gate
 from kvx.drivers import hetzner_checks as checks
 from kvx.drivers import hetzner_reading as reading
 from kvx.drivers.hetzner import Hetzner
@@ -34,6 +35,7 @@ class PreFlight:
     estimate: Estimate | None
     live: Live
     source: str
+    prices: Prices | None = None
 
     @property
     def refusal(self) -> KvxError | None:
@@ -61,12 +63,18 @@ class _Known:
 
 
 def look(
-    account: Account, fleet: Fleet, limits: Limits, world: World, refused: frozenset[Place] = frozenset()
+    account: Account,
+    fleet: Fleet,
+    limits: Limits,
+    world: World,
+    refused: frozenset[Place] = frozenset(),
+    *,
+    folder: Path | None = None,
 ) -> PreFlight:
     """Everything a deploy depends on, without writing; what is wrong is in the checks, nothing is raised.
 
     Where Hetzner cannot be asked, the catalogue that kvx brings answers, and says its age. Raises only
-    when asked to stop.
+    when asked to stop. `folder` holds the ledger of what things were ordered at, where there is one.
     """
     known = _known(account, fleet, world)
     found = list(known.checks)
@@ -78,9 +86,17 @@ def look(
     if placement is not None:
         price = estimate(fleet, placement, known.prices)
         found += _on_placement(placement, price, limits, seen=known.prices.source == "hetzner")
+        if limits.max_increase is not None:
+            changed = cost_gate.change_of(fleet, placement, known.live, known.prices, folder)
+            found.append(checks.increase_check(changed, limits.max_increase, known.prices.source))
     if known.prices.source == "hetzner":
         found += _on_project(fleet, known, placement)
-    return PreFlight(tuple(found), placement, price, known.live, known.prices.source)
+    return PreFlight(tuple(found), placement, price, known.live, known.prices.source, known.prices)
+
+
+def known_catalogue(account: Account, fleet: Fleet, world: World) -> Catalogue:
+    """What Hetzner sells; where it cannot be asked, what kvx knows."""
+    return _known(account, fleet, world).catalogue
 
 
 def is_done(step: PlaceMachines, world: World) -> bool:
@@ -114,12 +130,12 @@ def keep(folder: Path, digest: str, found: PreFlight, world: World) -> None:
 
 def _look_until_there_is_room(step: PlaceMachines, world: World) -> PreFlight:
     begin, bound = world.monotonic(), step.limits.wait_for_capacity_seconds
-    found = look(step.account, step.fleet, step.limits, world)
+    found = look(step.account, step.fleet, step.limits, world, folder=step.folder)
     while found.has_no_room and world.monotonic() - begin + POLL_SECONDS <= bound:
         passed, refusal = world.monotonic() - begin, found.refusal
         world.progress(f"{refusal}; looking again in {POLL_SECONDS:g} s ({passed:.0f} of {bound:g} s)")
         wait_until(lambda: False, POLL_SECONDS, world)
-        found = look(step.account, step.fleet, step.limits, world)
+        found = look(step.account, step.fleet, step.limits, world, folder=step.folder)
     return found
 
 

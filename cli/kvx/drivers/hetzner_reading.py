@@ -148,7 +148,7 @@ def seen(kind: str, entry: Json) -> Seen:
         backups_on=bool(entry.get("backup_window")),
         status=str(entry.get("status") or ""),
         server=on_server,
-        attached=_is_used(kind, entry, on_server),
+        used=_is_used(kind, entry, on_server),
         outgoing=_whole(entry.get("outgoing_traffic")),
         included=_whole(entry.get("included_traffic")),
     )
@@ -165,10 +165,15 @@ def event(action: Json) -> Iterator[tuple[tuple[str, int], Event]]:
 
 
 def _is_used(kind: str, entry: Json, on_server: int | None) -> bool:
-    """A load balancer is by its targets; servers and snapshots are not asked here."""
-    if kind == "load_balancer":
-        return bool(entry.get("targets"))
-    return kind in {"server", "image"} or on_server is not None
+    """A snapshot is kept for its own sake; a server that is off is billed and does nothing."""
+    match kind:
+        case "server":
+            return entry.get("status") != "off"
+        case "load_balancer":
+            return bool(entry.get("targets"))
+        case "image":
+            return True
+    return on_server is not None
 
 
 def _whole(value: object) -> int | None:

@@ -126,7 +126,9 @@ class _Applying:
         self._refused |= refused
         for place in sorted(refused):
             self._world.progress(f"Hetzner has no {place} now: the next place is tried")
-        found = hetzner_placing.look(step.account, step.fleet, step.limits, self._world, self._refused)
+        found = hetzner_placing.look(
+            step.account, step.fleet, step.limits, self._world, self._refused, folder=step.folder
+        )
         if found.placement is None or found.refusal is not None:
             raise found.refusal or troubles[0].error
         digest = digest_of(step.account, step.fleet, step.limits)

@@ -74,7 +74,8 @@ def is_rehearsal(wanted: HetznerSettings) -> bool:
 def limits_of(wanted: HetznerSettings) -> Limits:
     """What the user allows."""
     most = None if wanted.max_monthly is None else Decimal(str(wanted.max_monthly)).quantize(_CENT)
-    return Limits(most, _seconds(wanted.wait_for_capacity))
+    more = None if wanted.max_increase is None else Decimal(str(wanted.max_increase))
+    return Limits(most, _seconds(wanted.wait_for_capacity), more)
 
 
 def backend_of(wanted: HetznerSettings) -> Backend:

@@ -10,10 +10,12 @@ from kvx.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the user allows: net price of the whole a month, and how long to wait for stock."""
+    """What the user allows: net price of the whole a month, how long to wait for stock, and what a deploy
+    may add to the price."""
 
     max_monthly: Decimal | None = None
     wait_for_capacity_seconds: float = 0
+    max_increase: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

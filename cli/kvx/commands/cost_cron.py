@@ -1,0 +1,86 @@
+"""kvx cost report --cron: one line when all is well, more when not; never two at once."""
+
+import random
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from kvx.commands.cost_basis import Costs, costs
+from kvx.commands.cost_table import talk_of
+from kvx.commands.flags import deployment_from
+from kvx.cost.as_figures import as_figures
+from kvx.cost.verdict import exit_code, findings, one_line
+from kvx.errors import ExitCode
+
+if TYPE_CHECKING:
+    from kvx.drivers.cost_telling import Listeners
+    from kvx.settings import CostSettings
+
+
+def from_cron(folder: Path | None, budget: float | None) -> None:
+    """Look, write the figures, tell who wants to be told; exit codes as without --cron."""
+    from kvx.drivers import cost_telling, costing
+    from kvx.drivers.waiting import wait_until
+    from kvx.world import real_world
+
+    deployment, world = deployment_from(folder, "hetzner"), real_world()
+    settings = deployment.settings.cost
+    with cost_telling.alone(deployment.folder / costing.FOLDER):
+        pause = random.uniform(0, settings.jitter_seconds)  # noqa: S311  no secret
+        wait_until(lambda: False, pause, world)
+        began = time.monotonic()
+        found = costs(folder, None, world, budget=budget)
+        from kvx.commands.cost_report import keep
+
+        keep(found)
+        if settings.textfile is not None:
+            figures = figures_of(found, time.monotonic() - began)
+            cost_telling.write_report(settings.textfile, figures, mode=0o644)
+        _tell(found, settings)
+    code = exit_code(found.report)
+    if code is not ExitCode.DONE:
+        raise typer.Exit(int(code))
+
+
+def figures_of(found: Costs, seconds: float) -> str:
+    """The textfile; the success is the last look, which a stale report has behind it."""
+    basis = found.basis
+    return as_figures(found.report, _version(), basis.now, basis.looked_at, seconds)
+
+
+def _tell(found: Costs, settings: "CostSettings") -> None:
+    """The line always; findings where something is not well, and then to mail and webhook, once a day."""
+    print(one_line(found.report))
+    grave = [each for each in findings(found.report) if each.code is not ExitCode.DONE]
+    for words in (*found.wrong, *talk_of(found.report)):
+        print(words, file=sys.stderr)
+    if grave:
+        from kvx.drivers import cost_telling
+
+        words = "\n\n".join((one_line(found.report), *talk_of(found.report)))
+        document = {
+            "line": one_line(found.report),
+            "findings": [each.words for each in findings(found.report)],
+        }
+        message = cost_telling.Message(found.basis.now, words, document)
+        for wrong in cost_telling.tell(message, found.folder, _listeners(settings)):
+            print(wrong, file=sys.stderr)
+
+
+def _listeners(settings: "CostSettings") -> "Listeners":
+    """Whom to tell."""
+    from kvx.drivers.cost_telling import Listeners
+
+    return Listeners(settings.mail_to, settings.sendmail, settings.webhook, settings.webhook_secret)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("kvx")
+    except PackageNotFoundError:
+        return "unknown"

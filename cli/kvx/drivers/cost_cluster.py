@@ -1,0 +1,95 @@
+"""Asks a cluster what its pods take and its voice API heard; whatever is not told is left out, and said."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from kvx.cost.advice import Standing
+from kvx.cost.cluster_reading import Taken, placed_pods, priced_nodes, used_by_pods
+from kvx.cost.history import History
+from kvx.cost.sharing import Shares, shares
+from kvx.drivers.api_server import Api
+from kvx.drivers.cost_ledger import Counter
+from kvx.errors import ExitCode, KvxError
+
+ASK_SECONDS = 20.0
+NAMESPACE, METRICS_PORT = "kvx", 9090
+_FIGURE = re.compile(
+    r"^(kvx_voice_audio_(?:heard|spoken)_seconds_total|process_start_time_seconds) (\S+)$", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the cluster said; `wrong` is what it did not, each in words."""
+
+    shares: Shares | None
+    counters: tuple[Counter, ...]
+    wrong: tuple[str, ...] = ()
+
+
+def ask(api: Api, histories: tuple[History, ...]) -> Found:
+    """Shares of the nodes' prices, and the sound that was heard; raises only where asked to stop."""
+    try:
+        nodes = api.list("/api/v1/nodes", deadline_seconds=ASK_SECONDS)
+        pods = api.list("/api/v1/pods", deadline_seconds=ASK_SECONDS)
+    except KvxError as error:
+        return Found(None, (), (_said(error),))
+    used, wrong = _used(api)
+    shared = shares(priced_nodes(nodes, histories), placed_pods(pods, used))
+    counters, silent = _sound(api, [each for each in pods if _is_voice_api(each)])
+    return Found(shared, counters, (*wrong, *silent))
+
+
+def standing(api: Api, histories: tuple[History, ...]) -> Standing:
+    """Nodes and pods, for who looks for savings; raises a KvxError where the cluster does not answer."""
+    nodes = api.list("/api/v1/nodes", deadline_seconds=ASK_SECONDS)
+    pods = api.list("/api/v1/pods", deadline_seconds=ASK_SECONDS)
+    used, _ = _used(api)
+    servers = {each.name: each for each in histories if each.kind == "server" and each.end is None}
+    return Standing(priced_nodes(nodes, histories), placed_pods(pods, used), servers)
+
+
+def _used(api: Api) -> tuple[dict[tuple[str, str], Taken], tuple[str, ...]]:
+    try:
+        found = api.list("/apis/metrics.k8s.io/v1beta1/pods", deadline_seconds=ASK_SECONDS)
+    except KvxError as error:
+        return {}, (f"pods count by their requests alone: {_said(error)}",)
+    return dict(used_by_pods(found)), ()
+
+
+def _is_voice_api(pod: dict[str, object]) -> bool:
+    match pod:
+        case {"metadata": {"namespace": "kvx", "labels": {"app.kubernetes.io/name": "voice-api"}}}:
+            return True
+    return False
+
+
+def _sound(api: Api, pods: list[dict[str, object]]) -> tuple[tuple[Counter, ...], tuple[str, ...]]:
+    counters: list[Counter] = []
+    wrong: list[str] = []
+    for pod in pods:
+        metadata = pod["metadata"]
+        assert isinstance(metadata, dict)  # noqa: S101  _is_voice_api has seen it
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{metadata['name']}:{METRICS_PORT}/proxy/metrics"
+        try:
+            counters += _counters(str(metadata["uid"]), api.text(path, deadline_seconds=ASK_SECONDS))
+        except KvxError as error:
+            wrong.append(f"what {metadata['name']} heard is not known: {_said(error)}")
+    return tuple(counters), tuple(wrong)
+
+
+def _counters(source: str, text: str) -> Iterator[Counter]:
+    found = {name: Decimal(value) for name, value in _FIGURE.findall(text)}
+    started = found.get("process_start_time_seconds")
+    heard = found.get("kvx_voice_audio_heard_seconds_total")
+    spoken = found.get("kvx_voice_audio_spoken_seconds_total")
+    if started is not None and heard is not None and spoken is not None:
+        yield Counter(source, int(started), int(heard * 1000), int(spoken * 1000))
+
+
+def _said(error: KvxError) -> str:
+    if error.exit_code is ExitCode.INTERRUPTED:
+        raise error
+    return error.message
