@@ -64,14 +64,17 @@ def until(holds: Callable[[], bool]) -> None:
 def test_asked_to_end_it_lets_both_tidy_up(tmp_path: Path) -> None:
     tidying = [
         "name = pathlib.Path(sys.argv[1])",
-        "try: name.with_suffix('.begun').touch(); time.sleep(600)",
+        "try: name.with_suffix('.begun').touch(); time.sleep(150)",
         "finally: name.with_suffix('.tidy').touch()",
     ]
     sides = [[*python(*tidying), str(tmp_path / name)] for name in ("one", "two")]
     with subprocess.Popen(command(*sides), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        until(lambda: len(list(tmp_path.glob("*.begun"))) == 2)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(SECONDS) == 1
+        try:
+            until(lambda: len(list(tmp_path.glob("*.begun"))) == 2)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(SECONDS) == 1
+        finally:
+            process.kill()
     assert len(list(tmp_path.glob("*.tidy"))) == 2
 
 
