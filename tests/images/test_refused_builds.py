@@ -63,6 +63,34 @@ def test_a_builder_that_goes_half_way_is_told(
     assert not user.kept.exists()
 
 
+def test_a_build_ends_when_asked_to_and_leaves_nothing_running(
+    user: User, second_builder: Callable[[Path], SecondBuilder], tmp_path: Path
+) -> None:
+    second = second_builder(tmp_path / "state")
+    with user.begins("images", builder=second.name) as kvx:
+        until_installing(user, kvx)
+        builds = children(kvx.pid)
+        kvx.send_signal(signal.SIGINT)
+        _, talk = kvx.communicate(timeout=300)
+    assert (kvx.returncode, last_words(talk)) == (
+        130,
+        "stopped the build on request; what was built is remembered",
+    )
+    assert builds
+    assert not [pid for pid in builds if Path(f"/proc/{pid}").exists()]
+    assert not user.kept.exists()
+
+
+def children(pid: int) -> list[int]:
+    """What a process has started, and what that has."""
+    own = [
+        int(word)
+        for file in Path(f"/proc/{pid}/task").glob("*/children")
+        for word in file.read_text().split()
+    ]
+    return [*own, *(each for child in own for each in children(child))]
+
+
 def until_installing(user: User, kvx: Any) -> None:
     """The builder has begun to install packages, and is far from done."""
     end = time.monotonic() + BEGUN_SECONDS
