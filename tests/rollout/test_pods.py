@@ -86,11 +86,19 @@ def test_memory_is_named_where_it_was_the_reason() -> None:
 def test_what_a_probe_has_killed_is_told_as_the_probe_failing() -> None:
     thing = pod(waiting={"reason": "CrashLoopBackOff"}, last={"exitCode": 137, "reason": "Error"}, restarts=2)
     said = 'Startup probe failed: Get "http://10.0.0.5:8484/health": connect: connection refused'
-    trouble = only(thing, event(thing, "Unhealthy", said))
+    killed = event(thing, "Killing", "Container voice-api failed startup probe, will be restarted")
+    trouble = only(thing, event(thing, "Unhealthy", said), killed)
     assert trouble.kind == "probe"
     assert trouble.words.endswith(
         'startup probe failed: Get "http://10.0.0.5:8484/health": connect: connection refused'
     )
+
+
+def test_what_ended_by_itself_is_a_crash_though_its_probe_found_nobody_either() -> None:
+    thing = pod(waiting={"reason": "CrashLoopBackOff"}, last={"exitCode": 2, "reason": "Error"}, restarts=1)
+    said = 'Startup probe failed: Get "http://10.0.0.5:8484/health": connect: connection refused'
+    trouble = only(thing, event(thing, "Unhealthy", said))
+    assert (trouble.kind, trouble.words) == ("crash", "ended with exit code 2, started 2 times")
 
 
 def test_a_pod_that_is_not_ready_tells_what_its_probe_got_and_may_become_so() -> None:
@@ -105,7 +113,7 @@ def test_a_pod_without_a_node_tells_what_is_lacking() -> None:
         "type": "PodScheduled",
         "status": "False",
         "reason": "Unschedulable",
-        "message": "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: none.",
+        "message": "0/3 nodes are available: 3 Insufficient cpu. no new claims to deallocate.",
     }
     trouble = only(pod(node=None, conditions=[lacking]))
     assert trouble.words == "finds no node: 0/3 nodes are available: 3 Insufficient cpu"

@@ -11,12 +11,17 @@ START_SECONDS = 15.0
 MOUNT_SECONDS = 60.0
 SCHEDULE_SECONDS = 60.0
 HOPELESS_RESTARTS = 2
-KILLED = 137
 
 _NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed"}
 _WRONG_IMAGE = {"InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _NO_START = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _MOUNTING = {"FailedMount", "FailedAttachVolume", "FailedMapVolume"}
+# What the kubelet says when it ends a container by its probes: it has no reason of its own for it.
+_KILLED_BY_PROBE = " probe, will be restarted"
+_LAYERS = re.compile(
+    r"[Ff]ailed to (?:pull image|pull and unpack image|resolve reference|resolve image|copy|do request)"
+    r'(?: "[^"]*")?: ?'
+)
 _PROBES = ("Startup", "Liveness", "Readiness")
 
 
@@ -60,7 +65,7 @@ def _without_node(pod: Object, events: Sequence[Object]) -> Iterator[Trouble]:
     placed = condition(pod, "PodScheduled")
     if placed.get("status") != "False" or placed.get("reason") != "Unschedulable":
         return
-    why = str(placed.get("message", "")).partition(" preemption:")[0].rstrip(".")
+    why = str(placed.get("message", "")).partition(". ")[0].rstrip(".")
     growing = any(event.get("reason") == "TriggeredScaleUp" for event in events)
     fix = "kubectl describe nodes shows what is taken; kvx nodes list, for those of kvx"
     words = f"finds no node: {shortened(why)}"
@@ -102,16 +107,17 @@ def _crashed(pod: Object, status: Object, events: Sequence[Object]) -> Iterator[
     patience = AT_ONCE if restarts >= HOPELESS_RESTARTS else None
     often = f", started {restarts + 1} times" if restarts else ""
     log = Log(name_of(pod), str(status.get("name", "")), previous="terminated" not in now)
-    probe = _probe_words(events, ("Startup", "Liveness"))
+    killing = any(e.get("reason") == "Killing" and _KILLED_BY_PROBE in str(e.get("message")) for e in events)
+    probe = _probe_words(events, ("Startup", "Liveness")) if killing else ""
     if ended.get("reason") == "OOMKilled":
         words, fix = "used more memory than its limit, and was killed", "another kubernetes.size in kvx.toml"
         yield Trouble("memory", f"{words}{often}", fix, patience, name_of(pod), log)
-    elif probe and ended.get("exitCode") in {KILLED, KILLED + 6, 0, 2}:
-        fix = f"kubectl logs --previous {name_of(pod)}"
+    elif probe:
+        fix = "make it answer its probe in time, then kvx deploy"
         yield Trouble("probe", f"was killed{often}: {probe}", fix, patience, name_of(pod), log)
     else:
         words = f"ended with exit code {ended.get('exitCode', '?')}{often}{_with(ended.get('message'))}"
-        fix = "the last lines of its log say why; kvx deploy, once it is mended"
+        fix = "mend what the last lines of its log say, then kvx deploy"
         yield Trouble("crash", words, fix, patience, name_of(pod), log)
 
 
@@ -148,7 +154,7 @@ def _unready(pod: Object, events: Sequence[Object]) -> Iterator[Trouble]:
     said = _probe_words(events, _PROBES)
     if running and said:
         log = Log(name_of(pod), str(running[-1].get("name", "")), previous=False)
-        fix = f"kubectl logs {name_of(pod)}"
+        fix = "make it answer its probe, or raise kubernetes.deadline_seconds; then kvx deploy"
         yield Trouble("probe", f"is not ready: {said}", fix, None, name_of(pod), log)
 
 
@@ -166,9 +172,7 @@ def _registry_words(said: str, events: Sequence[Object]) -> str:
     told = said if "rpc error" in said or "desc = " in said else ""
     failed = (str(event.get("message", "")) for event in reversed(events) if event.get("reason") == "Failed")
     told = told or next((words for words in failed if "image" in words), said)
-    told = re.sub(
-        r'failed to (?:pull and unpack image|resolve reference|copy|do request) ?("[^"]*")?: ?', "", told
-    )
+    told = _LAYERS.sub("", told)
     return shortened(told.rpartition("desc = ")[2])
 
 

@@ -44,7 +44,7 @@ def _no_room(found: re.Match[str]) -> Trouble:
         for name, amount in wanted.items()
     ]
     words = f"the quota {found['name']} has no room for another pod: {'; '.join(rows)}"
-    fix = "raise cpu_quota and memory_quota under [kubernetes] in kvx.toml, or take fewer replicas"
+    fix = f"kubectl describe quota {found['name']}; kvx's own is kubernetes.cpu_quota and memory_quota"
     return Trouble("quota", words, fix, QUOTA_SECONDS)
 
 

@@ -17,16 +17,18 @@ from kvx.cluster.rollout import (
     state_of,
     wanted_replicas,
 )
-from kvx.cluster.serving import Serving, deployments_in, namespace_of
+from kvx.cluster.serving import Serving, deployments_in, namespace_of, servers_in
 from kvx.cluster.trouble import Log, Object, Trouble, hopeless, standing
-from kvx.drivers import releases
+from kvx.drivers import releases, voice_api
 from kvx.drivers.api_server import Api
 from kvx.drivers.cluster_speaking import ask_each
+from kvx.drivers.port_forward import forwarded
 from kvx.errors import ExitCode, KvxError
 from kvx.world import World
 
 POLL_SECONDS = 1.0
 TOLD_SECONDS = 5.0
+ASK_SECONDS = 5.0
 LOG_LINES = 5
 LOG_BYTES = 8000
 MOST_CHARACTERS = 300
@@ -162,8 +164,23 @@ def _failed(api: Api, watch: _Watch, trouble: Trouble, how: str, world: World) -
     lines = _last_lines(api, namespace_of(watch.deployment), told.log)
     for line in lines:
         world.progress(f"log: {line}")
-    said = f'; the last line of its log: "{lines[-1]}"' if lines else ""
-    return KvxError(f"the new version of {name_of(watch.deployment)} {how}: {told.whole}{said}", told.fix)
+    return KvxError(
+        f"the new version of {name_of(watch.deployment)} {how}: {told.whole}{_said(api, watch, told, lines)}",
+        told.fix,
+    )
+
+
+def _said(api: Api, watch: _Watch, told: Trouble, lines: Sequence[str]) -> str:
+    """What the pod says itself: of what is not ready why, of what has ended its last words."""
+    if told.kind != "probe":
+        return f'; the last line of its log: "{lines[-1]}"' if lines else ""
+    namespace = namespace_of(watch.deployment)
+    for server in servers_in(watch.objects):
+        if told.pod and (server.namespace, server.deployment) == (namespace, name_of(watch.deployment)):
+            with forwarded(api, namespace, told.pod, server.port) as tunnel:
+                why = voice_api.why_not_ready(tunnel.address, ASK_SECONDS)
+            return f"; it says: {why}" if why and not tunnel.wrong else ""
+    return ""
 
 
 def _last_lines(api: Api, namespace: str, log: Log | None) -> list[str]:
