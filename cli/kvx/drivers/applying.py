@@ -116,8 +116,9 @@ def apply_changed(
 ) -> None:
     """What differs, in order; the parent of the set first says all that was and will be in it."""
     changed = {each.key for each in changes if each.kind != "removed"}
-    wide = members.reach(api, NAMESPACE) | _reach(objects)
-    if changed or wide != members.reach(api, NAMESPACE):
+    narrow = members.reach(api, NAMESPACE)
+    wide = narrow | _reach(objects)
+    if wide != narrow or key_of(_parent(objects)) in changed:
         _apply_one(api, parent(NAMESPACE, wide, members.TOOL), held, marked=False)
     _, others = ground(ordered(objects))
     for each in others:
