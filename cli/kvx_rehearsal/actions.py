@@ -82,6 +82,7 @@ def settle(store: Store, now: float, held: frozenset[int] = frozenset()) -> None
             continue
         error = action["fails_with"]
         if error is None:
+            store.now = action["ends_at"]
             _bring_about(store, action["then"])
         end = {"finished_at": action["ends_at"], "error": error}
         store.put_action({**action, **end, "status": "error" if error else "success"})

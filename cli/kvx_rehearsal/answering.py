@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kvx_rehearsal import actions, machines, rate
+from kvx_rehearsal import actions, machines, meter, rate
 from kvx_rehearsal.call import Answer, Call, Responder, Timing, stamp
 from kvx_rehearsal.catalogue import Catalogue
 from kvx_rehearsal.refusals import Refusal
@@ -54,6 +54,9 @@ class Answering:
         self.speed = speed
         self.clock = clock
         self.scenario = read(store.remembered("scenario") or NO_SCENARIO)
+        store.watch = lambda kind, number, document: meter.note(
+            store, kind, number, document, self.snapshot["pricing"]
+        )
         self.held: Callable[[], frozenset[int]] = frozenset
 
     def use(self, scenario: str) -> None:
@@ -75,6 +78,7 @@ class Answering:
         now = self.clock()
         with self.store.transaction():
             actions.settle(self.store, now, self.held())
+            self.store.now = now
             sent, faults = self._answer(request, now)
             headers = {**sent.headers, "X-Correlation-Id": secrets.token_hex(8)}
             self.store.log(_entry(request, sent, faults, headers["X-Correlation-Id"], now))

@@ -3,7 +3,7 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,11 @@ CREATE TABLE IF NOT EXISTS actions (
 CREATE INDEX IF NOT EXISTS running ON actions (status, ends_at);
 CREATE TABLE IF NOT EXISTS requests (number INTEGER PRIMARY KEY AUTOINCREMENT, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS metered (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, id INTEGER NOT NULL,
+    facts TEXT
+);
+CREATE INDEX IF NOT EXISTS metered_of ON metered (kind, id, number);
 """
 REQUESTS_KEPT = 20_000
 
@@ -37,11 +42,16 @@ class Store:
     def __init__(self, path: Path) -> None:
         """sqlite3.OperationalError where another simulation holds the file, or it is none of ours."""
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._connection = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+        # One call at a time, whichever thread it comes from.
+        self._connection = sqlite3.connect(path, isolation_level=None, timeout=1.0, check_same_thread=False)
         # With the write-ahead log a commit outlives the process at once; a power cut may cost the last ones.
         for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(SCHEMA)
+        self.now = 0.0
+        """The time at which what is written happens."""
+        self.watch: Callable[[str, int, Document | None], None] = lambda _kind, _number, _document: None
+        """Told of every resource that is written, None where it is removed."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -92,9 +102,25 @@ class Store:
             " ON CONFLICT (kind, id) DO UPDATE SET name = excluded.name, document = excluded.document",
             (kind, document["id"], document["name"], json.dumps(document)),
         )
+        self.watch(kind, document["id"], document)
 
     def remove(self, kind: str, number: int) -> None:
         self._connection.execute("DELETE FROM resources WHERE kind = ? AND id = ?", (kind, number))
+        self.watch(kind, number, None)
+
+    def last_metered(self, kind: str, number: int) -> Document | None:
+        query = "SELECT facts FROM metered WHERE kind = ? AND id = ? ORDER BY number DESC LIMIT 1"
+        row = self._connection.execute(query, (kind, number)).fetchone()
+        return json.loads(row[0]) if row and row[0] else None
+
+    def meter(self, kind: str, number: int, facts: Document | None) -> None:
+        row = (int(self.now), kind, number, None if facts is None else json.dumps(facts))
+        self._connection.execute("INSERT INTO metered (at, kind, id, facts) VALUES (?, ?, ?, ?)", row)
+
+    def metered(self) -> list[tuple[int, str, int, Document | None]]:
+        """Every change of what is billed, in the order in which it happened."""
+        rows = self._connection.execute("SELECT at, kind, id, facts FROM metered ORDER BY number")
+        return [(at, kind, number, json.loads(facts) if facts else None) for at, kind, number, facts in rows]
 
     def next_number(self, counter: str, first: int) -> int:
         number = int(self.remembered(f"next {counter}") or first)

@@ -1,4 +1,4 @@
-"""What a look adds to the ledger: the price at order stays, a rescale takes the new one, what is gone ended."""
+"""What a look adds to the ledger: the price at order stays, a rescale takes the new one, the gone end."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -67,6 +67,8 @@ class History:
     last_seen: int = 0
     is_end_exact: bool = True
     """Whether its end is known, or only the look at which it was gone."""
+    server: int | None = None
+    """The id of the server it hung on last."""
     node: str = ""
     """The key of its node, or of the node of the server it hangs on."""
     pool_of: str = ""

@@ -23,6 +23,7 @@ def history_to_json(history: History) -> dict[str, object]:
         "last_seen",
         "is_end_exact",
         "node",
+        "server",
     )
     return {
         **{field: getattr(history, field) for field in (*plain, "pool_of", "cluster_of")},
@@ -58,6 +59,7 @@ def history_from_json(document: Json) -> History:
         last_seen=document["last_seen"],
         is_end_exact=document["is_end_exact"],
         node=document["node"],
+        server=document["server"],
         pool_of=document["pool_of"],
         cluster_of=document["cluster_of"],
     )

@@ -169,11 +169,17 @@ def _completed(terms: Terms, seen: Seen, prices: Prices) -> Terms:
 
 
 def _gone(history: History, look: _Look) -> History:
-    told = [event.at for event in look.events.get(history.key, ()) if event.command in DELETIONS]
+    told = list(_deletions(history.key, look))
+    if not told and history.kind == "primary_ip" and history.server:  # it goes with its server
+        told = list(_deletions(("server", history.server), look))
     end = min(max(told, default=look.at), look.at)
     last = history.spells[-1]
     spells = (*history.spells[:-1], replace(last, end=max(end, last.begin)))
     return replace(history, spells=spells, is_end_exact=bool(told), status="deleted")
+
+
+def _deletions(key: Key, look: _Look) -> Iterator[int]:
+    return (event.at for event in look.events.get(key, ()) if event.command in DELETIONS)
 
 
 def _described(history: History, seen: Seen, look: _Look) -> History:
@@ -185,6 +191,7 @@ def _described(history: History, seen: Seen, look: _Look) -> History:
         name=seen.name,
         labels=seen.labels,
         status=seen.status,
+        server=seen.server,
         unused_since=None if seen.used else history.unused_since or look.at,
         last_seen=max(look.at, history.last_seen),
         traffic=_traffic(history.traffic, seen, look),
