@@ -261,12 +261,19 @@ def test_a_broken_kubeconfig_is_told_in_one_line(tmp_path: Path, text: str) -> N
     assert raised.value.exit_code is ExitCode.USAGE
 
 
+CHANGING = {
+    "apiGroups": [""],
+    "apiVersions": ["v1"],
+    "operations": ["CREATE", "UPDATE"],
+    "resources": ["configmaps"],
+}
+
+
 def webhook(url: str, policy: str = "Fail") -> dict[str, object]:
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}
     match = {"matchLabels": {"kubernetes.io/metadata.name": "kvx"}}
-    one = {"name": "gate.example.com", "clientConfig": {"url": url}, "rules": [rule], "sideEffects": "None",
+    one = {"name": "gate.example.com", "clientConfig": {"url": url}, "rules": [CHANGING],
            "admissionReviewVersions": ["v1"], "failurePolicy": policy, "timeoutSeconds": 2,
-           "namespaceSelector": match}  # fmt: skip
+           "sideEffects": "None", "namespaceSelector": match}  # fmt: skip
     return {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
             "metadata": {"name": "gate"}, "webhooks": [one]}  # fmt: skip
 
@@ -299,9 +306,8 @@ POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 def test_a_policy_that_refuses_is_named_with_what_it_says(folder: Folder, api: Api) -> None:
     folder.apply()
     folder.set(voice="threads = 2")
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}
     where = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kvx"}}}
-    spec = {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": [rule], **where},
+    spec = {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": [CHANGING], **where},
             "validations": [{"expression": "false", "message": "nothing new on Fridays"}]}  # fmt: skip
     kind = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "fridays"}}
     api.create(POLICIES, {**kind, "kind": "ValidatingAdmissionPolicy", "spec": spec})

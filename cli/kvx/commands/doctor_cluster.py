@@ -129,7 +129,7 @@ def _lacking(api: "Api") -> Iterator[tuple[str, str]]:
     if _may(api, "*", "*", "*", ""):
         return
     for group, resource, namespaced in TOUCHED:
-        for verb in VERBS:
+        for verb in (*VERBS, "update") if resource == "leases" else VERBS:
             if not _may(api, verb, group, resource, "kvx" if namespaced else ""):
                 yield verb, f"{resource}.{group}" if group else resource
 

@@ -1,0 +1,175 @@
+"""kvx killed at every write, two at once, and a lease that is held, let go or left behind."""
+
+import datetime
+import os
+import signal
+import time
+from collections.abc import Callable
+from itertools import takewhile
+
+import pytest
+from deployed import SECONDS, Folder, names
+from standing import Standing
+from troubled import Call, Way
+
+from kvx.drivers import cluster_lease, releases
+from kvx.drivers.api_server import Api
+from kvx.errors import ExitCode, KvxError
+
+pytestmark = [pytest.mark.needs("kube-apiserver", "etcd", "kubectl"), pytest.mark.timeout(900)]
+
+SPACE = "/api/v1/namespaces/kvx"
+MOST_RUNS = 60
+
+
+def killing(process_id: int, number: int, seen: list[Call]) -> Callable[[Call], bool]:
+    """After that many writes have been carried out the process is killed, and never hears of the last."""
+
+    def after(call: Call) -> bool:
+        if call.writes:
+            seen.append(call)
+        if len(seen) == number:
+            os.kill(process_id, signal.SIGKILL)
+            return False
+        return True
+
+    return after
+
+
+def killed_after(troubled: Folder, way: Way, number: int) -> int:
+    """What the process ended with."""
+    process = troubled.started()
+    way.after = killing(process.pid, number, [])
+    process.communicate(timeout=SECONDS)
+    way.after = lambda _call: True
+    return process.returncode
+
+
+def test_a_first_deploy_killed_at_one_write_after_the_other_ends_well(
+    troubled: Folder, way: Way, api: Api
+) -> None:
+    """Each run is killed at its third write: the lease, and what the run before it had not come to."""
+    ended = (killed_after(troubled, way, 3) for _ in range(MOST_RUNS))
+    killed = list(takewhile(lambda code: code == -signal.SIGKILL, ended))
+    assert 3 < len(killed) < MOST_RUNS, "it was killed again and again, and came further each time"
+    code, _, talk = troubled.run()
+    assert code == 0, talk
+    assert troubled.is_done()
+    assert [each.revision for each in releases.history(api, "kvx")] == [1]
+    assert all(api.find(each) for each in troubled.objects())
+    assert not api.get(cluster_lease.path_of("kvx"))["spec"].get("holderIdentity")
+
+
+def test_a_change_killed_at_any_of_its_writes_is_carried_out_by_the_next_run(
+    troubled: Folder, way: Way, api: Api
+) -> None:
+    troubled.set('revisions_kept = 1\ncomponents = ["ingress"]')
+    troubled.apply()
+    number, killed = 0, -signal.SIGKILL
+    while killed == -signal.SIGKILL:
+        number += 1
+        more = "" if number % 2 else 'components = ["ingress"]'
+        troubled.set(f"revisions_kept = 1\n{more}", f"threads = {number + 1}")
+        killed = killed_after(troubled, way, number)
+        if killed == -signal.SIGKILL:
+            code, _, talk = troubled.run()
+            assert code == 0, talk
+        assert troubled.is_done(), f"killed after write {number}"
+        assert names(api.list("/apis/networking.k8s.io/v1/namespaces/kvx/ingresses")) == (
+            {"Ingress voice-api"} if more else set()
+        )
+        assert number < MOST_RUNS
+    assert number > 6
+
+
+def test_a_connection_that_is_cut_at_any_write_does_no_harm(troubled: Folder, way: Way, api: Api) -> None:
+    """Where it may be sent again it is; else kvx says so, and the same command goes on."""
+    counted = [0]
+
+    def after(call: Call) -> bool:
+        counted[0] += call.writes
+        return not (call.writes and counted[0] % 3 == 0)
+
+    way.after = after
+    for _ in range(MOST_RUNS):
+        code, _, talk = troubled.run()
+        if code == 0:
+            break
+        assert "broke off the connection" in talk
+        assert "fix: " in talk
+    assert code == 0
+    way.after = lambda _call: True
+    assert troubled.is_done()
+    assert [each.revision for each in releases.history(api, "kvx")] == [1]
+
+
+def lease_of(api: Api, **spec: object) -> None:
+    """Held by somebody on another machine."""
+    now = datetime.datetime.now(datetime.UTC)
+    times = {"acquireTime": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}", "renewTime": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"}
+    whole = {"holderIdentity": "ada@laptop, process 4711", "leaseDurationSeconds": 60, **times, **spec}
+    metadata = {"name": "kvx", "namespace": "kvx", "annotations": {"kvx/host": "laptop", "kvx/token": "x"}}
+    item = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": whole}
+    api.delete(cluster_lease.path_of("kvx"))
+    api.create("/apis/coordination.k8s.io/v1/namespaces/kvx/leases", item)
+
+
+def test_a_cluster_that_another_kvx_applies_to_is_refused_with_its_name(folder: Folder, api: Api) -> None:
+    folder.apply()
+    folder.set(voice="threads = 2")
+    lease_of(api)
+    with pytest.raises(KvxError) as raised:
+        folder.apply()
+    assert "ada@laptop, process 4711, since 20" in raised.value.message
+    assert "KVX_KUBERNETES_LEASE_WAIT_SECONDS" in raised.value.fix
+    assert raised.value.exit_code is ExitCode.MISSING
+    assert len(releases.history(api, "kvx")) == 1
+    assert not folder.is_done()
+
+
+def test_a_lease_that_nobody_renewed_is_taken_over(folder: Folder, api: Api) -> None:
+    folder.apply()
+    folder.set(voice="threads = 2")
+    lease_of(api, renewTime="2026-01-01T00:00:00.000000Z")
+    folder.apply()
+    assert folder.is_done()
+
+
+def test_kvx_waits_for_another_as_long_as_it_is_told(folder: Folder, api: Api) -> None:
+    folder.apply()
+    folder.set("lease_wait_seconds = 60", "threads = 2")
+    lease_of(api, leaseDurationSeconds=1)
+    began = time.monotonic()
+    folder.apply()
+    assert time.monotonic() - began > 5, "it expires after its second, and ten for clocks that differ"
+    assert folder.is_done()
+
+
+def test_of_two_deploys_at_once_one_is_refused_with_the_name_of_the_other(
+    folder: Folder, api: Api, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder.apply()
+    other = Folder(tmp_path_factory.mktemp("other"), folder.kubeconfig)
+    other.set(voice="threads = 3")
+    folder.set(voice="threads = 2")
+    refused: list[KvxError] = []
+
+    class Meanwhile(Standing):
+        def await_serving(self, *arguments: object, **named: object) -> dict[str, object]:
+            with pytest.raises(KvxError) as raised:
+                other.apply()
+            refused.append(raised.value)
+            return {}
+
+    folder.apply(Meanwhile())
+    assert f"process {os.getpid()}" in refused[0].message
+    assert refused[0].exit_code is ExitCode.MISSING
+    assert folder.is_done()
+    other.apply()
+    assert other.is_done()
+
+
+def test_a_lease_that_was_lost_stops_the_next_write(folder: Folder, api: Api) -> None:
+    held = cluster_lease.Held(lost=True)
+    with pytest.raises(KvxError, match="another kvx took it over"):
+        held.check()
