@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "config": ("config", "app", "Show the settings, and where each came from."),
     "terraform": ("phase", "terraform", "Make the machines alone."),
     "ansible": ("phase", "ansible", "Configure the machines alone."),
-    "images": ("images", "app", "Prove and list images; build them alone."),
+    "images": ("images", "app", "Build, push, prove, list and delete images."),
     "kubernetes": ("kubernetes", "app", "Render, compare and apply the manifests."),
     "bench": ("bench", "app", "Measure the voice API, here or in a cluster."),
     "rehearse": ("rehearse", "app", "Rehearse on a simulated Hetzner: no account, no bill."),

@@ -62,6 +62,7 @@ KVX_ARROWS = {
         "lock",
         "machines",
         "nodes",
+        "phases",
         "plan",
         "report",
         "secret",

@@ -38,6 +38,7 @@ class Made:
     says_architecture: str | None = None
     more: tuple[Mapping[str, bytes], ...] = ()
     """Files of further layers."""
+    created: str = ""
 
     def but(self, **changed: Any) -> "Made":
         return replace(self, **changed)
@@ -99,6 +100,8 @@ class Pusher:
             },
             "rootfs": {"type": "layers", "diff_ids": [digest_of(gzip.decompress(each)) for each in packed]},
         }
+        if image.created:
+            configuration["created"] = image.created
         described = json.dumps(configuration).encode()
         document = {
             "schemaVersion": 2,

@@ -1,17 +1,24 @@
-"""kvx images: proves images where they lie, lists them, and runs the phase of the images."""
+"""kvx images: the phase of the images, its halves alone, and the proof of any image where it lies."""
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kvx.commands.flags import Folder, Json, Target, WaitForLock, deployment_from
+from kvx.commands.carry_out import print_plan, run
+from kvx.commands.flags import DryRun, Folder, Json, Target, WaitForLock
+from kvx.commands.images_deployment import images_deployment
+from kvx.commands.images_list import list_tags
+from kvx.commands.images_prune import prune
 from kvx.commands.phase import images as phase
+from kvx.deployment import Deployment
 from kvx.errors import ExitCode
+from kvx.phases.images import build_alone, push_alone
+from kvx.plan import Phase, Plan
 
 if TYPE_CHECKING:
-    from kvx.drivers.image_list import Tagged
     from kvx.images.proof import Examined, Wanted
     from kvx.images.reference import Reference
 
@@ -32,9 +39,19 @@ Largest = Annotated[
     float, typer.Option(metavar="MB", min=1, help="Most it may be for a platform, compressed.")
 ]
 Revision = Annotated[str | None, typer.Option(metavar="COMMIT", help="Built from this revision of git.")]
+Attested = Annotated[
+    bool, typer.Option("--attested", help="It must have provenance and a bill of materials.")
+]
+Builder = Annotated[
+    str | None, typer.Option(metavar="BUILDER", help="One of docker buildx ls, or ssh://USER@HOST.")
+]
 Keep = Annotated[bool, typer.Option("--keep", help="Where it is right, write its digest to images.json.")]
 
-app = typer.Typer(help="Prove and list images.", add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    help="Build, push, prove, list and delete images.", add_completion=False, rich_markup_mode=None
+)
+app.command("list")(list_tags)
+app.command()(prune)
 
 
 @app.callback(invoke_without_command=True)
@@ -46,9 +63,56 @@ def images(
     *,
     as_json: Json = False,
 ) -> None:
-    """Build the images alone; verify and list look at what is in a registry."""
+    """Build, push and prove the images, or load them onto the nodes where there is no registry."""
     if context.invoked_subcommand is None:
         phase(target, folder, wait_for_lock, as_json=as_json)
+
+
+@app.command()
+def build(
+    target: Target = None,
+    builder: Builder = None,
+    folder: Folder = None,
+    wait_for_lock: WaitForLock = 0,
+    *,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Build the images into .kvx/TARGET/images, and prove them there; nothing is pushed."""
+    deployment = images_deployment(folder, target, builder)
+    _show_or_run(
+        build_alone(deployment), deployment, "build", None if dry_run else wait_for_lock, as_json=as_json
+    )
+
+
+@app.command()
+def push(
+    target: Target = None,
+    folder: Folder = None,
+    wait_for_lock: WaitForLock = 0,
+    *,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Push what kvx images build has made, and prove it there.
+
+    Without images.repository the target hetzner gets it onto its nodes by SSH, only what each of them lacks.
+    """
+    deployment = images_deployment(folder, target)
+    _show_or_run(
+        push_alone(deployment), deployment, "push", None if dry_run else wait_for_lock, as_json=as_json
+    )
+
+
+def _show_or_run(
+    phase: Phase, deployment: Deployment, command: str, wait_for_lock: float | None, *, as_json: bool
+) -> None:
+    """The plan of one phase; where there is no time to wait for a lock it is only shown."""
+    plan, schema = Plan(deployment.target, (phase,)), SCHEMA if as_json else None
+    if wait_for_lock is None:
+        print_plan(plan, schema)
+    else:
+        run(plan, deployment, f"kvx images {command}", wait_for_lock, schema)
 
 
 @app.command()
@@ -58,6 +122,7 @@ def verify(
     platform: Platforms = None,
     largest: Largest = 150,
     revision: Revision = None,
+    attested: Attested = False,
     keep: Keep = False,
     target: Target = None,
     folder: Folder = None,
@@ -67,46 +132,37 @@ def verify(
 
     The index has the platforms, every program inside is of its platform's processor, it runs as no root,
     checks its health, is small, says where it is from, and holds no secret. Its tag still means its digest.
+    Provenance and bill of materials belong to it, name where it is from, and list what is in its layers.
     """
     from kvx.drivers import image_proof, image_records
     from kvx.images import record
+    from kvx.images.attested import KINDS
     from kvx.images.proof import Wanted
     from kvx.images.reference import parse_reference
     from kvx.world import real_world
 
-    file = deployment_from(folder, target).images
+    deployment = images_deployment(folder, target)
+    file = deployment.images
     wanted = Wanted(
-        tuple(record.platform_of(each) for each in platform or PLATFORMS), int(largest * MEGABYTE), revision
+        tuple(record.platform_of(each) for each in platform or PLATFORMS),
+        int(largest * MEGABYTE),
+        revision,
+        attested=KINDS if attested else (),
     )
     names = (
-        [parse_reference(image)] if image else [each.reference for each in image_records.kept(file).values()]
+        [(parse_reference(image), wanted)]
+        if image
+        else [
+            (each.reference, replace(wanted, attested=tuple({*wanted.attested, *each.attested})))
+            for each in image_records.kept(file).values()
+        ]
     )
     world = real_world(lambda words: print(words, file=sys.stderr))
-    found = [(name, image_proof.examined(name, wanted, world)) for name in names]
+    found = [(name, image_proof.examined(name, held, world, deployment.folder)) for name, held in names]
     for name, examined in found:
         if keep and not examined.findings:
             image_records.keep(file, record.proven(name, examined))
     _tell(found, wanted, as_json=as_json)
-
-
-@app.command("list")
-def list_tags(repository: Repository, *, as_json: Json = False) -> None:
-    """Print the tags of a repository, with digest, platforms and compressed sizes."""
-    from kvx.drivers.image_list import tagged
-    from kvx.images.reference import parse_reference
-    from kvx.world import real_world
-
-    found = list(tagged(parse_reference(repository), real_world(lambda words: print(words, file=sys.stderr))))
-    if as_json:
-        rows = [{"tag": each.tag, "digest": each.digest, "size_bytes": each.sizes} for each in found]
-        print(json.dumps({"schema": SCHEMA, "tags": rows}))
-        return
-    for each in found:
-        print(f"{each.tag:<24} {each.digest}  {_sizes(each)}")
-
-
-def _sizes(tagged: "Tagged") -> str:
-    return ", ".join(f"{platform} {size / MEGABYTE:.1f} MB" for platform, size in tagged.sizes.items())
 
 
 def _tell(found: "list[tuple[Reference, Examined]]", wanted: "Wanted", *, as_json: bool) -> None:
@@ -129,10 +185,10 @@ def _tell(found: "list[tuple[Reference, Examined]]", wanted: "Wanted", *, as_jso
 def _lines(name: "Reference", examined: "Examined") -> list[str]:
     lines = [f"{name}  {examined.digest}"]
     for platform, image in sorted(examined.images.items()):
-        programs = f"{len(image.contents.programs)} programs"
+        counts = f"{len(image.contents.programs)} programs, {len(image.contents.packages)} packages"
         size = f"{image.manifest.size_bytes / MEGABYTE:.1f} MB"
         lines.append(
-            f"  {platform!s:<12} {size:>9}  {programs}  user {image.configuration.user}  {image.digest}"
+            f"  {platform!s:<12} {size:>9}  {counts}  user {image.configuration.user}  {image.digest}"
         )
     return lines
 
@@ -143,6 +199,8 @@ def _row(name: "Reference", examined: "Examined") -> dict[str, object]:
             "digest": image.digest,
             "size_bytes": image.manifest.size_bytes,
             "programs": len(image.contents.programs),
+            "packages": len(image.contents.packages),
+            "attested": list(image.attested.kinds),
             "user": image.configuration.user,
             "labels": dict(image.configuration.labels),
         }

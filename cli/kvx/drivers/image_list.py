@@ -1,39 +1,38 @@
-"""What a repository holds: its tags, and for which platforms each is."""
+"""What a repository holds, or a folder: its tags, and for which platforms each is."""
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from pathlib import Path
 
-from kvx.drivers.registry import Registry
-from kvx.images.documents import read_configuration, read_index, read_manifest
+from kvx.drivers.blobs import Blobs, opened
+from kvx.images.documents import Index, read_configuration, read_index, read_manifest
 from kvx.images.reference import Reference
+from kvx.images.retention import REFERRERS, Tagged
 from kvx.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class Tagged:
-    """A tag, the digest it means now, and the compressed size for each platform."""
-
-    tag: str
-    digest: str
-    sizes: dict[str, int]
-
-
-def tagged(repository: Reference, world: World) -> Iterator[Tagged]:
+def tagged(repository: Reference, world: World, folder: Path | None = None) -> Iterator[Tagged]:
     """Every tag; what is no image for a platform (a cache, an attestation) is shown without sizes."""
-    with closing(Registry(repository, world)) as registry:
-        for tag in registry.tags():
-            digest, content = registry.manifest(tag)
-            yield Tagged(tag, digest, _sizes(registry, content))
+    with closing(opened(repository, folder or Path(), world)) as blobs:
+        for tag in blobs.tags():
+            if not REFERRERS.fullmatch(tag):
+                digest, content = blobs.manifest(tag)
+                yield _tagged(blobs, tag, digest, content)
 
 
-def _sizes(registry: Registry, content: bytes) -> dict[str, int]:
+def _tagged(blobs: Blobs, tag: str, digest: str, content: bytes) -> Tagged:
     index = read_index(content)
     if index is None:
         manifest = read_manifest(content)
-        platform = read_configuration(registry.document(manifest.config)).platform
-        return {str(platform): manifest.size_bytes}
-    return {
-        str(platform): read_manifest(registry.manifest(place.digest)[1]).size_bytes
-        for platform, place in sorted(index.images.items())
-    }
+        configuration = read_configuration(blobs.document(manifest.config))
+        return Tagged(tag, digest, {str(configuration.platform): manifest.size_bytes}, configuration.created)
+    sizes, created = {}, ""
+    for platform, place in sorted(index.images.items()):
+        manifest = read_manifest(blobs.manifest(place.digest)[1])
+        sizes[str(platform)] = manifest.size_bytes
+        created = max(created, read_configuration(blobs.document(manifest.config)).created)
+    return Tagged(tag, digest, sizes, created, _manifests(index))
+
+
+def _manifests(index: Index) -> tuple[str, ...]:
+    return tuple(each.digest for each in index.manifests)

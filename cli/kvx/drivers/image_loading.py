@@ -66,7 +66,7 @@ def is_done(step: LoadImages, world: World) -> bool:
     way, hosts = way_of(step)
     for sending in _sendings(step, world):
         found = work_on(
-            {host: _looked(way, host, sending.name) for host in hosts}, way, _LOOKING_SECONDS, world
+            {host: looked(way, host, sending.name) for host in hosts}, way, _LOOKING_SECONDS, world
         )
         if not all(each.value and each.value.has(sending.name, sending.digest) for each in found.values()):
             return False
@@ -82,7 +82,7 @@ def perform(step: LoadImages, world: World) -> Outcome:
         found = work_on(works, way, step.deadline_seconds, world)
         errors = {host: each.error for host, each in found.items() if each.error}
         if errors:
-            raise _not_loaded(list(errors.values()), len(hosts))
+            raise not_loaded(list(errors.values()), len(hosts))
         for host, each in found.items():
             loaded = each.value or Loaded(0, 0)
             sent += loaded.sent_bytes
@@ -107,8 +107,8 @@ def _sending_folder(step: LoadImages) -> Path:
     return step.folder / "images" / FOLDER
 
 
-def _looked(way: Way, host: Host, *names: str) -> Work[NodeImages]:
-    """What a node has; for the names also whether it is whole."""
+def looked(way: Way, host: Host, *names: str) -> Work[NodeImages]:
+    """What a node has; of the names also whether they are whole."""
     filters = " ".join(shlex.quote(f"name=={name}") for name in names)
     script = _LOOK.format(no_k3s=_NO_K3S, filter=filters, there=THERE)
     said = yield from _answered(way, host, script)
@@ -125,7 +125,7 @@ def _loading(way: Way, host: Host, sending: Sending, world: World) -> Work[Loade
     """Look, send, import, and look again; once more from the beginning where something came between."""
     sent, why = 0, ""
     for _ in range(ATTEMPTS):
-        seen = yield from _looked(way, host, sending.name)
+        seen = yield from looked(way, host, sending.name)
         whole = sum(each.size_bytes for each in sending.needed(seen.architecture))
         if seen.has(sending.name, sending.digest):
             return Loaded(sent, whole)
@@ -181,7 +181,7 @@ def _refuse_full_disk(host: Host, seen: NodeImages, part: Part, offset: int) -> 
         raise KvxError(message, f"kvx nodes run --on {host.name} -- k3s crictl rmi --prune")
 
 
-def _not_loaded(errors: Sequence[KvxError], count: int) -> KvxError:
+def not_loaded(errors: Sequence[KvxError], count: int) -> KvxError:
     words = "; ".join(each.message for each in errors)
     rest = f" (the other {count - len(errors)} have it)" if len(errors) < count else ""
     return KvxError(f"{words}{rest}", errors[0].fix, errors[0].exit_code)

@@ -20,7 +20,7 @@ FILE = "images.json"
 def is_done(step: ProveImages, world: World) -> bool:
     """Whether exactly what was built last is kept, for these platforms, and its tag was not moved since."""
     built, file = image_building.built(step.folder), step.folder / FILE
-    if built is None or not file.exists():
+    if built is None or not step.keep or not file.exists():
         return False
     kept = image_records.kept(file).get(record.name_of(built))
     if kept is None or kept.reference != built or not set(_wanted(step).platforms) <= kept.platforms.keys():
@@ -38,7 +38,8 @@ def perform(step: ProveImages, world: World) -> Outcome:
         raise KvxError(f"{built} must not roll out: {first.words}{more}", first.fix)
     with closing(opened(built, step.folder, world)) as blobs:
         found = replace(found, images=image_bills.attached(blobs, record.name_of(built), found.images))
-    image_records.keep(step.folder / FILE, record.proven(built, found))
+    if step.keep:
+        image_records.keep(step.folder / FILE, record.proven(built, found))
     lines = [
         f"{platform}: {image.manifest.size_bytes / 1e6:.1f} MB, {len(image.contents.programs)} programs, "
         f"{len(image.contents.packages)} packages in its bill of materials"

@@ -5,7 +5,7 @@ from kvx.images.reference import LOCAL
 from kvx.phases.configure import private_key
 from kvx.plan import Phase
 from kvx.settings import ImagesSettings
-from kvx.steps.images import BuildImages, CheckImages, ImagesWanted, LoadImages, ProveImages
+from kvx.steps.images import BuildImages, CheckImages, ImagesWanted, LoadImages, ProveImages, PushImages
 
 MEGABYTE = 1_000_000
 
@@ -38,9 +38,36 @@ def images_onto_nodes(deployment: Deployment) -> Phase:
         steps=(
             BuildImages(folder, deployment.sources, wanted, settings.deadline_seconds),
             ProveImages(folder, wanted),
-            LoadImages(folder, private_key(deployment), settings.deadline_seconds),
+            loading(deployment),
         ),
     )
+
+
+def build_alone(deployment: Deployment) -> Phase:
+    """Into a folder here, and proven there; kept only where it goes onto nodes without a registry."""
+    settings, folder = deployment.settings.images, deployment.folder
+    wanted = images_wanted(settings, LOCAL)
+    keeps = settings.repository is None and deployment.target == "hetzner"
+    build = BuildImages(folder, deployment.sources, wanted, settings.deadline_seconds)
+    return Phase("images", "build and prove the images", (build, ProveImages(folder, wanted, keep=keeps)))
+
+
+def push_alone(deployment: Deployment) -> Phase:
+    """To the registry and proven there, or onto the nodes where there is none."""
+    settings, folder = deployment.settings.images, deployment.folder
+    if settings.repository is None and deployment.target != "hetzner":
+        return images(deployment)
+    if settings.repository is None:
+        return Phase("images", "load the images onto the nodes", (loading(deployment),))
+    wanted = images_wanted(settings, settings.repository)
+    push = PushImages(folder, settings.repository, settings.deadline_seconds)
+    return Phase("images", "push and prove the images", (push, ProveImages(folder, wanted)))
+
+
+def loading(deployment: Deployment) -> LoadImages:
+    """The step that brings them onto nodes."""
+    seconds = deployment.settings.images.deadline_seconds
+    return LoadImages(deployment.folder, private_key(deployment), seconds)
 
 
 def images_wanted(settings: ImagesSettings, repository: str) -> ImagesWanted:

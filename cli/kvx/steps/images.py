@@ -57,6 +57,7 @@ class ProveImages:
     folder: Path
     wanted: ImagesWanted
     deadline_seconds: float = 900
+    keep: bool = True
 
     @property
     def words(self) -> str:
@@ -66,6 +67,23 @@ class ProveImages:
     def command(self) -> tuple[str, ...]:
         flags = [f"--platform={platform}" for platform in self.wanted.platforms]
         return ("kvx", "images", "verify", f"{self.wanted.repository}/voice-api:TAG", *flags, "--keep")
+
+
+@dataclass(frozen=True, slots=True)
+class PushImages:
+    """Bring what was built into a folder here to the registry; the tag comes last."""
+
+    folder: Path
+    repository: str
+    deadline_seconds: float = 3600
+
+    @property
+    def words(self) -> str:
+        return f"push what was built to {self.repository}"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("kvx", "images", "push")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +119,4 @@ class CheckImages:
         return ("kvx", "images", "verify")
 
 
-ImageStep = BuildImages | ProveImages | LoadImages | CheckImages
+ImageStep = BuildImages | ProveImages | PushImages | LoadImages | CheckImages

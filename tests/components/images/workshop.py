@@ -27,7 +27,7 @@ PUSHED = "type=registry,oci-mediatypes=true"
 PIP_FILES = ("/etc/pip.conf", "~/.config/pip/pip.conf", "~/.pip/pip.conf")
 REGISTRY = """version: 0.1
 log: {{level: warn}}
-storage: {{filesystem: {{rootdirectory: {folder}/registry}}, delete: {{enabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {folder}/registry}}, delete: {{enabled: {deletes}}}}}
 http: {{addr: "127.0.0.1:{port}", secret: tests}}
 {more}
 """
@@ -172,13 +172,13 @@ class LocalRegistry:
 
 
 @contextmanager
-def registry(folder: Path, more: str = "") -> Iterator[LocalRegistry]:
+def registry(folder: Path, more: str = "", *, deletes: bool = True) -> Iterator[LocalRegistry]:
     """Runs until the end; `more` is added to its configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     file = folder / "registry.yml"
-    file.write_text(REGISTRY.format(folder=folder, port=port, more=more))
+    file.write_text(REGISTRY.format(folder=folder, port=port, more=more, deletes=str(deletes).lower()))
     with _running(folder, {"PATH": "/usr/bin:/bin"}, "docker-registry", "serve", str(file)) as process:
         _until(process, lambda: _answers(port), folder / "docker-registry.log")
         yield LocalRegistry(folder, port)

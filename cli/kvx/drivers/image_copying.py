@@ -1,0 +1,88 @@
+"""Pushes what was built into a folder: only blobs that the registry lacks, and the tag last of all."""
+
+import json
+from contextlib import closing
+from dataclasses import replace
+
+from kvx.drivers import image_building
+from kvx.drivers.blobs import Blobs, opened
+from kvx.drivers.files import replace_file
+from kvx.errors import ExitCode, KvxError
+from kvx.images.documents import INDEXES, MANIFESTS, Descriptor, read_index, read_manifest
+from kvx.images.reference import Reference, parse_reference
+from kvx.steps.images import PushImages
+from kvx.world import Outcome, World
+
+
+def is_done(step: PushImages, world: World) -> bool:
+    """Whether what was built last is in the registry already, under its tag."""
+    built = image_building.built(step.folder)
+    if built is None:
+        return False
+    there = _there(step, built)
+    if built.is_local:
+        return False
+    with closing(opened(there, step.folder, world)) as blobs:
+        return str(built) == str(there) and blobs.digest(str(built.tag)) == built.digest
+
+
+def perform(step: PushImages, world: World) -> Outcome:
+    """The image with all that was attached to it; a tag that means something else there is refused."""
+    built = image_building.built(step.folder)
+    if built is None or not built.is_local:
+        raise KvxError("no image lies here that could be pushed", "kvx images build", ExitCode.MISSING)
+    there = _there(step, built)
+    with (
+        closing(opened(built, step.folder, world)) as source,
+        closing(opened(there, step.folder, world)) as registry,
+    ):
+        before = registry.digest(str(there.tag))
+        if before not in (None, there.digest):
+            message = f"the tag {there.tag} means {before} in {step.repository} already"
+            raise KvxError(message, "find out who pushed it, or commit something new", ExitCode.INCOMPLETE)
+        sent = _Copy(source, registry, world).whole(there)
+    replace_file(image_building.built_file(step.folder), json.dumps({"reference": str(there)}) + "\n")
+    return Outcome(True, (f"pushed {there}, {sent / 1e6:.1f} MB of it new",), {"image": str(there)})
+
+
+def _there(step: PushImages, built: Reference) -> Reference:
+    place = parse_reference(f"{step.repository}/{built.repository.rpartition('/')[2]}")
+    return replace(place, tag=built.tag, digest=built.digest)
+
+
+class _Copy:
+    """From one place to another; `sent` counts the bytes that the other had not."""
+
+    def __init__(self, source: Blobs, destination: Blobs, world: World) -> None:
+        self._source, self._destination, self._world = source, destination, world
+        self._sent = 0
+
+    def whole(self, image: Reference) -> int:
+        """What leads to something is put after it, so that nothing is ever there in part."""
+        _, content = self._source.manifest(image.wanted)
+        index = read_index(content)
+        if index is None:
+            raise KvxError(f"{image} is no index of several platforms", "kvx images build")
+        for each in index.manifests:
+            self._manifest(each)
+        self._destination.put_manifest(str(image.tag), INDEXES[0], content)
+        for each in index.manifests:
+            for referrer in self._source.referrers(each.digest):
+                self._blobs(referrer)
+                attached = self._source.manifest(referrer.digest)[1]
+                self._destination.attach(each, referrer, attached)
+        return self._sent
+
+    def _manifest(self, each: Descriptor) -> None:
+        self._blobs(each)
+        content = self._source.manifest(each.digest)[1]
+        self._destination.put_manifest(each.digest, each.media_type or MANIFESTS[0], content)
+
+    def _blobs(self, each: Descriptor) -> None:
+        manifest = read_manifest(self._source.manifest(each.digest)[1])
+        for blob in (*manifest.layers, manifest.config):
+            if not self._destination.has(blob.digest):
+                self._world.progress(f"pushes {blob.digest[:19]}, {blob.size_bytes / 1e6:.1f} MB")
+                with self._source.layer(blob) as file:
+                    self._destination.put_blob(blob, file)
+                self._sent += blob.size_bytes
