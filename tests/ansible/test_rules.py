@@ -13,7 +13,7 @@ PROGRAMS = Path(sys.executable).parent
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
     program = str(PROGRAMS / command[0])
     return subprocess.run(
-        [program, *command[1:]], cwd=ANSIBLE, capture_output=True, text=True, timeout=170, check=False
+        [program, *command[1:]], cwd=ANSIBLE, capture_output=True, text=True, timeout=280, check=False
     )
 
 

@@ -94,9 +94,9 @@ def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Pa
     started = time.monotonic()
     with pytest.raises(KvxError, match="did not end within 1 s"):
         run_shown(("sh", "-c", script), 1.0)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 45
     state = Path("/proc", trace.read_text().strip(), "stat")
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not _has_ended(state):  # a signal is on its way for a moment
         assert time.monotonic() < end
         time.sleep(0.05)

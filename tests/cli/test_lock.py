@@ -102,7 +102,7 @@ def test_of_two_processes_exactly_one_wins_every_time(tmp_path: Path, left_behin
             list(pool.map(tell, both))
             assert sorted(pool.map(said, both)) == ["acquired", "refused"]
     for process in both:
-        process.communicate(timeout=20)
+        process.communicate(timeout=100)
 
 
 def test_a_killed_owner_is_taken_over_from_with_a_word(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_killed_owner_is_taken_over_from_with_a_word(tmp_path: Path) -> None:
     assert notes[0].endswith("that process has ended")
     lock.release()
     assert list(tmp_path.iterdir()) == []
-    process.communicate(timeout=20)
+    process.communicate(timeout=100)
 
 
 def test_a_number_used_again_by_another_process_is_no_owner(tmp_path: Path) -> None:
@@ -171,13 +171,13 @@ def test_an_owner_with_values_of_other_types_is_damaged(tmp_path: Path) -> None:
 def test_it_renews_itself_while_it_is_held(tmp_path: Path) -> None:
     path = tmp_path / "lock.json"
     lock = acquire(path, "kvx deploy", time_to_live_seconds=0.4)
-    first = holder(path)
-    time.sleep(1)
-    later = holder(path)
+    first = later = holder(path)
+    end = time.monotonic() + 60
+    while first is None or later is None or later.expires <= first.expires + 0.3:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+        later = holder(path)
     lock.release()
-    assert first is not None
-    assert later is not None
-    assert later.expires > first.expires + 0.3
     assert not lock.lost
 
 
@@ -185,7 +185,7 @@ def test_a_lock_that_somebody_took_over_is_lost_and_left_to_them(tmp_path: Path)
     path = tmp_path / "lock.json"
     lock = acquire(path, "kvx deploy", time_to_live_seconds=0.2)
     foreign(path)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not lock.lost and time.monotonic() < end:
         time.sleep(0.02)
     assert lock.lost

@@ -88,12 +88,12 @@ def test_a_terminal_shows_the_time_elapsed_and_keeps_the_last_line() -> None:
     )
     os.close(follower)
     shown = b""
-    while select.select([leader], [], [], 20)[0]:
+    while select.select([leader], [], [], 100)[0]:
         try:
             shown += os.read(leader, 4096)
         except OSError:  # the other end is closed
             break
-    assert process.wait(20) == 0
+    assert process.wait(100) == 0
     text = shown.decode()
     assert "stop the voice API: [bold]half of it" in text
     assert "0:00:00" in text

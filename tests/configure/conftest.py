@@ -25,7 +25,7 @@ LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.execut
 FLEET = 61
 
 
-def _until(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def _until(condition: Callable[[], Any], seconds: float = 100) -> Any:
     """The first true value of the condition; fails when there is none in time."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -111,7 +111,7 @@ class Running:
     def kill(self) -> None:
         self.look()
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     for each in started:
         each.look()
         each.process.kill()
-        each.process.wait(20)
+        each.process.wait(60)
         for left in each.alive():
             left.kill()
 

@@ -39,7 +39,7 @@ def sockets_of(ground: Any) -> Path:
 
 def test_asked_to_stop_it_ends_in_order_and_says_so(running: Any, ground: Any) -> None:
     running.process.send_signal(signal.SIGINT)
-    said, _ = running.process.communicate(timeout=40)
+    said, _ = running.process.communicate(timeout=120)
     assert running.process.returncode == 130
     assert said.splitlines()[-2:] == [
         "stopped playbook.yml on request",
@@ -55,7 +55,7 @@ def test_asked_twice_it_ends_at_once(running: Any) -> None:
     time.sleep(1)  # Ansible has 8 s to end, and its task does not
     begin = time.monotonic()
     running.process.send_signal(signal.SIGTERM)
-    running.process.wait(20)
+    running.process.wait(100)
     assert running.process.returncode != 0
     assert time.monotonic() - begin < 7
     assert running.alive() == []
@@ -63,7 +63,7 @@ def test_asked_twice_it_ends_at_once(running: Any) -> None:
 
 def test_a_kvx_that_is_killed_leaves_no_ansible(running: Any, ground: Any, until: Any) -> None:
     running.kill()
-    until(lambda: running.alive() == [], 40)
+    until(lambda: running.alive() == [])
     assert not sockets_of(ground).exists()
 
 
@@ -83,7 +83,7 @@ def test_a_tether_that_is_killed_does_not_leave_ansible_running(
 ) -> None:
     (tether,) = running.children()
     tether.kill()
-    running.process.wait(60)
+    running.process.wait(100)
     until(lambda: not any("ansible-playbook" in " ".join(each.cmdline()) for each in running.alive()))
     assert not sockets_of(ground).exists()
 
@@ -95,13 +95,13 @@ def test_no_command_line_and_no_file_holds_a_secret_while_it_runs(running: Any, 
     assert [path for path, text in ground.written() if CANARY.decode() in text] == []
     # The pipe holds it only until the tether has read it.
     running.process.send_signal(signal.SIGINT)
-    running.process.wait(40)
+    running.process.wait(120)
 
 
 def test_what_is_late_is_stopped_and_said_to_be(ground: Any, start: Any, tmp_path: Path) -> None:
     ground.hosts("one")
     late = start(ground.of(lasting(tmp_path / "marker"), deadline_seconds=20))
-    said, _ = late.process.communicate(timeout=60)
+    said, _ = late.process.communicate(timeout=150)
     assert late.process.returncode == 4
     message, fix = said.splitlines()[-2:]
     assert message == "playbook.yml had not ended after 20 s and was stopped"

@@ -22,7 +22,7 @@ from kvx.supervisor.records import State
 from kvx.world import Outcome, World, real_world
 
 STAND_IN = Path(__file__).with_name("stand_in_service.py")
-WAIT_SECONDS = 20
+WAIT_SECONDS = 80
 
 
 @pytest.fixture
@@ -58,21 +58,21 @@ class Deployed:
         drivers.perform(WriteFile(self.settings_file, text), self.world)
         argv = (sys.executable, str(STAND_IN), "serve", "--settings", str(self.settings_file))
         values = {"host": "127.0.0.1", "port": None, "metrics_host": "127.0.0.1", "metrics_port": None}
-        values |= {"model": "none", "version": "1", "deadline_seconds": 10} | own
+        values |= {"model": "none", "version": "1", "deadline_seconds": 60} | own
         return StartService(self.folder, argv, self.settings_file, **values)
 
     def start(self, **settings: Any) -> Outcome:
         return drivers.perform(self.step(**settings), self.world)
 
     def stop(self) -> Outcome:
-        return drivers.perform(StopService(self.folder, 20), self.world)
+        return drivers.perform(StopService(self.folder, 60), self.world)
 
     def state(self) -> State:
         state = records.read_state(self.folder)
         assert state is not None
         return state
 
-    def ask(self, timeout: float = 10) -> dict[str, Any]:
+    def ask(self, timeout: float = 40) -> dict[str, Any]:
         """One request on a connection of its own."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.state().port}/", timeout=timeout) as answer:
             return json.loads(answer.read())

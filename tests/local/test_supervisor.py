@@ -46,7 +46,7 @@ def load(deployed: Any, workers: int = 4) -> Iterator[list[Any]]:
         finally:
             enough.set()
         for each in asking:
-            each.result(timeout=30)
+            each.result(timeout=100)
 
 
 def test_a_service_that_is_ready_is_done_and_stays_untouched(deployed: Any) -> None:
@@ -85,7 +85,7 @@ def test_the_old_service_answers_until_the_new_one_is_ready(deployed: Any) -> No
         deployed.until(lambda: deployed.state().starting)
         assert deployed.ask()["answer"] == "first"
         assert not drivers.is_done(slow, deployed.world)
-        changing.result(timeout=20)
+        changing.result(timeout=100)
     assert deployed.ask()["answer"] == "second"
 
 
@@ -105,7 +105,7 @@ def test_a_new_service_that_is_never_ready_is_given_up_in_time(deployed: Any) ->
     began = time.monotonic()
     with pytest.raises(KvxError, match="not ready after 1 s; the one before still serves") as failure:
         deployed.start(never_ready=True, step_deadline_seconds=1)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 40
     assert deployed.ask()["answer"] == "first"
     assert failure.value.message.endswith("Its last lines:\n  stand-in: starting")
 
@@ -123,7 +123,7 @@ def test_a_service_that_ignores_sigterm_is_ended_after_its_drain(deployed: Any) 
     deployed.start(ignore_sigterm=True, step_drain_seconds=1)
     old = deployed.child_pid
     deployed.start(answer="next")
-    deployed.until(lambda: not psutil.pid_exists(old), 5)
+    deployed.until(lambda: not psutil.pid_exists(old), 12)  # the usual drain is longer
     assert "ended with -9" in deployed.log()
 
 
@@ -136,10 +136,13 @@ def test_a_killed_service_comes_back_and_a_request_in_between_waits(deployed: An
 
 
 def test_a_service_that_dies_again_and_again_is_given_up(deployed: Any) -> None:
-    deployed.start(answer="here", live_seconds=0.2)
+    deployed.start(answer="here")
     wanted = records.read_wanted(deployed.folder)
     assert wanted is not None
-    hasty = replace(wanted, request="hasty", generation="hasty", first_restart_seconds=0.01, restart_limit=4)
+    dying = deployed.settings_file.with_name("dying.toml")
+    dying.write_text("live_seconds = 0.2\n")
+    hasty = replace(wanted, argv=(*wanted.argv[:-1], str(dying)), request="hasty", generation="hasty")
+    hasty = replace(hasty, first_restart_seconds=0.01, restart_limit=4)
     records.write_record(records.service_file(deployed.folder), hasty)
     deployed.until(lambda: deployed.state().phase == "failed")
     deployed.until(lambda: not deployed.processes())
@@ -165,7 +168,7 @@ def test_two_supervisors_are_impossible(deployed: Any) -> None:
     owner = deployed.supervisor_pid
     command = [sys.executable, "-m", "kvx.supervisor", str(deployed.folder)]
     others = [subprocess.Popen(command) for _ in range(4)]
-    assert [other.wait(timeout=20) for other in others] == [0, 0, 0, 0]
+    assert [other.wait(timeout=80) for other in others] == [0, 0, 0, 0]
     assert deployed.supervisor_pid == owner
     assert len(deployed.processes()) == 2
 
@@ -180,7 +183,7 @@ def test_supervisors_that_start_together_leave_one(deployed: Any) -> None:
     deployed.until(lambda: deployed.state().serving)
     assert deployed.ask()["answer"] == "one"
     deployed.stop()
-    assert [each.wait(timeout=10) for each in together] == [0, 0, 0, 0]
+    assert [each.wait(timeout=80) for each in together] == [0, 0, 0, 0]
 
 
 def test_a_supervisor_whose_folder_is_gone_takes_its_service_down(deployed: Any) -> None:
@@ -218,12 +221,16 @@ def test_stopping_leaves_no_process_and_no_port(deployed: Any) -> None:
 
 
 def test_a_request_at_work_is_answered_before_the_service_stops(deployed: Any) -> None:
-    deployed.start(answer="patience", answer_seconds=1)
+    deployed.start(answer="patience", answer_seconds=2)
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(deployed.ask)
-        time.sleep(0.4)
+        deployed.until(lambda: has_a_caller(deployed.child_pid))
         deployed.stop()
-        assert asking.result(timeout=10)["answer"] == "patience"
+        assert asking.result(timeout=80)["answer"] == "patience"
+
+
+def has_a_caller(pid: int) -> bool:
+    return any(each.status == "ESTABLISHED" for each in psutil.Process(pid).net_connections("tcp"))
 
 
 @pytest.mark.parametrize("name", ["state.json", "service.json", "supervisor.pid"])

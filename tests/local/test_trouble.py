@@ -47,7 +47,7 @@ def test_a_deploy_killed_in_a_step_is_finished_by_the_next(own_program: Any, ste
     kvx = own_program.start("deploy")
     own_program.until(lambda: has_started(own_program, step) or kvx.poll() is not None)
     kvx.send_signal(signal.SIGKILL)
-    kvx.wait(timeout=10)
+    kvx.wait(timeout=80)
     ends_well(own_program)
 
 
@@ -59,7 +59,7 @@ def test_a_deploy_killed_while_the_service_starts_is_finished_by_the_next(
     own_program.until(lambda: has_started(own_program, "StartService") or kvx.poll() is not None)
     time.sleep(milliseconds / 1000)
     kvx.send_signal(signal.SIGKILL)
-    kvx.wait(timeout=10)
+    kvx.wait(timeout=80)
     ends_well(own_program)
 
 
@@ -105,7 +105,7 @@ def test_no_request_fails_while_the_voice_api_is_replaced(own_program: Any) -> N
     def ask() -> None:
         while not enough.is_set() and len(met) < 5000:
             try:
-                answer = client.command_from_text(address, "how many nodes", speak=False, deadline_seconds=20)
+                answer = client.command_from_text(address, "how many nodes", speak=False, deadline_seconds=60)
                 met.append(str(answer["status"]))
             except KvxError as error:
                 met.append(error.message)
@@ -117,7 +117,7 @@ def test_no_request_fails_while_the_voice_api_is_replaced(own_program: Any) -> N
         finally:
             enough.set()
         for each in asking:
-            each.result(timeout=30)
+            each.result(timeout=100)
     assert changed == [0, 0]
     assert set(met) == {"SUCCESS"}, {words: met.count(words) for words in set(met)}
     assert len(met) > 20

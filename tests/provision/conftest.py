@@ -38,7 +38,7 @@ TOKEN = "canary7token".ljust(64, "x")
 SPEED = "100"
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 100) -> Any:
     """The first true value of the condition; fails when there is none in time."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -86,12 +86,12 @@ class Simulation:
             method=method,
             headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
     def _ask(self, what: str, body: bytes | None = None) -> Any:
         url = f"{self.address.removesuffix('/v1')}/_rehearsal/{what}"
-        with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=20) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
 
@@ -254,7 +254,7 @@ class Program:
             text=True,
         )
 
-    def run(self, verb: str, seconds: float = 120) -> tuple[int, str]:
+    def run(self, verb: str, seconds: float = 240) -> tuple[int, str]:
         with self.start(verb) as process:
             try:
                 said, _ = process.communicate(timeout=seconds)

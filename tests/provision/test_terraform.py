@@ -131,13 +131,13 @@ def test_a_program_that_does_not_end_is_asked_and_then_ended(tmp_path: Path) -> 
     begin = time.monotonic()
     with pytest.raises(KvxError, match="did not end within 2 s"):
         run(command(tmp_path, "trap '' INT; sleep 60 & wait; sleep 60"), 2, real_world())
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 40
 
 
 def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
     run(command(tmp_path, "sleep 300 & echo $! > child"), 20, real_world())
     child = int((tmp_path / "child").read_text())
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text()
@@ -246,7 +246,7 @@ def test_a_deploy_that_is_asked_to_stop_ends_with_130_and_goes_on_later(program:
     with program.start("deploy") as kvx:
         wait_for_servers(program.simulation)
         kvx.send_signal(signal.SIGINT)
-        said, _ = kvx.communicate(timeout=60)
+        said, _ = kvx.communicate(timeout=150)
     assert kvx.returncode == 130, said
     assert "Traceback" not in said
     program.simulation.scenario()
@@ -261,7 +261,7 @@ def test_the_next_run_waits_for_the_terraform_that_kvx_left_behind(program: Any)
     with program.start("deploy") as kvx:
         wait_for_servers(program.simulation)
         kvx.kill()
-        kvx.communicate(timeout=20)
+        kvx.communicate(timeout=100)
     note = json.loads((program.hetzner / "terraform.pid.json").read_text())
     code, said = program.run("deploy")
     assert code == 0, said
@@ -276,7 +276,7 @@ def test_a_first_plan_that_is_killed_leaves_no_empty_state(program: Any) -> None
         until(lambda: any(b"hcloud" in log.read_bytes() for log in program.hetzner.glob("logs/plan-*")), 60)
         note = json.loads((program.hetzner / "terraform.pid.json").read_text())
         os.killpg(note["pid"], signal.SIGKILL)
-        kvx.communicate(timeout=60)
+        kvx.communicate(timeout=150)
     assert not (program.hetzner / "terraform" / "terraform.tfstate").exists()
     code, said = program.run("deploy")
     assert code == 0, said
@@ -289,7 +289,7 @@ def test_a_second_kvx_does_not_disturb_the_first(program: Any) -> None:
     with program.start("deploy") as first:
         wait_for_servers(program.simulation)
         code, said = program.run("deploy")
-        first.communicate(timeout=90)
+        first.communicate(timeout=150)
     assert code == 3, said
     assert "another kvx works" in said
     assert first.returncode == 0

@@ -40,7 +40,7 @@ class Kvx:
         self.environment = kept | {"TF_CLI_CONFIG_FILE": f"{mirror}/terraform.rc", "COLUMNS": "80"}
 
     def __call__(
-        self, *arguments: str, timeout: float = 150, **variables: str
+        self, *arguments: str, timeout: float = 400, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*PROGRAM, *arguments],
@@ -68,7 +68,7 @@ class Kvx:
             screen = read_until(leader, question)
             os.write(leader, answer.encode() + b"\n")
             screen += read_until(leader, None)
-            code = process.wait(30)
+            code = process.wait(100)
         os.close(leader)
         return code, screen.replace("\r\n", "\n")
 
@@ -88,7 +88,7 @@ class Kvx:
         return sorted(each["name"] for each in self.asked("resources")["resources"] if each["kind"] == kind)
 
 
-def read_until(terminal: int, words: str | None, seconds: float = 120) -> str:
+def read_until(terminal: int, words: str | None, seconds: float = 300) -> str:
     """What appears up to `words`, or to the end; fails when that does not come in time."""
     screen, end = "", time.monotonic() + seconds
     while words is None or words not in screen:

@@ -11,10 +11,10 @@ from hosts_component import fresh
 from systemd_hosts import control_groups, lifecycle, machine_settings, power
 from systemd_hosts.fleet import Fleet, planned
 
-pytestmark = pytest.mark.needs("hosts")
+pytestmark = [pytest.mark.needs("hosts"), pytest.mark.timeout(600)]
 
 FLEET = 51
-REBOOT_SECONDS = 90
+REBOOT_SECONDS = 240
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from rented_hosts import keeping, register
 from systemd_hosts import control_groups
 
-pytestmark = pytest.mark.needs("rented-hosts")
+pytestmark = [pytest.mark.needs("rented-hosts"), pytest.mark.timeout(600)]
 
 PROGRAM = Path(__file__).with_name("machines")
 NETWORK, FIRST, SECOND = 101, 102, 103

@@ -14,7 +14,7 @@ from systemd_hosts.fleet import Fleet, Host
 BUILD = Path(__file__).with_name("build")
 VERSIONS = ("v1.34.2+k3s1", "v1.34.3+k3s1")
 TOKEN = "only-for-tests"
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 240.0
 PAUSE_SECONDS = 0.5
 DATABASE = "/var/lib/rancher/k3s/server/db/etcd"
 UNIT = """[Unit]
