@@ -5,14 +5,14 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import Any, NoReturn
 
+from kvx import drivers
 from kvx.cluster.refusals import ApiError
-from kvx.drivers import cluster_steps, manifest_applying
+from kvx.drivers import manifest_applying
 from kvx.drivers.api_server import Api
 from kvx.drivers.rollout import Before
 from kvx.errors import KvxError
 from kvx.plan import Step
 from kvx.steps.manifests import ApplyManifests
-from kvx.steps.service import RemoveFolder
 from kvx.world import Outcome, World
 
 Object = Mapping[str, Any]
@@ -62,14 +62,12 @@ class StandingDrivers:
     def is_done(self, step: Step, world: World) -> bool:
         if isinstance(step, ApplyManifests):
             return manifest_applying.is_done(step, world, self.serving)
-        if isinstance(step, RemoveFolder):
-            return not step.folder.exists()
-        return cluster_steps.is_done(step, world)  # type: ignore[arg-type]
+        return drivers.is_done(step, world)
 
     def perform(self, step: Step, world: World) -> Outcome:
         if isinstance(step, ApplyManifests):
             return manifest_applying.perform(step, world, self.serving)
-        return cluster_steps.perform(step, world)  # type: ignore[arg-type]
+        return drivers.perform(step, world)
 
 
 class NamespaceController:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kvx.commands.typed import typed
 from kvx.plan import Plan, Step
 from kvx.steps.machines import HandOver
+from kvx.steps.manifests import ApplyManifests
 from kvx.steps.nodes import ConfigureNodes
 from kvx.steps.releases import VerifyCluster
 
@@ -53,7 +54,7 @@ def ending_of(plan: Plan) -> Ending:
             return MACHINES
         case ConfigureNodes():
             return NODES
-        case VerifyCluster():
+        case VerifyCluster() | ApplyManifests():
             return ROLLED_OUT
         case _:
             return SPOKEN

@@ -59,7 +59,7 @@ def _delete(api: Api, item: Object, held: Held, world: World) -> None:
     if world.stop_requested():
         raise members.stopped()
     world.progress(f"delete {item['kind']} {item['metadata']['name']}")
-    api.delete(api.path_of(item), uid=item["metadata"]["uid"], propagation="Foreground")
+    api.delete(api.path_of(item), uid=item["metadata"]["uid"])
 
 
 def _foreign(api: Api) -> Iterator[str]:
