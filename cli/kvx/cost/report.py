@@ -75,13 +75,17 @@ class Report:
     @property
     def yesterday(self) -> Decimal | None:
         """The last whole day; None where there is none in this month, or a price is missing."""
-        return self.days[-2][1] if len(self.days) > 1 else None
+        return self._whole_days[-1][1] if self._whole_days else None
 
     @property
     def usual_day(self) -> Decimal | None:
         """The median of up to seven days before yesterday; None with fewer than three."""
-        before = [net for _, net in self.days[-9:-2] if net is not None]
+        before = [net for _, net in self._whole_days[-8:-1] if net is not None]
         return sorted(before)[len(before) // 2] if len(before) >= 3 else None
+
+    @property
+    def _whole_days(self) -> tuple[tuple[str, Decimal | None], ...]:
+        return self.days[: (self.basis.until - self.basis.month.begin) // DAY_SECONDS]
 
 
 def report(basis: Basis, shares: Shares | None = None, audio: Audio | None = None) -> Report:
