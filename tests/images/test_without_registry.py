@@ -1,0 +1,114 @@
+"""The whole phase without a registry: built by a real BuildKit into a folder, proven, loaded, looked at."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "container-hosts"))
+
+from container_hosts import ContainerHost, hand_over
+from made import elf
+
+from kvx.drivers import image_building, image_loading, image_proving, image_records
+from kvx.drivers.image_proof import examined
+from kvx.images.attested import KINDS
+from kvx.images.documents import Platform
+from kvx.images.proof import Wanted
+from kvx.images.reference import LOCAL
+from kvx.steps.images import BuildImages, ImagesWanted, LoadImages, ProveImages
+from kvx.world import real_world
+
+pytestmark = [pytest.mark.needs("images", "container-hosts", "docker", "git"), pytest.mark.timeout(900)]
+
+BOTH = (Platform("linux", "amd64"), Platform("linux", "arm64"))
+BAKE = """
+variable "PLATFORMS" { default = "" }
+variable "REPOSITORY" { default = "" }
+variable "TAG" { default = "" }
+variable "VERSION" { default = "" }
+variable "REVISION" { default = "" }
+variable "SOURCE" { default = "" }
+variable "SOURCE_DATE_EPOCH" { default = "0" }
+group "default" { targets = ["voice-api"] }
+target "voice-api" {
+  context    = "docker"
+  platforms  = split(",", PLATFORMS)
+  tags       = ["${REPOSITORY}:${TAG}"]
+  args = { VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE, SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH }
+}
+"""
+DOCKERFILE = """FROM scratch
+ARG TARGETARCH
+COPY program-${TARGETARCH} /usr/bin/program
+COPY METADATA /opt/voice-api/numpy-2.3.1.dist-info/METADATA
+COPY service /opt/service
+USER 65532:65532
+HEALTHCHECK CMD ["/usr/bin/program"]
+ARG VERSION
+ARG REVISION
+ARG SOURCE
+LABEL org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.version="${VERSION}" \\
+      org.opencontainers.image.revision="${REVISION}" org.opencontainers.image.source="${SOURCE}"
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A clone with an image of a few bytes, built by the same words as ours."""
+    folder = tmp_path / "source"
+    (folder / "docker").mkdir(parents=True)
+    (folder / "docker" / "docker-bake.hcl").write_text(BAKE)
+    (folder / "docker" / "Dockerfile").write_text(DOCKERFILE)
+    (folder / "docker" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.3.1\n")
+    for architecture in ("amd64", "arm64"):
+        (folder / "docker" / f"program-{architecture}").write_bytes(elf(architecture))
+    _git(folder, "init", "--quiet")
+    commit(folder, "one")
+    return folder
+
+
+def commit(folder: Path, content: str) -> None:
+    (folder / "docker" / "service").write_text(content)
+    _git(folder, "add", ".")
+    _git(folder, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "-m", content)
+
+
+def _git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, timeout=60)
+
+
+def test_built_into_a_folder_proven_loaded_and_each_time_only_what_is_new(
+    source: Path,
+    tmp_path: Path,
+    workshop: Any,
+    container_hosts: tuple[ContainerHost, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BUILDX_CONFIG", workshop.environment["BUILDX_CONFIG"])
+    monkeypatch.setenv("DOCKER_CONFIG", str(workshop.tools / "docker"))
+    folder = hand_over(tmp_path / "hetzner", container_hosts)
+    world = real_world()
+    wanted = ImagesWanted(LOCAL, tuple(map(str, BOTH)), 1_000_000, builder="tests")
+    build = BuildImages(folder, source, wanted, 600)
+    prove, load = ProveImages(folder, wanted), LoadImages(folder, folder / "ssh" / "id_ed25519", 300)
+
+    for content in ("one", "two"):
+        commit(source, f"{content}, changed")
+        assert not image_building.is_done(build, world)
+        image_building.perform(build, world)
+        assert image_building.is_done(build, world)
+        image_proving.perform(prove, world)
+        assert image_proving.is_done(prove, world)
+        image_loading.perform(load, world)
+        assert image_loading.is_done(load, world)
+        (kept,) = image_records.kept(folder / "images.json").values()
+        assert (kept.pull_policy, kept.attested) == ("Never", KINDS)
+        found = examined(kept.reference, Wanted(BOTH, 1_000_000, attested=KINDS), world, folder)
+        assert found.findings == ()
+        for host in container_hosts:
+            ready = host.run("k3s ctr images check -q").split()
+            assert f"{LOCAL}/voice-api@{kept.reference.digest}" in ready
