@@ -124,6 +124,9 @@ _images = _fixtures("images")
 local_registry = _images.local_registry
 registry_with = _images.registry_with
 workshop = _images.workshop
+_node = _fixtures("node")
+node = _node.node
+voice_api_image = _node.voice_api_image
 
 # Components that are more than a program on PATH; everything else is looked up there.
 COMPONENTS: dict[str, Callable[[str], str | None]] = {
@@ -144,6 +147,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "images": _images.missing,
     "container-hosts": _container_hosts.missing,
     "rented-hosts": _hosts.rented_missing,
+    "node": _node.missing,
     "k3s-stand-in": _fixtures("k3s-stand-in").missing,
 }
 
@@ -159,7 +163,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is quick comes first; the drills, whose hosts stand to the end, come last of all."""
+    """What is quick comes first; the drills, whose hosts stand to the end, come last of all.
+
+    Before them comes what needs the node, which stands to the end too.
+    """
     if half := config.getoption("--machines"):
         others = [item for item in items if _makes_machines(item) != (half == "only")]
         items[:] = [item for item in items if _makes_machines(item) == (half == "only")]
