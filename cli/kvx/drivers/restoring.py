@@ -105,8 +105,16 @@ def _make_namespace(api: Api, namespace: Object, world: World) -> None:
         return "deletionTimestamp" not in ((api.find(namespace) or {}).get("metadata") or {})
 
     if not wait_until(gone_or_there, ENDING_SECONDS, world):
-        message = f"the namespace {name} is being deleted, and has not gone in {ENDING_SECONDS:.0f} s"
+        why = _why_still_there(api.find(namespace) or {})
+        message = f"the namespace {name} is being deleted, and has not gone in {ENDING_SECONDS:.0f} s{why}"
         raise KvxError(message, f"kubectl describe namespace {name}, then run it again")
     if api.find(namespace) is None:
         world.progress(f"restore {words(namespace)}")
         api.apply(namespace)
+
+
+def _why_still_there(namespace: Object) -> str:
+    """In the words of the controller that ends namespaces; nothing where it has not said any."""
+    conditions = (namespace.get("status") or {}).get("conditions") or ()
+    said = [str(each.get("message")) for each in conditions if each.get("status") == "True"]
+    return f": {said[0]}" if said else ""
