@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import typer
 
-from kvx.commands import doctor_cluster, doctor_machines, doctor_nodes
+from kvx.commands import doctor_cluster, doctor_images, doctor_machines, doctor_nodes
 from kvx.commands.check import Check
 from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.commands.typed import typed
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.plan import Plan, Step
+from kvx.steps.images import BuildImages, CheckImages
 from kvx.steps.machines import PlaceMachines, WriteWorkspace
 from kvx.steps.manifests import ApplyManifests, RenderManifests
 from kvx.steps.nodes import AwaitNodes, ConfigureNodes
@@ -115,6 +116,10 @@ def _needs(step: Step) -> Iterator[Check]:
 
 def _needs_of_cluster(step: Step) -> Iterator[Check]:
     match step:
+        case BuildImages():
+            yield from doctor_images.of_building(step)
+        case CheckImages():
+            yield from doctor_images.of_checking(step)
         case RenderManifests():
             yield from doctor_cluster.of_rendering(step)
         case ApplyManifests():

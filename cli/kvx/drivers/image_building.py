@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kvx.drivers import buildx
 from kvx.drivers.blobs import layout_folder, opened
+from kvx.drivers.builders import usable
 from kvx.drivers.buildx import Build, BuildFailedError
 from kvx.drivers.files import replace_file
 from kvx.drivers.registry import Registry
@@ -54,7 +55,7 @@ def perform(step: BuildImages, world: World) -> Outcome:
         dict(_variables(step, sources, str(reference.tag))),
         step.source,
         built_file(step.folder).with_name("build.log"),
-        step.wanted.builder,
+        usable(step.wanted.builder, world),
     )
     try:
         buildx.run(build, step.deadline_seconds, world)

@@ -170,7 +170,7 @@ class ImagesSettings:
     platforms: Annotated[tuple[str, ...], Says("what they are built for")] = ("linux/arm64", "linux/amd64")
     base: Annotated[str | None, Says("image they stand on, with Python 3.11 and best by digest")] = None
     builder_image: Annotated[str | None, Says("image they are built in, with the same Python and pip")] = None
-    builder: Annotated[str | None, Says("builder of buildx, one of docker buildx ls")] = None
+    builder: Annotated[str | None, Says("one of docker buildx ls, or ssh://USER@HOST")] = None
     packages: Annotated[
         str, Says("native; emulated where a package has no wheel", choices=("native", "emulated"))
     ] = "native"
@@ -178,7 +178,7 @@ class ImagesSettings:
     allow_dirty: Annotated[bool, Says("build what is not committed")] = False
     pip_file: Annotated[Path | None, Says("pip.conf that the build uses and no layer holds")] = None
     certificates: Annotated[Path | None, Says("certificates that the build trusts and no layer holds")] = None
-    deadline_seconds: Annotated[float, Says("how long building may take", 1, 86_400)] = 3600.0
+    deadline_seconds: Annotated[float, Says("how long building or loading may take", 1, 86_400)] = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
