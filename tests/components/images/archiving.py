@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -15,6 +16,7 @@ NAME = "localhost/voice-api"
 TAG = "tests"
 SOURCES = ("docker", "requirements/builder.txt", "requirements/voice-api.txt", "voice_api")
 KEPT = 3
+UNUSED_SECONDS = 7 * 24 * 3600
 KIND = "voice-api-archive"
 
 
@@ -53,8 +55,11 @@ def _build(architecture: str, file: Path) -> None:
 
 
 def _forget_old(folder: Path) -> None:
+    """Archives but for the newest, and what images were built with by a version of long ago."""
     newest_first = sorted(folder.glob(f"{KIND}-*"), key=lambda each: each.stat().st_mtime, reverse=True)
-    for old in newest_first[KEPT:]:
+    workshops = [each for each in folder.glob("images-*") if each != tools()]
+    long_ago = [each for each in workshops if time.time() - each.stat().st_mtime > UNUSED_SECONDS]
+    for old in (*newest_first[KEPT:], *long_ago):
         shutil.rmtree(old, ignore_errors=True)
 
 
