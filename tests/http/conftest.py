@@ -30,7 +30,7 @@ from voice_api.http.service import Service, open_service
 from voice_api.settings import Settings
 from voice_api.speech.protocol import ALONE, Company, Listener, Speaker, TranscribeOptions, Transcript, Voice
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 80
 
 
 class ScriptedListener:

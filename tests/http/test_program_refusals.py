@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 80
 ALONE = ("--metrics-port", "0", "--kubeconfig", "none")
 
 

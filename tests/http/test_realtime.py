@@ -19,7 +19,7 @@ import soxr
 import websockets.sync.client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 80
 SENTENCE = "how many pods are running"
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 

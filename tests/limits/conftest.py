@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from voice_api.bench.random_model import SIZES, documents, random_weights
@@ -46,6 +47,10 @@ class Program:
         """MiB, by a name of /proc/PID/status: VmRSS, VmHWM (the most), RssAnon (not given back by itself)."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{kind}:"))
+
+    def processor_seconds(self) -> float:
+        used = psutil.Process(self.process.pid).cpu_times()
+        return used.user + used.system
 
     def hear(self, seconds: float) -> httpx.Response:
         files = {"file": ("speech.wav", wav(spoken(seconds)), "audio/wav")}

@@ -31,6 +31,7 @@ HALF_THE_HEADROOM = 24_000_000
 HARDLY_ENOUGH = 76_000_000
 CALLERS = 4
 LARGEST_GROWTH = 5.0  # MiB
+LARGEST_SHARE = 0.55  # of a core; on a busy machine it gets less than its half
 LARGEST_UNDER_LOAD = 400.0  # MiB
 
 
@@ -66,7 +67,7 @@ def test_a_base_model_answers_in_512_mebibytes_and_half_a_core_and_does_not_grow
 ) -> None:
     group = cgroup_of(CONTAINER_BYTES, 0.5)
     program = start_program("--model", str(base_folder), wrap=group.command)
-    began, texts = time.monotonic(), set()
+    began, worked, texts = time.monotonic(), program.processor_seconds(), set()
     for number, seconds in enumerate(lengths(REQUESTS)):
         if number == SETTLED_AFTER:
             settled = held_after_probe(program)
@@ -74,13 +75,14 @@ def test_a_base_model_answers_in_512_mebibytes_and_half_a_core_and_does_not_grow
         assert answer.status_code == 200, answer.text
         texts.add(answer.json()["text"])
     growth = held_after_probe(program) - settled
+    elapsed, worked = time.monotonic() - began, program.processor_seconds() - worked
     print(
-        f"{REQUESTS} requests of 3 to 30 s in {time.monotonic() - began:.0f} s at half a core: grew by "
+        f"{REQUESTS} requests of 3 to 30 s in {elapsed:.0f} s at half a core: grew by "
         f"{growth:.1f} MiB, held {program.memory():.0f} MiB, {program.memory('VmHWM'):.0f} MiB at most"
     )
     assert growth < LARGEST_GROWTH
     assert group.kills == 0
-    assert group.throttled > 0, "the quota was never in force"
+    assert worked <= LARGEST_SHARE * elapsed, "the quota was not in force"
     assert "" not in texts
     health = program.client.get("/health").json()
     assert health["memory"]["limit_bytes"] == CONTAINER_BYTES

@@ -39,12 +39,6 @@ class Group:
         lines = (line.split() for line in file.read_text().splitlines())
         return next(int(value) for name, value in lines if name == "oom_kill")
 
-    @property
-    def throttled(self) -> int:
-        """Periods in which the CPU quota was used up."""
-        lines = (line.split() for line in (self.processor / "cpu.stat").read_text().splitlines())
-        return next(int(value) for name, value in lines if name == "nr_throttled")
-
 
 @contextlib.contextmanager
 def limited(memory_bytes: int, cores: float | None = None) -> Iterator[Group]:
