@@ -84,6 +84,23 @@ SCALED = '{namespace="kvx",horizontalpodautoscaler="voice-api"}'
 RESTARTS = 'kube_pod_container_status_restarts_total{namespace="kvx",pod="a",container="voice-api"}'
 PRESSURE = 'kube_node_status_condition{node="n",condition="%s",status="true"}'
 DAY = 86_400
+
+
+def spent(what: str, euros: float, minutes: int) -> Series:
+    """The costs of a month in two pools."""
+    name = 'kvx_cost_month_%s_euros{cluster="kvx",pool="%s"}'
+    return (
+        *steady(name % (what, "control-plane"), 5, minutes),
+        *steady(name % (what, "workers"), euros - 5, minutes),
+    )
+
+
+ORPHAN = 'kvx_cost_orphan_age_seconds{kind="volume",id="7",name="v"}'
+# A budget of 20 euros, and a quarter of its month.
+QUARTER_OF_A_MONTH = steady("kvx_cost_budget_euros", 20, 70) + steady(
+    "kvx_cost_month_progress_ratio", 0.25, 70
+)
+
 CASES = (
     Case(
         "KvxVoiceApiAbsent",
@@ -154,5 +171,51 @@ CASES = (
         steady('node_hwmon_temp_celsius{instance="n",sensor="temp1"}', 80, 12),
         12,
         {"instance": "n"},
+    ),
+    Case(
+        "KvxCostOverBudget",
+        spent("committed", 20.5, 70) + steady("kvx_cost_budget_euros", 20, 70),
+        spent("committed", 20, 70) + steady("kvx_cost_budget_euros", 20, 70),
+        70,
+    ),
+    Case(
+        "KvxCostBudgetBurns",
+        spent("to_date", 8, 70) + QUARTER_OF_A_MONTH,
+        spent("to_date", 7.5, 70) + QUARTER_OF_A_MONTH,
+        70,
+    ),
+    Case(
+        "KvxCostDayDear",
+        steady("kvx_cost_yesterday_euros", 2.1, 70) + steady("kvx_cost_usual_day_euros", 1, 70),
+        steady("kvx_cost_yesterday_euros", 2, 70) + steady("kvx_cost_usual_day_euros", 1, 70),
+        70,
+    ),
+    Case(
+        "KvxCostOrphan",
+        steady(ORPHAN, DAY + 1, 70),
+        steady(ORPHAN, DAY, 70),
+        70,
+        {"kind": "volume", "id": "7", "name": "v"},
+    ),
+    Case(
+        "KvxCostReportStale",
+        steady("kvx_cost_last_success_timestamp_seconds", 0, 200),
+        steady("kvx_cost_last_success_timestamp_seconds", 200 * 60 - 7200, 200),
+        200,
+        well=steady("kvx_cost_last_success_timestamp_seconds", 90_000, 200),
+    ),
+    Case(
+        "KvxCostPricesOld",
+        steady("kvx_cost_price_list_timestamp_seconds", -30 * DAY, 100),
+        steady("kvx_cost_price_list_timestamp_seconds", 100 * 60 - 30 * DAY, 100),
+        100,
+        well=steady("kvx_cost_price_list_timestamp_seconds", 0, 100),
+    ),
+    Case(
+        "KvxCostIdle",
+        steady("kvx_cost_idle_ratio", 0.61, 1_500),
+        steady("kvx_cost_idle_ratio", 0.6, 1_500),
+        1_500,
+        well=steady("kvx_cost_idle_ratio", 0.1, 1_500),
     ),
 )

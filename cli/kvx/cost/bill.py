@@ -2,7 +2,7 @@
 
 Sources: docs.hetzner.com, "Billing system at Hetzner" (hourly until the month's price is reached, partial
 hours rounded up, what exists is billed) and the Cloud billing FAQ; the statement of usage has four decimals
-a line. What they leave open, and what is taken here: docs/decisions/016.
+a line. What they leave open, and what is taken here: docs/decisions/020.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
