@@ -88,6 +88,13 @@ class Pusher:
         """The manifest of a single platform under a tag; its digest."""
         return self._put_manifest(tag, MANIFEST, self.manifest(image))
 
+    def artifact(self, tag: str, kind: str) -> str:
+        """Something that is no image: a manifest with a configuration of another kind."""
+        blob = b"{}"
+        self._put_blob(blob)
+        document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": _points_at(kind, blob), "layers": []}
+        return self._put_manifest(tag, MANIFEST, json.dumps(document).encode())
+
     def manifest(self, image: Made) -> bytes:
         packed = [layer(image.files, image.modes), *map(layer, image.more)]
         configuration = {

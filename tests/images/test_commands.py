@@ -187,6 +187,23 @@ def test_the_folder_gives_its_room_back(kvx: Kvx, folder: Path) -> None:
     assert kvx("images", "verify", f"kvx.invalid/voice-api:{TAGS[2]}", *FLAGS).returncode == 0
 
 
+@pytest.mark.needs("images")
+def test_what_is_no_image_is_listed_and_stays(
+    kvx: Kvx, tmp_path: Path, folder: Path, local_registry: Any
+) -> None:
+    settings(tmp_path, f"{local_registry.name}/signed")
+    pusher = Pusher(local_registry.url, "signed/voice-api")
+    digest = pusher.index(TAGS[0], *both(1))
+    signature = f"{digest.replace(':', '-')}.sig"
+    pusher.artifact(signature, "application/vnd.dev.cosign.config")
+    listed = rows(kvx("images", "list", "--json", *FLAGS))["tags"]
+    assert [(each["tag"], each["size_bytes"]) for each in listed if each["tag"] == signature] == [
+        (signature, {})
+    ]
+    told = rows(kvx("images", "prune", "--json", *FLAGS))
+    assert {each["tag"]: each["why"] for each in told["kept"]}[signature] == "not named by kvx"
+
+
 DIGESTS = st.sampled_from([f"sha256:{number:064x}" for number in range(6)])
 MANIFESTS = st.lists(st.sampled_from([f"sha256:{number:064x}" for number in range(100, 106)]), max_size=3)
 NAMES = st.sampled_from([*TAGS, "v1", "latest", "cache", f"{TAGS[0]}-dirty-00000001"])

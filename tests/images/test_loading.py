@@ -1,5 +1,6 @@
 """Images without a registry: loaded by SSH into real containerds, each node only what it lacks."""
 
+import json
 import random
 import subprocess
 import sys
@@ -218,6 +219,33 @@ def test_a_private_node_is_reached_through_its_jump_host(
     kept = build_and_keep(folder, "jump", made("amd64", "jump"))
     image_loading.perform(step(folder), world)
     assert f"@{kept.digest}" in images_on(container_hosts[1])
+
+
+def test_nodes_are_rid_of_what_nothing_uses(
+    tmp_path: Path, container_hosts: Hosts, world: World, kvx: Callable[..., Any]
+) -> None:
+    for host in container_hosts:
+        host.run("k3s ctr images ls -q | xargs -r k3s ctr images rm --sync")
+    folder = hand_over(tmp_path / ".kvx" / "hetzner", container_hosts)
+    names = []
+    for number in range(1, 4):
+        image = made("amd64", f"v{number}").but(created=f"2026-01-0{number}T00:00:00Z")
+        kept = build_and_keep(folder, f"{number:012x}", image)
+        names.append(f"kvx.invalid/voice-api@{kept.digest}")
+        image_loading.perform(step(folder), world)
+    first, second = container_hosts
+    first.run(f"k3s ctr containers create {names[0]} running")
+    told = json.loads(kvx("images", "list", "--nodes", "--json", "--target", "hetzner").stdout)
+    assert set(names) < set(told["nodes"]["node-2"])
+    words = ("images", "prune", "--keep-last", "1", "--delete", "--yes", "--target", "hetzner")
+    ended = kvx(*words)
+    assert ended.returncode == 0, ended.stderr
+    assert names[2] in images_on(first)
+    assert names[1] not in images_on(first)
+    assert names[0] in images_on(first)  # a container was made from it
+    assert names[0] not in images_on(second)
+    first.run("k3s ctr containers rm running")
+    assert image_loading.is_done(step(folder), world)
 
 
 def _part_bytes(host: ContainerHost) -> int:

@@ -1,5 +1,6 @@
 """The whole phase without a registry: built by a real BuildKit into a folder, proven, loaded, looked at."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from kvx.drivers import image_building, image_loading, image_proving, image_reco
 from kvx.drivers.image_proof import examined
 from kvx.images.attested import KINDS
 from kvx.images.documents import Platform
+from kvx.images.pace import WHOLE
 from kvx.images.proof import Wanted
 from kvx.images.reference import LOCAL
 from kvx.steps.images import BuildImages, ImagesWanted, LoadImages, ProveImages
@@ -100,6 +102,9 @@ def test_built_into_a_folder_proven_loaded_and_each_time_only_what_is_new(
         commit(source, f"{content}, changed")
         assert not image_building.is_done(build, world)
         image_building.perform(build, world)
+        pace = json.loads((folder / "images" / "pace.json").read_text())
+        assert pace[WHOLE] >= max(seconds for name, seconds in pace.items() if name != WHOLE) > 0
+        assert any("COPY service" in name for name in pace)
         assert image_building.is_done(build, world)
         image_proving.perform(prove, world)
         assert image_proving.is_done(prove, world)

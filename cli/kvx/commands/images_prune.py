@@ -42,6 +42,7 @@ def prune(
     from kvx.drivers import image_pruning
     from kvx.drivers.image_list import tagged
     from kvx.images.retention import retention
+    from kvx.lock import acquire
     from kvx.world import real_world
 
     deployment = images_deployment(folder, target)
@@ -53,7 +54,11 @@ def prune(
     found = retention(list(tagged(where, world, deployment.folder)), used, keep_last)
     if delete:
         _ask(where, found, yes=yes)
-        _delete(deployment, where, found, used, world)
+        lock = acquire(deployment.lock, "kvx images prune")  # a build may be writing there
+        try:
+            _delete(deployment, where, found, used, world)
+        finally:
+            lock.release()
     _tell(where, found, deleted=delete, as_json=as_json)
 
 

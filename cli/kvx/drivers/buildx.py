@@ -15,14 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from kvx.drivers import terraform_tether as tether
+from kvx.drivers.files import replace_file
 from kvx.drivers.programs import run_program, without_settings
 from kvx.errors import ExitCode, KvxError
+from kvx.images.pace import Pace
 from kvx.world import World
 
 SLICE_SECONDS = 0.1
 ENDING_SECONDS = 20.0
 LOOKING_SECONDS = 30.0
 SHOWN_LINES = 6
+PACE = "pace.json"
+PACE_SECONDS = 5.0
 
 
 class BuildFailedError(KvxError):
@@ -46,7 +50,7 @@ def run(build: Build, deadline_seconds: float, world: World) -> None:
     build.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     end = world.monotonic() + deadline_seconds
     with _started(argv, build) as child, build.log.open(errors="replace") as log:
-        heard = _Heard(world)
+        heard = _Heard(world, Pace(_before(build)))
         while child.poll() is None:
             heard.hear(log.read())
             if world.stop_requested():
@@ -62,6 +66,16 @@ def run(build: Build, deadline_seconds: float, world: World) -> None:
     if child.returncode != 0:
         _refuse_without_builder(build.builder, world)
         raise _failed(build, heard)
+    replace_file(build.log.with_name(PACE), json.dumps(heard.pace.seconds) + "\n")
+
+
+def _before(build: Build) -> Mapping[str, float]:
+    """How long the steps of the last build took; nothing where there was none."""
+    try:
+        told = json.loads(build.log.with_name(PACE).read_text())
+        return {str(name): float(seconds) for name, seconds in told.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
 
 
 def _failed(build: Build, heard: "_Heard") -> BuildFailedError:
@@ -88,12 +102,14 @@ def program(world: World) -> list[str]:
 
 def _refuse_without_builder(builder: str | None, world: World) -> None:
     """Told by buildx's exit code: a builder that was there may be gone by now."""
-    name = [builder] if builder else []
-    if run_program((*program(world), "inspect", "--bootstrap", *name), LOOKING_SECONDS, world).code != 0:
+    looking = ("inspect", "--bootstrap", *([builder] if builder else []))
+    try:
+        answers = run_program((*program(world), *looking), LOOKING_SECONDS, world).code == 0
+    except KvxError:
+        answers = False  # not in time
+    if not answers:
         message = f"the builder {builder or 'that buildx uses'} does not answer"
-        raise KvxError(
-            message, f"docker buildx inspect --bootstrap {' '.join(name)}".strip(), ExitCode.MISSING
-        )
+        raise KvxError(message, f"docker buildx {' '.join(looking)}", ExitCode.MISSING)
 
 
 @contextlib.contextmanager
@@ -136,8 +152,10 @@ class _Heard:
     The first error is the reason; the others are of steps that were cancelled because of it.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, pace: Pace) -> None:
         self._world = world
+        self.pace = pace
+        self._paced = world.monotonic()
         self._rest = ""
         self._told: set[str] = set()
         self._last_lines: dict[str, str] = {}
@@ -155,8 +173,14 @@ class _Heard:
             for said in (status.get("logs") or ()) if isinstance(status, dict) else ():
                 text = base64.b64decode(said.get("data") or "").decode(errors="replace")
                 self._last_lines[str(said.get("vertex"))] = (text.strip().splitlines() or [""])[-1]
+            for moved in (status.get("statuses") or ()) if isinstance(status, dict) else ():
+                self.pace.transfer(moved)
             for vertex in (status.get("vertexes") or ()) if isinstance(status, dict) else ():
+                self.pace.step(vertex)
                 self._vertex(vertex)
+        if lines and self._world.monotonic() - self._paced >= PACE_SECONDS:
+            self._paced = self._world.monotonic()
+            self._world.progress(self.pace.words)
 
     def _vertex(self, vertex: Mapping[str, Any]) -> None:
         name, state = str(vertex.get("name", "")), "began"

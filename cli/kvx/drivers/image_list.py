@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from kvx.drivers.blobs import Blobs, opened
-from kvx.images.documents import Index, read_configuration, read_index, read_manifest
+from kvx.images.documents import CONFIGURATIONS, Index, read_configuration, read_index, read_manifest
 from kvx.images.reference import Reference
 from kvx.images.retention import REFERRERS, Tagged
 from kvx.world import World
@@ -24,6 +24,8 @@ def _tagged(blobs: Blobs, tag: str, digest: str, content: bytes) -> Tagged:
     index = read_index(content)
     if index is None:
         manifest = read_manifest(content)
+        if manifest.config.media_type not in CONFIGURATIONS:
+            return Tagged(tag, digest)
         configuration = read_configuration(blobs.document(manifest.config))
         return Tagged(tag, digest, {str(configuration.platform): manifest.size_bytes}, configuration.created)
     sizes, created = {}, ""
