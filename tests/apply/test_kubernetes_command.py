@@ -137,6 +137,15 @@ def test_a_namespace_with_something_of_somebody_else_stays(folder: Folder, api: 
     assert folder.is_done()
 
 
+def test_what_holds_up_a_namespace_is_told_in_its_controllers_words() -> None:
+    conditions = [
+        {"type": "NamespaceDeletionDiscoveryFailure", "status": "True", "message": "Discovery failed"},
+        {"type": "NamespaceContentRemaining", "status": "False", "message": "All content removed"},
+    ]
+    assert list(removing.held_up({"status": {"conditions": conditions}})) == ["Discovery failed"]
+    assert list(removing.held_up({})) == []
+
+
 def test_cleanup_that_was_broken_off_goes_on(folder: Folder, api: Api) -> None:
     folder.apply()
     api.delete("/apis/apps/v1/namespaces/kvx/deployments/voice-api")

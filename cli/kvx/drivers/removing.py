@@ -95,6 +95,14 @@ def _delete_spaces(api: Api, spaces: list[Object], step: RemoveManifests, world:
         world.progress(f"delete Namespace {name}, and wait until it is gone")
         api.delete(api.path_of(each), uid=each["metadata"]["uid"])
         if not wait_until(lambda each=each: api.find(each) is None, step.deadline_seconds, world):  # type: ignore[misc]
+            why = "; ".join(held_up(api.find(each) or {}))
             message = f"the namespace {name} was not gone after {step.deadline_seconds:g} s"
-            fix = f"kubectl describe namespace {name} tells what holds it; then run the command again"
-            raise KvxError(message, fix)
+            fix = f"kubectl describe namespace {name}; mend what it names, then run the command again"
+            raise KvxError(f"{message}: {why}" if why else message, fix)
+
+
+def held_up(namespace: Object) -> Iterator[str]:
+    """What its controller says is in the way, as an API of somebody else's that does not answer."""
+    for each in (namespace.get("status") or {}).get("conditions") or ():
+        if each.get("status") == "True":
+            yield str(each.get("message"))
