@@ -148,6 +148,14 @@ def test_progress_says_how_many_are_ready_and_what_the_others_do() -> None:
     assert state.ready_pods == ("a",)
 
 
+def test_enough_new_pods_are_enough_at_the_deadline_though_an_old_one_still_leaves() -> None:
+    pods = [pod("a", ready=True, running={}), pod("b", ready=True, running={}), pod("c", owner=OLD)]
+    beside = deployment(updated=2, available=2, total=3)
+    state = state_of(Found(beside, [replica_set(1), replica_set(2, 2, 2)], pods))
+    assert (state.served, state.enough) == (False, True)
+    assert not state_of(Found(beside, [replica_set(2, 2, 2)], pods[:1])).enough
+
+
 def test_the_same_trouble_of_several_pods_is_told_once() -> None:
     one, other = Trouble("image", "no image", "fix", pod="a"), Trouble("image", "no image", "fix", pod="b")
     (told,) = without_repetition((one, other))

@@ -25,12 +25,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`served`: every pod is of the new version, and as many as are wanted are available."""
+    """`served`: every pod is of the new version, and as many as are wanted are available.
+
+    `enough`: so many of the new version are ready, though some of the old one may still be there.
+    """
 
     served: bool
     words: str
     troubles: tuple[Trouble, ...] = ()
     ready_pods: tuple[str, ...] = ()
+    enough: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +91,13 @@ def state_of(found: Found, least: Least | None = None) -> State:
     pods = _of(newest, found.pods)
     ready = tuple(name_of(pod) for pod in pods if is_ready(pod))
     if complete(found.deployment, least):
-        return State(True, f"{name}: {len(ready)} of {len(ready)} pods serve the new version", (), ready)
+        return State(
+            True, f"{name}: {len(ready)} of {len(ready)} pods serve the new version", (), ready, True
+        )
     wanted = max(wanted_replicas(found.deployment), (least or Least()).floor)
     words = f"{name}: {len(ready)} of {wanted} pods of the new version ready{_doing(found, pods)}"
-    return State(False, words, without_repetition(tuple(_troubles(found, newest, pods))), ready)
+    enough = len(ready) >= (least or Least()).of(wanted_replicas(found.deployment)) > 0
+    return State(False, words, without_repetition(tuple(_troubles(found, newest, pods))), ready, enough)
 
 
 def newest_replica_set(found: Found) -> Object | None:
