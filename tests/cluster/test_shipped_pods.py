@@ -80,7 +80,7 @@ def test_a_spoken_sentence_through_the_service_is_heard_and_answered_from_the_cl
 ) -> None:
     answer = asking.speak(served, asking.client, SERVICE, "how many nodes are there", UNHEARD_VOICE)
     assert answer["text"].strip(" .?").lower() == "how many nodes are there", answer
-    assert answer["status"] == "ok", answer
+    assert answer["status"] == "SUCCESS", answer
     assert "1 node" in answer["reply"] or "one node" in answer["reply"].lower(), answer
 
 
