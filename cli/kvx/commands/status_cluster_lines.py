@@ -1,5 +1,6 @@
 """How a cluster is, in lines for a person: each thing worth knowing once, what is wrong first."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ HEAD = 10
 _NARROWEST = 30
 _MOST_ROWS = 6
 _DIGEST = 12
+_LONG_DIGEST = re.compile(rf"(sha256:[0-9a-f]{{{_DIGEST}}})[0-9a-f]{{{64 - _DIGEST}}}")
 _QUOTAS = ("requests.cpu", "limits.cpu", "requests.memory", "limits.memory", "pods")
 
 Row = tuple[str, str | None]
@@ -36,7 +38,7 @@ def rows_of(
     """All but the head, which names target and versions."""
     return [
         ("state", state(found)),
-        ("reason", found.reason),
+        ("reason", _reason(found)),
         ("deployed", _deployed(found, now)),
         ("image", _images(found.workloads or ())),
         *_nodes(nodes),
@@ -61,7 +63,14 @@ def state(found: Overview) -> str:
     return f"{words}: {', '.join(counts)}" if counts else words
 
 
+def _reason(found: Overview) -> str | None:
+    """What keeps pods from being made; what is wrong with those there are stands beside them."""
+    return next((each.why for each in found.workloads or () if each.why), None)
+
+
 def _line(name: str, words: str, width: int | None) -> Iterator[str]:
+    """With no more of a digest than tells it from others."""
+    words = _LONG_DIGEST.sub(r"\1", words)
     if width is None:
         yield f"{name:<{HEAD}}{words}"
         return
@@ -93,10 +102,10 @@ def _images(found: Sequence[Workload]) -> str | None:
 
 
 def _short(image: str) -> str:
-    """Without the registry, and with as much of the digest as tells it from others."""
+    """Without the registry."""
     name, _, digest = image.partition("@")
     own = name.rpartition("/")[2]
-    return f"{own}@{digest[: len('sha256:') + _DIGEST]}" if digest else own
+    return f"{own}@{digest}" if digest else own
 
 
 def _nodes(nodes: Sequence[NodeLine] | None) -> Iterator[Row]:
