@@ -86,14 +86,14 @@ class Project:
 
 
 @contextmanager
-def project(folder: Path, begin: int) -> Iterator[Project]:
-    """It serves until the block ends."""
+def project(folder: Path, begin: int, *, tells_time: bool = False) -> Iterator[Project]:
+    """It serves until the block ends; `tells_time`: with the real time in its answers, as Hetzner does."""
     store, clock = Store(folder / "hetzner.sqlite"), Clock(float(begin))
     answering = Answering(store, snapshot(), 1.0, clock)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     app = application(answering, None, None)
-    config = uvicorn.Config(app, log_level="error", access_log=False, date_header=False, ws="none")
+    config = uvicorn.Config(app, log_level="error", access_log=False, date_header=tells_time, ws="none")
     server = Quiet(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

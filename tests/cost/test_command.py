@@ -1,0 +1,117 @@
+"""kvx cost as a user types it, against a simulated Hetzner."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from kvx.drivers.cost_telling import alone
+
+
+def _month() -> ModuleType:
+    """month.py beside this file."""
+    spec = importlib.util.spec_from_file_location("cost_month", Path(__file__).with_name("month.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["cost_month"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MONTH = _month()
+Kvx = Callable[..., subprocess.CompletedProcess[str]]
+LABELS = {"kvx/cluster": "kvx", "kvx/pool": "workers", "kvx/node": "workers-1"}
+
+
+@pytest.fixture
+def hetzner(tmp_path: Path) -> Iterator[Any]:
+    """A worker that was made two hours ago, and a volume that hangs on nothing."""
+    (tmp_path / "hetzner").mkdir()
+    with MONTH.project(tmp_path / "hetzner", int(time.time()) - 7200) as on:
+        body = {"server_type": "cax21", "image": "debian-12", "location": "nbg1", "labels": LABELS}
+        on.send("POST", "/servers", name="kvx-workers-1", **body)
+        on.send("POST", "/volumes", name="left", size=50, location="nbg1")
+        on.clock.now = time.time()
+        yield on
+
+
+def asked(kvx: Kvx, on: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return kvx("cost", *arguments, HCLOUD_TOKEN=MONTH.TOKEN, HCLOUD_ENDPOINT=on.address, timeout=120)
+
+
+@pytest.mark.timeout(600)
+def test_a_report_as_table_json_and_from_cron(kvx: Kvx, hetzner: Any, tmp_path: Path) -> None:
+    told = asked(kvx, hetzner, "report", "--by", "resource")
+    assert told.returncode == 0, told.stderr
+    assert "server kvx-workers-1: server cax21@nbg1" in told.stdout
+    assert "fix: hcloud volume delete" in told.stderr
+
+    document = json.loads(asked(kvx, hetzner, "report", "--json", "--budget", "5").stdout)
+    assert document["schema"] == "kvx/cost/v1"
+    assert document["monthly_net"] == "13.8500"  # 10.49, its address 0.50, the volume 2.86
+    assert document["exit_code"] == 3 if document["committed"]["net"] > "5" else True
+    kept = json.loads((tmp_path / ".kvx" / "hetzner" / "cost" / "report.json").read_text())
+    assert kept["schema"] == "kvx/cost/v1"
+
+    figures = tmp_path / "figures" / "kvx.prom"
+    (tmp_path / "kvx.toml").write_text(f'[cost]\njitter_seconds = 0\ntextfile = "{figures}"\n')
+    cron = asked(kvx, hetzner, "report", "--cron")
+    assert (cron.returncode, cron.stdout.count("\n")) == (0, 1)
+    assert figures.stat().st_mode & 0o777 == 0o644
+    assert "kvx_cost_month_to_date_euros{" in figures.read_text()
+    with alone(tmp_path / ".kvx" / "hetzner" / "cost"):
+        assert asked(kvx, hetzner, "report", "--cron").returncode == 3
+
+
+@pytest.mark.timeout(600)
+def test_a_plan_is_priced_and_stopped_by_its_bounds(kvx: Kvx, hetzner: Any, tmp_path: Path) -> None:
+    """A control plane, a worker more, and two addresses: 5.99 + 10.49 + 3 x 0.50; one worker stands."""
+    free = asked(kvx, hetzner, "plan")
+    assert free.returncode == 0, free.stderr
+    assert "+17.98" in free.stdout
+    assert asked(kvx, hetzner, "plan", "--max-increase", "17.97").returncode == 3
+    markdown = asked(kvx, hetzner, "plan", "--max-monthly", "100", "--markdown")
+    assert markdown.returncode == 0
+    assert markdown.stdout.startswith("### Cost: +17.98 EUR a month")
+
+    deploy = kvx(
+        *("terraform", "--yes", "--max-increase", "17.97", "--target", "hetzner"),
+        HCLOUD_TOKEN=MONTH.TOKEN,
+        HCLOUD_ENDPOINT=hetzner.address,
+        timeout=120,
+    )
+    assert deploy.returncode == 3, deploy.stderr
+    assert "would add 17.98" in deploy.stderr
+    assert not hetzner.all("network")
+
+    file = tmp_path / "plan.json"
+    after = {"server_type": "cax41", "location": "nbg1"}
+    change = {"address": "a", "type": "hcloud_server", "change": {"before": None, "after": after}}
+    file.write_text(json.dumps({"resource_changes": [change]}))
+    found = json.loads(asked(kvx, hetzner, "plan", "--terraform", str(file), "--json").stdout)
+    assert found["plan"]["increase_net"] == "40.99"
+
+
+@pytest.mark.timeout(600)
+def test_what_follows_from_a_report(kvx: Kvx, hetzner: Any, tmp_path: Path) -> None:
+    assert "hcloud volume delete" in asked(kvx, hetzner, "orphans").stdout
+    what = json.loads(asked(kvx, hetzner, "whatif", "--type", "cax31", "--nodes", "3", "--json").stdout)
+    assert what["whatif"]["after"] == {"nodes": 4, "cores": 26, "memory_gb": "52"}
+    assert asked(kvx, hetzner, "whatif", "--type", "cax99").returncode == 2
+    assert "235 minutes a month" in asked(kvx, hetzner, "break-even", "--per-minute", "0.059").stdout
+    advice = asked(kvx, hetzner, "advise")
+    assert advice.returncode == 3
+    assert "there is no cluster" in advice.stderr
+    hetzner.answering.use(
+        json.dumps({"faults": [{"kind": "refuse", "code": "unavailable", "times": "always"}]})
+    )
+    stale = asked(kvx, hetzner, "report")
+    assert stale.returncode == 4
+    assert "this is as of" in stale.stderr
