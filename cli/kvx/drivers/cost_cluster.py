@@ -74,13 +74,14 @@ def _sound(api: Api, pods: list[dict[str, object]]) -> tuple[tuple[Counter, ...]
         assert isinstance(metadata, dict)  # noqa: S101  _is_voice_api has seen it
         path = f"/api/v1/namespaces/{NAMESPACE}/pods/{metadata['name']}:{METRICS_PORT}/proxy/metrics"
         try:
-            counters += _counters(str(metadata["uid"]), api.text(path, deadline_seconds=ASK_SECONDS))
+            counters += counters_in(str(metadata["uid"]), api.text(path, deadline_seconds=ASK_SECONDS))
         except KvxError as error:
             wrong.append(f"what {metadata['name']} heard is not known: {_said(error)}")
     return tuple(counters), tuple(wrong)
 
 
-def _counters(source: str, text: str) -> Iterator[Counter]:
+def counters_in(source: str, text: str) -> Iterator[Counter]:
+    """What is in the voice API's figures; nothing where one of them is missing."""
     found = {name: Decimal(value) for name, value in _FIGURE.findall(text)}
     started = found.get("process_start_time_seconds")
     heard = found.get("kvx_voice_audio_heard_seconds_total")
