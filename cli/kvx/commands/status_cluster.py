@@ -10,8 +10,9 @@ from kvx.commands.cluster_target import ClusterTarget
 from kvx.commands.status_cluster_lines import lines_of, rows_of
 from kvx.commands.status_nodes import NodeLine, cost_of, node_lines
 from kvx.commands.version import installed
-from kvx.cost.of_nodes import MonthSoFar
+from kvx.cost.of_nodes import MonthSoFar, month_of_histories
 from kvx.cost.prices import snapshot
+from kvx.cost.times import month_of
 from kvx.errors import ExitCode, KvxError
 from kvx.world import World
 
@@ -90,9 +91,23 @@ def look(cluster: ClusterTarget, world: World) -> Look:
         api.address,
         found,
         node_lines(found.nodes, cluster.inventory, prices),
-        cost_of(found.nodes, cluster.inventory, prices, now),
+        _billed(cluster, now) or cost_of(found.nodes, cluster.inventory, prices, now),
         now,
     )
+
+
+def _billed(cluster: ClusterTarget, now: float) -> MonthSoFar | None:
+    """By the ledger of kvx cost, which a status reads and does not bring up to date; None without one."""
+    from kvx.drivers import cost_ledger
+    from kvx.drivers.costing import FOLDER
+
+    if cluster.inventory is None:
+        return None
+    ledger = cost_ledger.read(cluster.deployment.folder / FOLDER, month_of(int(now)).begin)
+    if ledger.looked_at is None:
+        return None
+    own = [each for each in ledger.histories if each.cluster == cluster.inventory.cluster]
+    return month_of_histories(own, ledger.prices or snapshot(), now, ledger.looked_at)
 
 
 def _rows(found: "tuple[object, ...] | None", *computed: str) -> list[dict[str, object]] | None:

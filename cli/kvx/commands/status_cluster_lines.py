@@ -234,6 +234,8 @@ def _cost(cost: MonthSoFar | None) -> str:
         return f"unknown: the price list of {cost.price_date} has no price for {listed(cost.missing)}"
     so_far, month = _money(cost.so_far_net, cost), _money(cost.month_net, cost)
     what = f"servers and IPv4 at list prices of {cost.price_date}"
+    if cost.looked_at is not None:
+        what = f"all that kvx cost saw on {datetime.fromtimestamp(cost.looked_at, UTC):%Y-%m-%d %H:%M} UTC"
     return f"{so_far} net in {cost.month} so far, {month} by its end ({what})"
 
 

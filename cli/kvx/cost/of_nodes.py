@@ -3,7 +3,7 @@
 List prices for servers and their IPv4: what nodes tell. Volumes, load balancers and traffic are not theirs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -26,7 +26,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class MonthSoFar:
-    """Net amounts; None where a price is unknown. `month_net` is the month if all stands to its end."""
+    """Net amounts; None where a price is unknown. `month_net` is the month if all stands to its end.
+
+    `looked_at`: of all that a look at Hetzner found in that second, at what it was ordered at; None: of
+    what nodes tell, at list prices.
+    """
 
     month: str
     so_far_net: Decimal | None
@@ -35,17 +39,33 @@ class MonthSoFar:
     price_date: str
     source: str
     missing: tuple[str, ...]
+    looked_at: int | None = None
 
 
 def month_so_far(machines: Iterable[Standing], prices: Prices, now: float) -> MonthSoFar:
     """From the first of the month, or from when a machine was made; of one that nobody dates, the whole."""
-    seconds = int(now)
-    month = month_of(seconds)
-    histories = [each for machine in machines for each in _histories(machine, prices, month.begin)]
-    until_now = bill(histories, month, seconds, prices.vat_rate)
+    begin = month_of(int(now)).begin
+    return month_of_histories(
+        [each for machine in machines for each in _histories(machine, prices, begin)], prices, now
+    )
+
+
+def month_of_histories(
+    histories: Sequence[History], prices: Prices, now: float, looked_at: int | None = None
+) -> MonthSoFar:
+    """Until now and to the end of the month, of all that still stands."""
+    month = month_of(int(now))
+    until_now = bill(histories, month, int(now), prices.vat_rate)
     whole = bill(histories, month, month.end, prices.vat_rate)
     return MonthSoFar(
-        str(month), until_now.net, whole.net, prices.currency, prices.date, prices.source, whole.missing
+        str(month),
+        until_now.net,
+        whole.net,
+        prices.currency,
+        prices.date,
+        prices.source,
+        whole.missing,
+        looked_at,
     )
 
 
