@@ -247,6 +247,20 @@ def test_what_is_no_month_is_refused() -> None:
         parse_month("2026-13")
 
 
+def test_backups_that_come_and_go_do_not_split_the_hours_of_their_server() -> None:
+    """10:00 to 12:00, with backups from 10:30 to 11:30: 2 h x 0.0096, and 1 h x 0.00192."""
+    times = ("11-05 10:00", "11-05 10:30", "11-05 11:30", "11-05 12:00")
+    spells = [
+        spell("server", "cax11", begin, end, backups=on)
+        for begin, end, on in zip(times, times[1:], (False, True, False), strict=False)
+    ]
+    found = priced(made("server", *spells))
+    assert [(charge.product, charge.hours, charge.net) for charge in found.charges] == [
+        ("server", 2, Decimal("0.0192")),
+        ("backups", 1, Decimal("0.0019")),
+    ]
+
+
 def test_a_stopped_server_is_billed_in_full() -> None:
     stopped = replace(server(FIRST, None), status="off")
     assert priced(stopped).net == Decimal("5.99")

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from kvx.commands.cost_change import change_lines, change_markdown
+from kvx.cost.ceiling import ceiling
 from kvx.cost.change import Change, change, present_of, wanted_of
 from kvx.cost.history import History
 from kvx.cost.prices import Money, Prices, Rate, snapshot
 from kvx.cost.terraform_plan import priced_plan
 from kvx.errors import ExitCode, KvxError
+from kvx.machines.catalogue import ServerType
 from kvx.machines.fleet import CLUSTER_LABEL, NODE_LABEL, Fleet, Place, Pool
 from kvx.machines.placement import Placed, Placement
 
@@ -156,3 +158,12 @@ def test_a_comment_for_a_pull_request_has_the_verdict_first() -> None:
     assert text[0] == "### Cost: +10.99 EUR a month, 7.50 to 18.49"
     assert text[2].startswith("**Not allowed:**")
     assert not any("stays," in line for line in text)
+
+
+def test_a_quota_is_worth_its_part_of_the_machines_and_never_more_than_they_are() -> None:
+    """2 of 8 cores and 4 of 16 GB of two cax21: a quarter of 20.98."""
+    types = [ServerType("cax21", "arm", 4, 8.0, 80, {})] * 2
+    assert ceiling("2000m", "4Gi", types, Decimal("20.98")) == Decimal("5.245")
+    assert ceiling("200", "400Gi", types, Decimal("20.98")) == Decimal("20.98")
+    assert ceiling("2", "much", types, Decimal("20.98")) is None
+    assert ceiling("2", "4Gi", types, None) is None

@@ -76,6 +76,9 @@ def test_a_plan_is_priced_and_stopped_by_its_bounds(kvx: Kvx, hetzner: Any, tmp_
     free = asked(kvx, hetzner, "plan")
     assert free.returncode == 0, free.stderr
     assert "+17.98" in free.stdout
+    # of 26.97 for 10 cores and 20 GB: the quota 2 and 4, three replicas 1.5 and 1.5
+    assert "The quotas 2000m and 4Gi of the namespace: 5.39 a month" in free.stdout
+    assert "3 replicas at their limits: 3.03 a month" in free.stdout
     assert asked(kvx, hetzner, "plan", "--max-increase", "17.97").returncode == 3
     markdown = asked(kvx, hetzner, "plan", "--max-monthly", "100", "--markdown")
     assert markdown.returncode == 0

@@ -5,24 +5,33 @@ import sys
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kvx.cluster.overview_amounts import amount
+from kvx.cluster.sizes import SIZES
 from kvx.commands.cost_basis import costs
 from kvx.commands.cost_change import change_data, change_lines, change_markdown
 from kvx.commands.flags import Folder, Json, MaxIncrease, MaxMonthly, deployment_of
 from kvx.commands.machines import place_machines
+from kvx.cost.bill import total
+from kvx.cost.ceiling import ceiling
 from kvx.cost.report import Basis
+from kvx.cost.verdict import shown
+from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 from kvx.settings.load import load
 from kvx.targets import plan_for
 
 if TYPE_CHECKING:
     from kvx.cost.change import Change
+    from kvx.machines.catalogue import ServerType
     from kvx.world import World
 
 SCHEMA = "kvx/cost/v1"
+REPLICAS = 3
+"""Of k8s/components/autoscaling, where kvx.toml says nothing."""
 
 PlanFile = Annotated[
     Path | None,
@@ -51,13 +60,24 @@ def plan(
     loaded = load({"folder": folder, "target": "hetzner", **limits})
     deployment, world = deployment_of(loaded), real_world()
     wanted = deployment.settings.hetzner
-    changed = _of_file(terraform, folder, world) if terraform else _of_fleet(deployment, world)
+    changed, most = (_of_file(terraform, folder, world), {}) if terraform else _of_fleet(deployment, world)
     refusal = _refusal(changed, wanted.max_monthly, wanted.max_increase)
     if as_json:
         code = _code(changed, refusal)
-        print(json.dumps({"schema": SCHEMA, "plan": change_data(changed), "exit_code": int(code)}, indent=2))
+        print(
+            json.dumps(
+                {
+                    "schema": SCHEMA,
+                    "plan": change_data(changed) | {"ceilings_net": _texts(most)},
+                    "exit_code": int(code),
+                },
+                indent=2,
+            )
+        )
     else:
         print("\n".join(change_markdown(changed, refusal) if markdown else change_lines(changed)))
+        for words, net in most.items():
+            print(f"{words}: {shown(net)} a month of the machines at most.")
     code = _code(changed, refusal)
     if refusal is not None:
         print(f"{refusal.message}\nfix: {refusal.fix}", file=sys.stderr)
@@ -88,15 +108,39 @@ def whatif(
         raise typer.Exit(int(ExitCode.INCOMPLETE))
 
 
-def _of_fleet(deployment: Any, world: "World") -> "Change":
+def _of_fleet(deployment: Deployment, world: "World") -> "tuple[Change, dict[str, Decimal | None]]":
+    """The change, and what the namespace and its replicas are worth at most."""
     from kvx.drivers.cost_gate import change_of
     from kvx.drivers.hetzner_placing import look
 
     step = place_machines(plan_for(deployment))
     found = look(step.account, step.fleet, replace(step.limits, max_monthly=None, max_increase=None), world)
-    if found.placement is None or found.prices is None:
+    if found.placement is None or found.prices is None or found.catalogue is None:
         raise found.refusal or AssertionError("a look without a placement has a refusal")
-    return change_of(step.fleet, found.placement, found.live, found.prices, step.folder)
+    changed = change_of(step.fleet, found.placement, found.live, found.prices, step.folder)
+    types = [found.catalogue.server_types[each.place.type] for each in found.placement.nodes.values()]
+    return changed, _ceilings(deployment, changed, types)
+
+
+def _ceilings(
+    deployment: Deployment, changed: "Change", types: "list[ServerType]"
+) -> dict[str, Decimal | None]:
+    """By the quotas of the namespace, and by the limits of as many replicas as the autoscaler may start."""
+    wanted = deployment.settings.kubernetes
+    size, most = SIZES[wanted.size], wanted.most_replicas or REPLICAS
+    machines = total(row.after for row in changed.rows if row.words.startswith("server ") and row.after)
+    quota = wanted.cpu_quota or size.cpu_quota, wanted.memory_quota or size.memory_quota
+    cores, memory = amount(size.cpu_limit), amount(size.memory_limit)
+    assert cores is not None  # noqa: S101  the sizes are kvx's own
+    assert memory is not None  # noqa: S101
+    return {
+        f"The quotas {quota[0]} and {quota[1]} of the namespace": ceiling(*quota, types, machines),
+        f"{most} replicas at their limits": ceiling(f"{cores * most}", f"{memory * most}", types, machines),
+    }
+
+
+def _texts(amounts: dict[str, Decimal | None]) -> dict[str, str | None]:
+    return {words: None if net is None else f"{net:.4f}" for words, net in amounts.items()}
 
 
 def _of_file(path: Path, folder: Path | None, world: "World") -> "Change":

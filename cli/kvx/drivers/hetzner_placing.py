@@ -36,6 +36,7 @@ class PreFlight:
     live: Live
     source: str
     prices: Prices | None = None
+    catalogue: Catalogue | None = None
 
     @property
     def refusal(self) -> KvxError | None:
@@ -91,7 +92,8 @@ def look(
             found.append(checks.increase_check(changed, limits.max_increase, known.prices.source))
     if known.prices.source == "hetzner":
         found += _on_project(fleet, known, placement)
-    return PreFlight(tuple(found), placement, price, known.live, known.prices.source, known.prices)
+    source = known.prices.source
+    return PreFlight(tuple(found), placement, price, known.live, source, known.prices, known.catalogue)
 
 
 def known_catalogue(account: Account, fleet: Fleet, world: World) -> Catalogue:
