@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from one_node import control_groups, programs
+from one_node import control_groups, programs, watchers
 from one_node.inside import READY
 from one_node.place import FOLDERS, NUMBERS, Place
 from one_node.programs import NodeError, run, until
@@ -146,6 +146,7 @@ def _number() -> Iterator[int]:
 
 def _entered(place: Place) -> "subprocess.Popen[bytes]":
     place.folder.mkdir(mode=0o700, parents=True)
+    watchers.allow()
     environment = {"PATH": os.environ["PATH"], "HOME": str(place.folder), "PYTHONPATH": str(HERE)}
     own = [sys.executable, "-m", "one_node.inside", str(place.number), *map(str, built())]
     shell = ["sh", "-c", ENTER, "sh", place.name, str(os.getpid()), *own]
@@ -194,6 +195,7 @@ def take_away(place: Place) -> None:
     deadline = time.monotonic() + 30
     while place.folder.exists():
         shutil.rmtree(place.folder, ignore_errors=time.monotonic() < deadline)
+    watchers.put_back()
     with contextlib.suppress(OSError):  # others stand there
         FOLDERS.rmdir()
 

@@ -96,8 +96,10 @@ def kube_proxy(place: Place, programs: Path) -> list[str]:
 
 
 def metrics_server(place: Place, programs: Path) -> list[str]:
+    """It gives up where its rights, which were made just before, are not known yet: then it begins again."""
     own = str(place.folder / "credentials" / "system-metrics-server.kubeconfig")
     return [
+        *("sh", "-c", 'until "$@"; do sleep 0.5; done', "again"),
         str(programs / "metrics-server"),
         *(f"--{kind}kubeconfig={own}" for kind in ("", "authentication-", "authorization-")),
         f"--secure-port={METRICS_PORT}",

@@ -81,22 +81,19 @@ def _node(place: Place, programs: Path, images: Path) -> None:
 def _additions(place: Place, programs: Path, definitions: Path) -> None:
     """What a cluster is not born with: names, figures, advice, and somebody who keeps its policies."""
     _start(place, "policies", commands.policies(place, programs))
-    _start(place, "metrics-server", commands.metrics_server(place, programs))
     _apply(place, definitions / "vpa-v1-crd-gen.yaml")
     for template in sorted(MANIFESTS.glob("*.yaml")):
-        if template.stem == "metrics" and not (programs / "metrics-server").exists():
-            continue  # TRIAL
         filled = place.folder / template.name
         filled.write_text(_filled(place, template.read_text()))
         _apply(place, filled)
+    _start(place, "metrics-server", commands.metrics_server(place, programs))
     _start(place, "recommender", commands.recommender(place, programs))
     wait = ("wait", "--for=condition=Ready", f"node/{place.name}", "--timeout=120s")
     until("the node is registered", START_SECONDS, lambda: place.name in _kubectl(place, "get", "nodes"))
     _kubectl(place, *wait)
-    if (programs / "metrics-server").exists():  # TRIAL
-        # Where a part of the API does not answer, no namespace can be deleted.
-        figures = ("wait", "--for=condition=Available", "apiservice/v1beta1.metrics.k8s.io", "--timeout=120s")
-        _kubectl(place, *figures)
+    # Where a part of the API does not answer, no namespace can be deleted.
+    figures = ("wait", "--for=condition=Available", "apiservice/v1beta1.metrics.k8s.io", "--timeout=120s")
+    _kubectl(place, *figures)
     _kubectl(place, "-n", "kube-system", "rollout", "status", "deployment/coredns", "--timeout=120s")
 
 
@@ -116,8 +113,6 @@ def _kubectl(place: Place, *arguments: str) -> str:
 
 
 def _start(place: Place, name: str, command: list[str]) -> None:
-    if command[0].startswith("/") and not Path(command[0]).exists():
-        return  # TRIAL
     started(command, place.folder / "logs" / f"{name}.log")
 
 
