@@ -42,12 +42,18 @@ class Held:
 
 
 @contextmanager
-def held_lease(api: Api, namespace: str, wait_seconds: float, world: World) -> Iterator[Held]:
+def held_lease(
+    api: Api, namespace: str, wait_seconds: float, world: World, *, renew_seconds: float = RENEW_SECONDS
+) -> Iterator[Held]:
     """Hold the Lease inside; KvxError with exit code 3 where another kvx holds it, and does not let go."""
     lease, token = _acquired(api, namespace, wait_seconds, world)
     held, released = Held(), threading.Event()
     renewing = threading.Thread(
-        target=_keep_renewing, args=(api, lease, token, held, released), name="kvx lease", daemon=True
+        target=_keep_renewing,
+        args=(api, lease, token, held),
+        kwargs={"released": released, "every_seconds": renew_seconds},
+        name="kvx lease",
+        daemon=True,
     )
     renewing.start()
     try:
@@ -153,11 +159,11 @@ def _held_by(lease: Object, holder: str, now: float) -> KvxError:
 
 
 def _keep_renewing(
-    api: Api, lease: dict[str, Any], token: str, held: Held, released: threading.Event
+    api: Api, lease: Object, token: str, held: Held, *, released: threading.Event, every_seconds: float
 ) -> None:
     """Until it is released or lost; a server that does not answer now may do so the next time."""
     namespace, path = lease["metadata"]["namespace"], path_of(lease["metadata"]["namespace"])
-    while not released.wait(RENEW_SECONDS):
+    while not released.wait(every_seconds):
         with suppress(ApiError):
             now = _find(api, namespace)
             if now is None or _token(now) != token:
