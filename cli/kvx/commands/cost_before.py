@@ -26,6 +26,7 @@ from kvx.targets import plan_for
 
 if TYPE_CHECKING:
     from kvx.cost.change import Change
+    from kvx.drivers.hetzner_placing import PreFlight
     from kvx.machines.catalogue import ServerType
     from kvx.world import World
 
@@ -117,9 +118,20 @@ def _of_fleet(deployment: Deployment, world: "World") -> "tuple[Change, dict[str
     found = look(step.account, step.fleet, replace(step.limits, max_monthly=None, max_increase=None), world)
     if found.placement is None or found.prices is None or found.catalogue is None:
         raise found.refusal or AssertionError("a look without a placement has a refusal")
+    if found.source == "snapshot":
+        _say_what_is_not_known(found, deployment.settings.hetzner.max_increase)
     changed = change_of(step.fleet, found.placement, found.live, found.prices, step.folder)
     types = [found.catalogue.server_types[each.place.type] for each in found.placement.nodes.values()]
     return changed, _ceilings(deployment, changed, types)
+
+
+def _say_what_is_not_known(found: "PreFlight", max_increase: float | None) -> None:
+    """Raises a KvxError (exit code 4) where a bound needs to know what stands."""
+    words = [each.words for each in found.checks if each.name in {"hetzner", "catalogue"}]
+    print("\n".join((*words, "What stands is not known: all is taken for new.")), file=sys.stderr)
+    if max_increase is not None:
+        message = "what would be added is not known, because what stands is not"
+        raise KvxError(message, "kvx doctor --target hetzner", ExitCode.INCOMPLETE)
 
 
 def _ceilings(
