@@ -1,9 +1,11 @@
 """Nodes that site.yml has configured, as testinfra sees them: what a person would look at by hand."""
 
 import os
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,7 +21,17 @@ collect_ignore_glob = [] if INVENTORY else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
-def nodes() -> Nodes:
+def connections() -> Iterator[Path]:
+    """Where the connections lie that all tests share; they end with the tests."""
+    with TemporaryDirectory(prefix="kvx-ssh-") as folder:
+        yield Path(folder)
+        for socket in Path(folder).iterdir():
+            close = ["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "any"]
+            subprocess.run(close, capture_output=True, timeout=20, check=False)
+
+
+@pytest.fixture(scope="session")
+def nodes(connections: Path) -> Nodes:
     """The nodes of the inventory KVX_NODES_INVENTORY, reached with the key KVX_NODES_KEY."""
     import yaml
 
@@ -32,7 +44,8 @@ def nodes() -> Nodes:
     }
     handed_over = Path(INVENTORY).parent
     standing = tuple(
-        _node(name, name in servers, variables[name], handed_over) for name in sorted(servers | agents)
+        _node(name, name in servers, variables[name], handed_over, connections)
+        for name in sorted(servers | agents)
     )
     return Nodes(inventory["vars"]["cluster_name"], handed_over, standing)
 
@@ -44,7 +57,9 @@ def _members(children: dict[str, dict[str, dict[str, object]]], group: str) -> I
         yield from _members(children, inner)
 
 
-def _node(name: str, is_server: bool, variables: dict[str, str], handed_over: Path) -> Node:
+def _node(
+    name: str, is_server: bool, variables: dict[str, str], handed_over: Path, connections: Path
+) -> Node:
     import testinfra
 
     address = variables["ansible_host"]
@@ -52,7 +67,8 @@ def _node(name: str, is_server: bool, variables: dict[str, str], handed_over: Pa
     machine = testinfra.get_host(
         f"ssh://root@{address}",
         ssh_identity_file=KEY or None,
-        ssh_extra_args=f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={known}",
+        ssh_extra_args=f"-o StrictHostKeyChecking=yes -o UserKnownHostsFile={known}"
+        f" -o ControlPath={connections}/%C",
         controlpersist=120,
     )
     return Node(
