@@ -188,6 +188,14 @@ def test_focus_has_every_column_and_the_same_sum() -> None:
     assert {row["ChargePeriodStart"] for row in rows} == {"2026-11-01T00:00:00Z"}
 
 
+def test_focus_knows_the_list_beside_the_price_that_is_paid() -> None:
+    half = W.Money(Decimal("5.245"), Decimal("6.24"))
+    rate = replace(SERVER.spells[0].terms.rate, monthly=half)
+    old = made("server", spell("server", "cax21", FIRST, None, rate=rate))
+    (row,) = csv.DictReader(io.StringIO(as_focus(told(old))))
+    assert Decimal(row["ListCost"]) == 2 * Decimal(row["BilledCost"])
+
+
 def test_markdown_shows_a_name_and_no_markup_of_it() -> None:
     evil = replace(SERVER, labels={"kvx/cluster": "a|b<img>", "kvx/pool": "p"})
     assert "a\\|b&lt;img>" in as_markdown(told(evil))

@@ -111,6 +111,8 @@ def test_sendmail_gets_a_whole_mail(tmp_path: Path) -> None:
 
 def test_a_sendmail_that_fails_is_told(tmp_path: Path) -> None:
     assert "no mail was sent" in next(tell(MESSAGE, tmp_path, listeners(mail=tmp_path / "none")))
+    two = Listeners("a@example.com\nBcc: b@example.com", Path("/bin/true"), None, None)
+    assert "no mail was sent" in next(tell(MESSAGE, tmp_path, two))
     refuses = tmp_path / "refuses"
     refuses.write_text("#!/bin/sh\nexit 75\n")
     refuses.chmod(0o755)

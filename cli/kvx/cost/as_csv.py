@@ -4,9 +4,11 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from kvx.cost.as_json import charge_as_json
-from kvx.cost.bill import Charge
+from kvx.cost.bill import Charge, rounded
+from kvx.cost.history import Key
 from kvx.cost.report import Report
 from kvx.cost.times import text_of
 
@@ -33,11 +35,17 @@ def as_csv(report: Report) -> str:
 
 def as_focus(report: Report) -> str:
     """The mandatory columns of FOCUS 1.0, and tags; https://focus.finops.org/focus-specification/v1-0/."""
-    rows = [_focus(each, report) for each in report.bill.charges]
+    listed = {each.history.key: each.listed / each.paid for each in report.kept if each.paid}
+    rows = [_focus(each, report, _listed(each, listed)) for each in report.bill.charges]
     return _written(rows or [dict.fromkeys(FOCUS_COLUMNS, "")])
 
 
-def _focus(charge: Charge, report: Report) -> dict[str, object]:
+def _listed(charge: Charge, listed: Mapping[Key, Decimal]) -> Decimal:
+    """How many times its price it would be by today's list."""
+    return Decimal(1) if charge.product == "traffic" else listed.get((charge.kind, charge.id), Decimal(1))
+
+
+def _focus(charge: Charge, report: Report, listed: Decimal) -> dict[str, object]:
     month, currency = charge.month, report.basis.prices.currency
     net = "" if charge.net is None else f"{charge.net:f}"
     price = "" if charge.price is None else f"{charge.price:f}"
@@ -61,8 +69,8 @@ def _focus(charge: Charge, report: Report) -> dict[str, object]:
         "ContractedUnitPrice": price,
         "EffectiveCost": net,
         "InvoiceIssuerName": _PROVIDER,
-        "ListCost": net,
-        "ListUnitPrice": price,
+        "ListCost": "" if charge.net is None else f"{rounded(charge.net * listed):f}",
+        "ListUnitPrice": "" if charge.price is None else f"{charge.price * listed:f}",
         "PricingCategory": "Standard",
         "PricingQuantity": quantity,
         "PricingUnit": unit,

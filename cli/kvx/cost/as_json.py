@@ -51,6 +51,11 @@ def as_json(report: Report) -> dict[str, object]:
             }
             for each in report.kept
         ],
+        "ended_before_the_look": [
+            _named(each.kind, each.id, each.name)
+            for each in basis.histories
+            if each.end is not None and not each.is_end_exact and each.end > basis.month.begin
+        ],
         "orphans": [
             {
                 **_named(each.history.kind, each.history.id, each.history.name),

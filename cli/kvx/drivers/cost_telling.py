@@ -107,17 +107,23 @@ def _was_told(state: Path, message: Message) -> bool:
 def _mail(message: Message, listeners: Listeners) -> Iterator[str]:
     if listeners.mail_to is None:
         return
-    mail = EmailMessage()
-    mail["To"] = listeners.mail_to
-    mail["Subject"] = message.words.splitlines()[0]
-    mail.set_content(message.words)
     command = [str(listeners.sendmail), "-i", "-t"]
     try:
+        mail = _written(message, listeners.mail_to)
         subprocess.run(command, input=bytes(mail), timeout=MAIL_SECONDS, check=True, capture_output=True)
     except subprocess.CalledProcessError as error:
         yield f"{listeners.sendmail} refused the mail with exit code {error.returncode}"
     except (OSError, subprocess.TimeoutExpired, ValueError) as error:
         yield f"no mail was sent: {type(error).__name__}: {listeners.sendmail}"
+
+
+def _written(message: Message, to: str) -> EmailMessage:
+    """ValueError where `to` would be more than an address."""
+    mail = EmailMessage()
+    mail["To"] = to
+    mail["Subject"] = message.words.splitlines()[0]
+    mail.set_content(message.words)
+    return mail
 
 
 def _call(message: Message, listeners: Listeners) -> Iterator[str]:
