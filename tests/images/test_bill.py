@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
@@ -31,6 +31,8 @@ from kvx.images.proof import Examined, Wanted
 from kvx.images.reference import LOCAL, Reference
 from kvx.world import real_world
 
+# A busy machine is no fault of what is tried.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ARM64 = Platform("linux", "arm64")
 NUMPY = b"Metadata-Version: 2.1\nName: numpy\nVersion: 2.3.1\nLicense-Expression: BSD-3-Clause\n\nwords\n"
 JINJA = (
@@ -86,6 +88,7 @@ def test_licences_are_told_by_whichever_way_a_package_has() -> None:
     assert (numpy.licence, jinja.licence) == ("BSD-3-Clause", "BSD License")
 
 
+@PATIENT
 @given(st.binary(max_size=300))
 def test_whatever_lies_there_is_read_without_a_fault(content: bytes) -> None:
     for path in ("/a.dist-info/METADATA", "/var/lib/dpkg/status", "/var/lib/dpkg/status.d/x"):
@@ -96,6 +99,7 @@ def test_whatever_lies_there_is_read_without_a_fault(content: bytes) -> None:
 WORDS = st.text("abcXYZ019.+~:-_", min_size=1, max_size=12).filter(lambda text: text.strip("-_.+~:") == text)
 
 
+@PATIENT
 @given(
     st.sets(
         st.builds(Package, st.sampled_from(("pypi", "deb")), WORDS, WORDS, st.sampled_from(("arm64", "all"))),
@@ -113,6 +117,7 @@ def test_a_bill_is_what_cyclonedx_says_and_comes_back_as_it_was(packages: set[Pa
     assert content == bill("voice-api", f"sha256:{'a' * 64}", ARM64, LABELS, packages)
 
 
+@PATIENT
 @given(st.sampled_from(("pypi", "deb")), WORDS, WORDS)
 def test_a_package_has_the_url_that_others_give_it(kind: str, name: str, version: str) -> None:
     assume(not set(name) & set(":+~" if kind == "pypi" else ":~"))  # no package may be called so

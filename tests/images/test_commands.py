@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -22,6 +23,8 @@ from workshop import LocalRegistry, registry
 from kvx.images.retention import Tagged, retention
 
 Kvx = Callable[..., "subprocess.CompletedProcess[str]"]
+# A busy machine is no fault of what is tried.
+PATIENT = how(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FLAGS = ("--target", "cluster")
 TAGS = [f"{number:012x}" for number in range(1, 8)]
 
@@ -209,6 +212,7 @@ MANIFESTS = st.lists(st.sampled_from([f"sha256:{number:064x}" for number in rang
 NAMES = st.sampled_from([*TAGS, "v1", "latest", "cache", f"{TAGS[0]}-dirty-00000001"])
 
 
+@PATIENT
 @given(
     st.lists(st.builds(Tagged, NAMES, DIGESTS), unique_by=lambda each: each.tag),
     st.dictionaries(DIGESTS, MANIFESTS),

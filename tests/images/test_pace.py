@@ -3,11 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvx.images.pace import WHOLE, Pace
 
+# A busy machine is no fault of what is tried.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BEGIN = datetime.fromisoformat("2026-11-21T18:00:00.123456789Z")
 
 
@@ -51,6 +53,7 @@ def test_bytes_are_told_while_some_are_missing() -> None:
     assert pace.words == "0 of 1 steps"
 
 
+@PATIENT
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.floats(0, 99), st.floats(0, 99)), max_size=12))
 def test_time_left_is_never_negative_nor_more_than_the_whole(rows: list[tuple[str, float, float]]) -> None:
     before = {"a": 3.0, "b": 5.0, WHOLE: 6.0}

@@ -12,11 +12,11 @@ from kvx.commands.flags import DryRun, Folder, Json, Target, WaitForLock
 from kvx.commands.images_deployment import images_deployment
 from kvx.commands.images_list import list_tags
 from kvx.commands.images_prune import prune
-from kvx.commands.phase import images as phase
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode
 from kvx.phases.images import build_alone, push_alone
 from kvx.plan import Phase, Plan
+from kvx.targets import plan_for
 
 if TYPE_CHECKING:
     from kvx.images.proof import Examined, Wanted
@@ -43,12 +43,14 @@ Attested = Annotated[
     bool, typer.Option("--attested", help="It must have provenance and a bill of materials.")
 ]
 Builder = Annotated[
-    str | None, typer.Option(metavar="BUILDER", help="One of docker buildx ls, or ssh://USER@HOST.")
+    str | None, typer.Option("--builder", metavar="NAME", help="One of docker buildx ls, or ssh://USER@HOST.")
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Where it is right, write its digest to images.json.")]
 
 app = typer.Typer(
-    help="Build, push, prove, list and delete images.", add_completion=False, rich_markup_mode=None
+    help="Build the images, and push or load them; or one of these alone.",
+    add_completion=False,
+    rich_markup_mode=None,
 )
 app.command("list")(list_tags)
 app.command()(prune)
@@ -58,14 +60,18 @@ app.command()(prune)
 def images(
     context: typer.Context,
     target: Target = None,
+    builder: Builder = None,
     folder: Folder = None,
     wait_for_lock: WaitForLock = 0,
     *,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Build, push and prove the images, or load them onto the nodes where there is no registry."""
     if context.invoked_subcommand is None:
-        phase(target, folder, wait_for_lock, as_json=as_json)
+        deployment = images_deployment(folder, target, builder)
+        (phase,) = (each for each in plan_for(deployment).phases if each.name == "images")
+        _show_or_run(phase, deployment, "", None if dry_run else wait_for_lock, as_json=as_json)
 
 
 @app.command()
@@ -112,7 +118,7 @@ def _show_or_run(
     if wait_for_lock is None:
         print_plan(plan, schema)
     else:
-        run(plan, deployment, f"kvx images {command}", wait_for_lock, schema)
+        run(plan, deployment, f"kvx images {command}".strip(), wait_for_lock, schema)
 
 
 @app.command()

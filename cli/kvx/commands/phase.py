@@ -1,6 +1,5 @@
-"""kvx terraform, ansible, images, kubernetes: one phase of a target alone."""
+"""kvx terraform, ansible: one phase of a target alone."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,19 +94,6 @@ def alone(command: str, folder: Path | None) -> tuple[Plan, Deployment]:
     return alone_of(command, deployment_from(folder), chosen=False)
 
 
-def _phase_command(command: str, summary: str) -> Callable[..., None]:
-    """The function behind `kvx COMMAND`."""
-
-    def only_this_phase(
-        target: Target = None, folder: Folder = None, wait_for_lock: WaitForLock = 0, *, as_json: Json = False
-    ) -> None:
-        plan, deployment = alone_of(command, deployment_from(folder, target), chosen=target is not None)
-        run(plan, deployment, f"kvx {command}", wait_for_lock, f"kvx/{command}/v1" if as_json else None)
-
-    only_this_phase.__doc__ = summary
-    return only_this_phase
-
-
 def alone_of(command: str, deployment: Deployment, *, chosen: bool) -> tuple[Plan, Deployment]:
     """The phase as a plan, with its deployment: the chosen target's, else the first one's that has it."""
     name = PHASES[command]
@@ -123,6 +109,3 @@ def alone_of(command: str, deployment: Deployment, *, chosen: bool) -> tuple[Pla
 
 def _others(*, chosen: bool) -> tuple[str, ...]:
     return () if chosen else target_names()
-
-
-images = _phase_command("images", "Build the images alone.")

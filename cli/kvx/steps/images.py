@@ -66,7 +66,8 @@ class ProveImages:
     @property
     def command(self) -> tuple[str, ...]:
         flags = [f"--platform={platform}" for platform in self.wanted.platforms]
-        return ("kvx", "images", "verify", f"{self.wanted.repository}/voice-api:TAG", *flags, "--keep")
+        keep = ["--keep"] if self.keep else []
+        return ("kvx", "images", "verify", f"{self.wanted.repository}/voice-api:TAG", *flags, *keep)
 
 
 @dataclass(frozen=True, slots=True)
