@@ -1,10 +1,12 @@
 """Why no pod is made: the API server's sentences, as it writes them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvx.cluster.refused_pods import MOST_CHARACTERS, refusal
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PREFIX = 'pods "voice-api-7d9c-x2x4z" is forbidden: '
 AMOUNTS = (
@@ -55,6 +57,7 @@ def test_a_webhook_that_does_not_answer_is_given_more_time_than_one_that_refuses
     assert (silent.patience_seconds or 0) > (refusing.patience_seconds or 0)
 
 
+@PATIENT
 @given(st.text())
 def test_any_sentence_becomes_one_line_with_a_fix(said: str) -> None:
     trouble = refusal(said)

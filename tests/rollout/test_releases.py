@@ -7,12 +7,14 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvx.cluster import releases
 from kvx.cluster.releases import Made, Release, as_object, from_object, one_to_go_back_to, release_of
 from kvx.errors import ExitCode, KvxError
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 MADE = Made("3f2a1bc", "anna@build-7", 1763740000.0, "0.1.0")
 IMAGE = "registry.example/kvx/voice-api@sha256:" + "a" * 64
@@ -38,6 +40,7 @@ def kept(*configurations: str) -> list[Release]:
     return [Release(n, MADE, {}, each) for n, each in enumerate(configurations, 1)]
 
 
+@PATIENT
 @given(st.lists(st.dictionaries(st.text(), ANY_JSON, max_size=4), max_size=5), st.integers(1, 10**6))
 def test_what_was_applied_comes_back_as_it_was(objects: list[dict[str, Any]], revision: int) -> None:
     made = [{**each, "kind": "ConfigMap", "metadata": {"name": "x"}, "spec": None} for each in objects]
@@ -90,6 +93,7 @@ def test_an_archive_that_unpacks_without_end_is_refused() -> None:
         _ = Release(1, MADE, {}, "x", packed=bomb).objects
 
 
+@PATIENT
 @given(st.binary(max_size=200))
 def test_damage_is_told_and_never_a_traceback(noise: bytes) -> None:
     with pytest.raises(KvxError) as caught:
@@ -97,6 +101,7 @@ def test_damage_is_told_and_never_a_traceback(noise: bytes) -> None:
     assert caught.value.exit_code is ExitCode.INCOMPLETE
 
 
+@PATIENT
 @given(ANY_JSON, ANY_JSON)
 def test_a_foreign_config_map_is_told_with_how_to_forget_it(data: Any, binary: Any) -> None:
     thing = {"metadata": {"name": "kvx-release-9"}, "data": data, "binaryData": binary}
@@ -112,6 +117,7 @@ def test_a_record_under_another_name_is_not_believed() -> None:
         from_object(thing)
 
 
+@PATIENT
 @given(st.lists(st.integers(1, 500), unique=True), st.integers(1, 20))
 def test_the_newest_are_kept_and_never_more_than_that(revisions: list[int], most: int) -> None:
     history = [Release(n, MADE, {}, "x") for n in revisions]

@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapes import OLD, deployment, event, pod, replica_set
 
 from kvx.cluster.rollout import Found, Least, complete, least_of, state_of
 from kvx.cluster.trouble import Trouble, hopeless, standing, without_repetition
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_it_serves_once_every_pod_is_a_new_one_and_available() -> None:
@@ -56,6 +58,7 @@ def test_replicas_that_somebody_takes_away_meanwhile_are_not_missed() -> None:
     assert complete(deployment(replicas=1, updated=1, available=1, total=1), Least(begun=3))
 
 
+@PATIENT
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
 def test_it_never_serves_with_too_few_available_pods_or_beside_an_old_one(
     replicas: int, floor: int, updated: int, available: int, total: int
@@ -162,6 +165,7 @@ def test_the_same_trouble_of_several_pods_is_told_once() -> None:
     assert told.whole == "pod a no image (and so with 1 other pod)"
 
 
+@PATIENT
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
 def test_waiting_is_given_up_when_a_trouble_has_stood_for_its_patience_and_not_before(
     seen: list[bool],

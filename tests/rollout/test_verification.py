@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvx.cluster import verification
@@ -15,6 +15,8 @@ from kvx.cluster.serving import Server, servers_in
 from kvx.cluster.verification import Result, answer_is_true, failed, not_shown, over_quota, passed, verdict
 from kvx.commands.verify_cluster import outcome
 from kvx.errors import ExitCode
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 DIGEST = f"sha256:{'a' * 64}"
 IMAGE = f"registry.example/kvx/voice-api@{DIGEST}"
@@ -111,6 +113,7 @@ def test_a_processor_is_not_shown_where_nodes_or_pods_cannot_be_asked() -> None:
     assert verification.architectures([pod("x")], [node("n1", "arm64")], {}).result is Result.NOT_SHOWN
 
 
+@PATIENT
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(-5, 505))
 def test_an_answer_is_true_that_was_so_meanwhile(before: int, after: int, counted: int) -> None:
     assert answer_is_true(counted, before, after) == (min(before, after) <= counted <= max(before, after))
@@ -121,6 +124,7 @@ def test_an_answer_without_a_number_is_not_true(counted: object) -> None:
     assert not answer_is_true(counted, 0, 9)
 
 
+@PATIENT
 @given(st.integers(1, 20_000), st.integers(50, 4_000))
 def test_a_trial_asks_for_more_than_the_quota_in_containers_that_are_let_in(quota: int, most: int) -> None:
     bound = {"spec": {"hard": {"limits.cpu": f"{quota}m"}}}
@@ -165,12 +169,14 @@ def test_what_breaks_pod_security_breaks_nothing_else() -> None:
     assert trial["spec"]["containers"][0]["resources"]
 
 
+@PATIENT
 @given(st.text(), st.dictionaries(st.text(), st.integers()))
 def test_an_answer_is_found_below_whatever_else_was_written(noise: str, answer: dict[str, int]) -> None:
     said = answer_in(f"{noise}\n{json.dumps({'answer': answer, 'nameless': ''})}\n")
     assert (said.answer, said.wrong, said.nameless) == (answer, "", "")
 
 
+@PATIENT
 @given(st.text())
 def test_anything_else_is_told_as_no_answer(log: str) -> None:
     said = answer_in(log)
