@@ -96,7 +96,7 @@ class Drill:
                 process.kill()
                 break
         process.stdout.close()
-        code = process.wait(20)
+        code = process.wait(60)
         assert code == -9, "".join(heard)[-2000:]
 
     def ssh(self, host: Host, command: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -105,14 +105,14 @@ class Drill:
             *("ssh", "-F", "none", "-i", str(self.key), "-o", f"UserKnownHostsFile={known}"),
             *("-o", "BatchMode=yes", "-o", "ConnectTimeout=10", *options, f"root@{host.public_ip}", command),
         ]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
 
     def run(self, host: Host, command: str) -> str:
         done = self.ssh(host, command)
         assert done.returncode == 0, f"{host.name}: {command}: {done.stderr}"
         return done.stdout.strip()
 
-    def await_login(self, host: Host, seconds: float = 120) -> None:
+    def await_login(self, host: Host, seconds: float = 300) -> None:
         end = time.monotonic() + seconds
         while self.ssh(host, "true").returncode != 0:
             assert time.monotonic() < end, f"{host.name} does not answer"
@@ -125,7 +125,7 @@ class Drill:
         """Four pods on the agents, which the admission settings let in; they do nothing."""
         text = Path(__file__).with_name("idle.json").read_text()
         self.kubectl(f"apply -f - <<'END'\n{text}\nEND")
-        self.kubectl("rollout status deployment idle --timeout=90s")
+        self.kubectl("rollout status deployment idle --timeout=240s")
 
     def nodes(self) -> dict[str, Mapping[str, Any]]:
         return {

@@ -16,7 +16,7 @@ def test_every_node_is_as_a_person_would_look_for(drill: Drill) -> None:
         env=os.environ | {"KVX_NODES_INVENTORY": str(drill.inventory), "KVX_NODES_KEY": str(drill.key)},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1500,
         check=False,
     )
     print(looked.stdout)

@@ -35,6 +35,6 @@ def test_it_was_saved_before(drill: Drill) -> None:
 
 
 def test_pods_came_through_it(drill: Drill) -> None:
-    drill.kubectl("rollout status deployment idle --timeout=60s")
+    drill.kubectl("rollout status deployment idle --timeout=240s")
     ready = json.loads(drill.kubectl("get deployment idle -o json"))["status"]["readyReplicas"]
     assert ready == 4

@@ -36,7 +36,7 @@ def test_all_three_servers_vote_again(drill: Drill) -> None:
 
 
 def test_every_node_is_ready_again(drill: Drill) -> None:
-    drill.kubectl("wait node --all --for=condition=Ready --timeout=60s")
+    drill.kubectl("wait node --all --for=condition=Ready --timeout=240s")
     assert len(drill.nodes()) == 5
 
 

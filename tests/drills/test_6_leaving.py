@@ -22,7 +22,7 @@ def test_a_node_that_the_inventory_lacks_is_drained_and_taken_out(drill: Drill) 
     tasks = [change.task for change in played.changes]
     assert tasks.index("Move its pods to other nodes") < tasks.index("Take the node out")
     assert set(drill.nodes()) == {host.name for host in staying}
-    drill.kubectl("rollout status deployment idle --timeout=60s")
+    drill.kubectl("rollout status deployment idle --timeout=240s")
     assert leaving.name not in drill.homes_of("idle")
 
 
