@@ -27,7 +27,9 @@ class Mutant:
 
 def one(objects: Objects, kind: str, name: str = "") -> dict[str, Any]:
     """The object of that kind; by its name, or the first letters of it, where there are several."""
-    found = [each for each in objects if each["kind"] == kind and each["metadata"]["name"].startswith(name)]
+    of_kind = [each for each in objects if each["kind"] == kind]
+    begins = [each for each in of_kind if each["metadata"]["name"].startswith(name)]
+    found = [each for each in of_kind if each["metadata"]["name"] == name] or begins
     assert len(found) == 1, f"{len(found)} of {kind} {name}"
     return found[0]
 
