@@ -19,6 +19,7 @@ Beside the API, for tests and people:
     GET  /_rehearsal/requests     every call: number, time, method, path, query, status, code, correlation_id,
                                   faults; never a token or a body; the newest 20,000
     GET  /_rehearsal/resources    what is alive, each with its net price a month, and the sum
+    GET  /_rehearsal/bill         ?month=2026-11: what was metered until now, line by line, net, in 1/10,000
     GET  /_rehearsal/scenario     what is in force
     POST /_rehearsal/scenario     replaces it (and starts its counts anew)
 

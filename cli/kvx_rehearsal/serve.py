@@ -22,6 +22,7 @@ from kvx_rehearsal.answering import NO_SCENARIO, Answering, Request, Sent
 from kvx_rehearsal.bill import alive
 from kvx_rehearsal.catalogue import HETZNERS, made_as
 from kvx_rehearsal.keeper import Keeper
+from kvx_rehearsal.meter import invoice
 from kvx_rehearsal.scenario import ScenarioError
 
 EVERY_METHOD = ["GET", "POST", "PUT", "DELETE", "PATCH"]
@@ -52,6 +53,9 @@ def application(answering: Answering, keeper: Keeper | None, seen_as: str | None
     async def resources(_: HttpRequest) -> Response:
         return JSONResponse(alive(answering.store, answering.snapshot))
 
+    async def bill(http: HttpRequest) -> Response:
+        return _bill(answering, http.query_params.get("month", ""))
+
     async def address(http: HttpRequest) -> Response:
         """Whoever asks, as ip.hetzner.com would answer."""
         caller = seen_as or (http.client.host if http.client else "127.0.0.1")
@@ -63,6 +67,7 @@ def application(answering: Answering, keeper: Keeper | None, seen_as: str | None
     return Starlette(
         routes=[
             Route("/_rehearsal/address", address),
+            Route("/_rehearsal/bill", bill),
             Route("/_rehearsal/requests", requests),
             Route("/_rehearsal/resources", resources),
             Route("/_rehearsal/scenario", scenario, methods=["GET", "POST"]),
@@ -107,6 +112,14 @@ async def _cut(http: HttpRequest) -> Response:
     http.scope["state"]["transport"].abort()
     await asyncio.sleep(0)
     return Response()
+
+
+def _bill(answering: Answering, wanted: str) -> Response:
+    """What was metered of a month until now."""
+    year, _, month = wanted.partition("-")
+    if not (year.isdigit() and month.isdigit() and 1 <= int(month) <= 12):
+        return JSONResponse({"error": {"code": "invalid_input", "message": "?month=2026-11"}}, 422)
+    return JSONResponse(invoice(answering.store, int(year), int(month), answering.clock()))
 
 
 async def _scenario(answering: Answering, http: HttpRequest) -> Response:

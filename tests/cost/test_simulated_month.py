@@ -7,12 +7,12 @@ from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
+import httpx
 import pytest
 
 from kvx.cost.bill import bill
 from kvx.cost.times import Month
 from kvx.drivers import costing
-from kvx_rehearsal.meter import invoice
 
 NOVEMBER = Month(2026, 11)
 EVENTS = 300
@@ -50,7 +50,8 @@ def test_a_month_of_300_events_costs_what_the_simulation_metered(tmp_path: Path)
         on.clock.now = float(NOVEMBER.end + 60)
         on.send("GET", "/locations")  # what was begun is settled
         histories = costing.known(on.account, tmp_path, NOVEMBER, on.world).histories
-        metered = invoice(on.answering.store, NOVEMBER.year, NOVEMBER.number, on.clock.now)
+        beside = f"{on.address.removesuffix('/v1')}/_rehearsal/bill?month={NOVEMBER}"
+        metered = httpx.get(beside).json()
     found = bill(histories, NOVEMBER, NOVEMBER.end, None)
     ours = Counter({key: int(group.net * 10_000) for key, group in _by_resource(found)})
     theirs: Counter[str] = Counter()
