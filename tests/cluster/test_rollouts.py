@@ -228,8 +228,16 @@ def test_a_verification_shows_every_line(person: Person) -> None:
     document = json.loads(done.stdout)
     results = {each["name"]: each["result"] for each in document["findings"]}
     assert set(results.values()) == {"pass"}, document["findings"]
-    assert {"ready", "images", "architecture", "sentence", "service", "name", "policies"} < results.keys()
-    assert {"figures", "quota", "pod security", "rights"} < results.keys()
+    assert {
+        "ready",
+        "images",
+        "architecture",
+        "sentence",
+        "endpoints",
+        "service",
+        "policies",
+    } < results.keys()
+    assert {"name", "figures", "quota", "pod security", "rights"} < results.keys()
     assert done.returncode == 0, done.stderr
     left = json.loads(person.node.kubectl("-n", "kvx", "get", "pods", "-l", "kvx/verify", "-o", "json"))
     assert not [pod for pod in left["items"] if "deletionTimestamp" not in pod["metadata"]]

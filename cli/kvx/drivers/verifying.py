@@ -55,8 +55,8 @@ class _Subject:
 
 def perform(step: VerifyCluster, world: World) -> Outcome:
     """Every line is told; a KvxError with exit code 1 where one failed that counts."""
-    verified = verify(api_of(step.where, step.folder, world), NAMESPACE, world)
-    if wrong := verification.verdict(verified.findings, serving_only=step.serving_only):
+    verified = verify(api_of(step.where, step.folder, world), NAMESPACE, world, only_looking=True)
+    if wrong := verification.verdict(verified.findings, serving_only=True):
         for each in verified.findings:
             world.progress(verification.line_of(each))
         raise wrong
@@ -66,15 +66,19 @@ def perform(step: VerifyCluster, world: World) -> Outcome:
     return Outcome(changed=False, lines=lines, data=data)
 
 
-def verify(api: Api, namespace: str, world: World) -> Verified:
-    """Everything that can be shown of the last release; a KvxError where nothing was ever deployed."""
+def verify(api: Api, namespace: str, world: World, *, only_looking: bool = False) -> Verified:
+    """Everything that can be shown of the last release; a KvxError where nothing was ever deployed.
+
+    `only_looking` leaves out what needs a pod or a trial: a deploy that changes nothing writes nothing.
+    """
     release = releases.latest(api, namespace)
     if release is None:
         message = f"no release of kvx is in the namespace {namespace} of this cluster"
         raise KvxError(message, "kvx deploy", ExitCode.MISSING)
     subject = _subject(api, release.objects, world)
     turns: dict[str, Turn] = {}
-    findings = tuple(_findings(subject, release, turns))
+    by_trial = () if only_looking else _by_trial(subject)
+    findings = (*_by_looking(subject, release, turns), *by_trial)
     return Verified(release, findings, next(iter(turns.values()), {}))
 
 
@@ -95,14 +99,19 @@ def _subject(api: Api, objects: tuple[Object, ...], world: World) -> _Subject:
     return _Subject(api, world, objects, server, template, pods, found.nodes, state)
 
 
-def _findings(subject: _Subject, release: Release, turns: dict[str, Turn]) -> Iterator[Finding]:
-    """In the order in which they are told; what a later one needs of an earlier one is in `turns`."""
+def _by_looking(subject: _Subject, release: Release, turns: dict[str, Turn]) -> Iterator[Finding]:
+    """In the order in which they are told; what was said goes into `turns`."""
     yield _ready(subject)
     yield verification.images(subject.pods, release.images)
     yield _shown("architecture", lambda: _architecture(subject))
     yield _shown("sentence", lambda: _sentence(subject, turns))
-    yield from _through_the_service(subject)
+    yield _shown("endpoints", lambda: _endpoints(subject))
     yield _shown("figures", lambda: _figures(subject))
+
+
+def _by_trial(subject: _Subject) -> Iterator[Finding]:
+    """By pods that live for one question, and by others that must not be let in."""
+    yield from _through_the_service(subject)
     yield _shown("quota", lambda: _quota(subject))
     yield _shown("pod security", lambda: _pod_security(subject))
     yield _shown("rights", lambda: _rights(subject))
@@ -157,6 +166,27 @@ def _sentence(subject: _Subject, turns: dict[str, Turn]) -> Finding:
     first = next(iter(turns.values()))
     words = f'each of {len(turns)} pods heard "{first["heard"]}" and answered: {first["reply"]}'
     return passed("sentence", words, serving=True)
+
+
+def _endpoints(subject: _Subject) -> Finding:
+    """Whether the Service leads to every pod that is ready."""
+    server = subject.server
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{server.namespace}/endpointslices"
+    slices = subject.api.list(path, labelSelector=f"kubernetes.io/service-name={server.service}")
+    ready = {
+        (each.get("targetRef") or {}).get("name")
+        for part in slices
+        for each in part.get("endpoints") or ()
+        if (each.get("conditions") or {}).get("ready") is not False
+    }
+    missing = [name_of(pod) for pod in subject.pods if name_of(pod) not in ready]
+    if missing or not ready:
+        words = f"the Service {server.service} does not lead to {', '.join(missing) or 'any pod'}"
+        fix = f"kubectl --namespace {server.namespace} describe service {server.service}"
+        return failed("endpoints", words, fix, serving=True)
+    return passed(
+        "endpoints", f"the Service {server.service} leads to each of {len(ready)} pods", serving=True
+    )
 
 
 def _through_the_service(subject: _Subject) -> Iterator[Finding]:

@@ -35,14 +35,13 @@ class RollBack:
 
 @dataclass(frozen=True, slots=True)
 class VerifyCluster:
-    """Look at what was released, what runs and what it answers.
+    """Look at what was released, what runs and what it answers; nothing is made in the cluster for it.
 
-    `serving_only`: what nobody is served without has to be in order; of the rest it is told how it is.
+    What nobody is served without has to be in order; of the rest it is told how it is.
     """
 
     folder: Path
     where: Where
-    serving_only: bool = True
     deadline_seconds: float = 400
 
     @property
