@@ -7,8 +7,11 @@ from kvx.lint.rules import (
     access,
     autoscaling,
     availability,
+    budgets,
     configuration,
+    jobs,
     network,
+    node_reach,
     placing,
     pod_security,
     probes,
@@ -19,17 +22,17 @@ from kvx.lint.rules import (
 )
 
 GROUPS: Mapping[str, tuple[Rule, ...]] = {
-    "what a pod may do to its node": pod_security.RULES,
+    "what a pod may do to its node": (*node_reach.RULES, *pod_security.RULES),
     "images and resources": resources.RULES,
     "probes, start and end": probes.RULES,
-    "staying up": availability.RULES,
+    "staying up": (*availability.RULES, *budgets.RULES),
     "autoscaling": autoscaling.RULES,
     "quotas": quotas.RULES,
     "services": services.RULES,
     "network": network.RULES,
     "rights": access.RULES,
     "settings and secrets": configuration.RULES,
-    "objects": placing.RULES,
+    "objects": (*placing.RULES, *jobs.RULES),
     "text": text.RULES,
 }
 RULES: tuple[Rule, ...] = tuple(rule for rules in GROUPS.values() for rule in rules)

@@ -1,4 +1,4 @@
-"""Objects as such: names, namespaces, API versions, jobs, and pods without an owner."""
+"""Objects as such: names, namespaces, API versions, claims, and pods without an owner."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -40,7 +40,6 @@ GONE: Mapping[tuple[str, str], tuple[str, str]] = {
     ("flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema"): ("flowcontrol.apiserver.k8s.io/v1", "1.32"),
 }
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-SCHEDULE = re.compile(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every \S+|(\S+ +){4}\S+")
 LEVELS = ("enforce", "audit", "warn")
 
 
@@ -116,43 +115,6 @@ def _alone(item: Object) -> Places:
         yield item.root.at("kind"), "nothing starts it again, or brings a new version of it"
 
 
-@each_alone("CronJob")
-def _overlapping(job: Object) -> Places:
-    policy = job.spec.at("concurrencyPolicy")
-    if policy.text not in {"Forbid", "Replace"}:
-        yield policy, "the next run starts while the last one still works"
-
-
-@each_alone("CronJob", "Job")
-def _endless(job: Object) -> Places:
-    spec = job.spec.at("jobTemplate", "spec") if job.kind == "CronJob" else job.spec
-    pod = spec.at("template", "spec", "activeDeadlineSeconds")
-    if not spec.at("activeDeadlineSeconds").given and not pod.given:
-        yield spec.at("activeDeadlineSeconds"), "a run that hangs, hangs for ever"
-
-
-@each_alone("CronJob")
-def _schedule(job: Object) -> Places:
-    schedule = job.spec.at("schedule")
-    if SCHEDULE.fullmatch(schedule.text.strip()) is None:
-        yield schedule, f"{schedule.value!r} is no schedule"
-
-
-@each_alone("CronJob", "Job")
-def _restarts(job: Object) -> Places:
-    template = ("jobTemplate", "spec", "template") if job.kind == "CronJob" else ("template",)
-    policy = job.spec.at(*template, "spec", "restartPolicy")
-    if policy.text not in {"Never", "OnFailure"}:
-        yield policy, "a job's pod that is restarted always never ends; the API server refuses it"
-
-
-@each_alone("Deployment")
-def _no_history(target: Object) -> Places:
-    history = target.spec.at("revisionHistoryLimit")
-    if history.number == 0:
-        yield history, "no version before this one is kept"
-
-
 @each_alone("PersistentVolumeClaim")
 def _unbound_claim(claim: Object) -> Places:
     size = claim.spec.at("resources", "requests", "storage")
@@ -187,7 +149,7 @@ def _several(target: Object, manifests: Manifests) -> bool:
     return max([*from_scalers, target.spec.at("replicas").number or 1]) > 1
 
 
-def _job(spec: str, kind: str = "CronJob", version: str = "batch/v1") -> str:
+def manifest(spec: str, kind: str = "CronJob", version: str = "batch/v1") -> str:
     head = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: app, namespace: app}}\n"
     return f"{head}spec: {{{spec}}}\n---\n"
 
@@ -196,7 +158,6 @@ _NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {{name: app{}}}\n---\n"
 _POD = "apiVersion: v1\nkind: Pod\nmetadata: {{name: app{}}}\nspec: {{containers: []{}}}\n---\n".format
 _CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {}}}\n---\n".format
 _INSIDE = ", namespace: app"
-_ONE = "activeDeadlineSeconds: 60"
 _RESTRICTED = ", labels: {pod-security.kubernetes.io/enforce: restricted}"
 _CLAIM = (
     "apiVersion: v1\nkind: PersistentVolumeClaim\n"
@@ -204,14 +165,16 @@ _CLAIM = (
 ).format
 _DATA = "volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]"
 _TWO = f"replicas: 2, template: {{spec: {{{_DATA}}}}}"
+
+
 RULES = (
     Rule(
         "api-version-gone",
         "API versions are those that Kubernetes serves.",
         "The API server knows nothing of the kind.",
         "write the version that took its place under apiVersion",
-        _job("", version="batch/v1beta1"),
-        _job(""),
+        manifest("", version="batch/v1beta1"),
+        manifest(""),
         _gone,
         "manifests",
         ("kube-score stable-version", "kube-linter no-extensions-v1beta"),
@@ -273,61 +236,8 @@ RULES = (
         "When its node goes, a pod alone is gone.",
         "make it the template of a Deployment, a StatefulSet or a Job",
         _POD(_INSIDE, ""),
-        _job("", "Deployment", "apps/v1"),
+        manifest("", "Deployment", "apps/v1"),
         _alone,
-        "manifests",
-    ),
-    Rule(
-        "cron-job-overlap",
-        "Runs of a CronJob do not overlap.",
-        "A slow one piles up until the namespace is full.",
-        "concurrencyPolicy: Forbid",
-        _job(""),
-        _job("concurrencyPolicy: Forbid"),
-        _overlapping,
-        "manifests",
-    ),
-    Rule(
-        "job-deadline",
-        "A job has a deadline.",
-        "It holds its place, and with Forbid it stops all later runs.",
-        "activeDeadlineSeconds: 600, under the job's spec",
-        _job("", "Job"),
-        _job(_ONE, "Job"),
-        _endless,
-        "manifests",
-        ("kube-score cronjob-has-deadline",),
-    ),
-    Rule(
-        "cron-job-schedule",
-        "A schedule has five fields.",
-        "The API server refuses it.",
-        'schedule: "0 */6 * * *"',
-        _job("schedule: every day"),
-        _job("schedule: '0 */6 * * *'"),
-        _schedule,
-        "manifests",
-        ("kube-score cronjob-schedule", "kube-linter invalid-cronjob-schedule"),
-    ),
-    Rule(
-        "job-restarts",
-        "A job's pod ends.",
-        "The API server refuses it.",
-        "restartPolicy: Never",
-        _job("template: {spec: {restartPolicy: Always}}", "Job"),
-        _job("template: {spec: {restartPolicy: Never}}", "Job"),
-        _restarts,
-        "manifests",
-        ("kube-score cronjob-restartpolicy, job-restartpolicy",),
-    ),
-    Rule(
-        "history",
-        "A Deployment keeps the versions before this one.",
-        "There is nothing to go back to.",
-        "revisionHistoryLimit: 10",
-        _job("revisionHistoryLimit: 0", "Deployment", "apps/v1"),
-        _job("", "Deployment", "apps/v1"),
-        _no_history,
         "manifests",
     ),
     Rule(
@@ -345,8 +255,8 @@ RULES = (
         "A volume claim that is used is there.",
         "The pod waits for it, and never starts.",
         "add the PersistentVolumeClaim, or correct its name",
-        _job(_TWO, "Deployment", "apps/v1"),
-        _job(_TWO, "Deployment", "apps/v1") + _CLAIM("accessModes: [ReadWriteMany]"),
+        manifest(_TWO, "Deployment", "apps/v1"),
+        manifest(_TWO, "Deployment", "apps/v1") + _CLAIM("accessModes: [ReadWriteMany]"),
         _claim_missing,
         "manifests",
     ),
@@ -355,8 +265,8 @@ RULES = (
         "Pods on several nodes share no volume that one node may mount.",
         "The second pod waits for the volume for ever, and a rollout stands still.",
         "one replica with strategy: {type: Recreate}, or accessModes: [ReadWriteMany]",
-        _job(_TWO, "Deployment", "apps/v1") + _CLAIM("accessModes: [ReadWriteOnce]"),
-        _job(_TWO, "Deployment", "apps/v1") + _CLAIM("accessModes: [ReadWriteMany]"),
+        manifest(_TWO, "Deployment", "apps/v1") + _CLAIM("accessModes: [ReadWriteOnce]"),
+        manifest(_TWO, "Deployment", "apps/v1") + _CLAIM("accessModes: [ReadWriteMany]"),
         _shared_claim,
         "manifests",
         ("kube-score deployment-pvc-replicas",),
