@@ -57,7 +57,7 @@ def test_a_report_as_table_json_and_from_cron(kvx: Kvx, hetzner: Any, tmp_path: 
     assert document["schema"] == "kvx/cost/v1"
     assert document["monthly_net"] == "13.8500"  # 10.49, its address 0.50, the volume 2.86
     assert document["exit_code"] == 3 if document["committed"]["net"] > "5" else True
-    kept = json.loads((tmp_path / ".kvx" / "hetzner" / "cost" / "report.json").read_text())
+    kept = json.loads((tmp_path / ".kvx" / "cost" / "report.json").read_text())
     assert kept["schema"] == "kvx/cost/v1"
 
     figures = tmp_path / "figures" / "kvx.prom"
@@ -66,7 +66,7 @@ def test_a_report_as_table_json_and_from_cron(kvx: Kvx, hetzner: Any, tmp_path: 
     assert (cron.returncode, cron.stdout.count("\n")) == (0, 1)
     assert figures.stat().st_mode & 0o777 == 0o644
     assert "kvx_cost_month_to_date_euros{" in figures.read_text()
-    with alone(tmp_path / ".kvx" / "hetzner" / "cost"):
+    with alone(tmp_path / ".kvx" / "cost"):
         assert asked(kvx, hetzner, "report", "--cron").returncode == 3
 
 

@@ -45,11 +45,11 @@ def test_a_month_of_300_events_costs_what_the_simulation_metered(tmp_path: Path)
             if number == EVENTS // 2:
                 on.dearer()
             happened[MONTH.happen(on, chance)] += 1
-            known = costing.known(on.account, tmp_path, NOVEMBER, on.world)
+            known = costing.known(on.account, tmp_path / "hetzner", NOVEMBER, on.world)
             assert known.stale is None, known.stale.message if known.stale else ""
         on.clock.now = float(NOVEMBER.end + 60)
         on.send("GET", "/locations")  # what was begun is settled
-        histories = costing.known(on.account, tmp_path, NOVEMBER, on.world).histories
+        histories = costing.known(on.account, tmp_path / "hetzner", NOVEMBER, on.world).histories
         beside = f"{on.address.removesuffix('/v1')}/_rehearsal/bill?month={NOVEMBER}"
         metered = httpx.get(beside).json()
     found = bill(histories, NOVEMBER, NOVEMBER.end, None)

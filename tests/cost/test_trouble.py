@@ -52,7 +52,7 @@ def hurried(world: World) -> World:
 
 
 def look(on: Any, folder: Path) -> Known:
-    return costing.known(on.account, folder, NOVEMBER, hurried(on.world))
+    return costing.known(on.account, folder / "hetzner", NOVEMBER, hurried(on.world))
 
 
 def net(known: Known) -> Decimal | None:
@@ -98,7 +98,7 @@ def test_the_last_good_report_stands_and_says_why_in_one_line(fault: dict[str, A
 def test_without_any_look_before_the_failure_itself_is_told(tmp_path: Path) -> None:
     account = Account(Secret("t" * 64), "http://127.0.0.1:9/v1")
     with pytest.raises(KvxError, match="does not answer"):
-        costing.known(account, tmp_path, NOVEMBER, hurried(real_world()))
+        costing.known(account, tmp_path / "hetzner", NOVEMBER, hurried(real_world()))
 
 
 def test_a_failure_on_the_second_page_writes_nothing(tmp_path: Path) -> None:
@@ -167,7 +167,18 @@ def test_a_list_that_is_shorter_than_it_says_is_no_list(tmp_path: Path) -> None:
     try:
         account = Account(Secret("t" * 64), f"http://127.0.0.1:{server.server_port}/v1")
         with pytest.raises(KvxError, match="1 servers of 3"):
-            costing.known(account, tmp_path, NOVEMBER, hurried(real_world()))
+            costing.known(account, tmp_path / "hetzner", NOVEMBER, hurried(real_world()))
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_ledger_is_of_one_account_and_outlives_a_cleanup(tmp_path: Path) -> None:
+    """A cleanup takes away the deployment's folder; a rehearsal's ledger is not gone on with for real."""
+    with with_a_server(tmp_path) as on:
+        assert not (tmp_path / "hetzner").is_dir() or not list((tmp_path / "hetzner").glob("*ledger*"))
+        assert (tmp_path / "cost" / "ledger.sqlite").exists()
+        real = Account(Secret("t" * 64))
+        with pytest.raises(KvxError, match="a simulation") as refusal:
+            costing.known(real, tmp_path / "hetzner", NOVEMBER, hurried(on.world))
+        assert refusal.value.exit_code is ExitCode.MISSING

@@ -37,9 +37,9 @@ class Costs:
     @property
     def folder(self) -> Path:
         """Where the ledger and the last report lie."""
-        from kvx.drivers.costing import FOLDER
+        from kvx.drivers.costing import ledger_of
 
-        return self.deployment.folder / FOLDER
+        return ledger_of(self.deployment.folder)
 
 
 def costs(
@@ -128,6 +128,6 @@ def _api(deployment: Deployment, world: "World") -> "Api | None":
 
 def _audio(deployment: Deployment, basis: Basis, found: "Found") -> "Audio | None":
     from kvx.drivers import cost_ledger
-    from kvx.drivers.costing import FOLDER
+    from kvx.drivers.costing import ledger_of
 
-    return cost_ledger.add_sound(deployment.folder / FOLDER, basis.month, found.counters)
+    return cost_ledger.add_sound(ledger_of(deployment.folder), basis.month, found.counters)

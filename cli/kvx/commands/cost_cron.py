@@ -28,7 +28,7 @@ def from_cron(folder: Path | None, budget: float | None) -> None:
 
     deployment, world = deployment_from(folder, "hetzner"), real_world()
     settings = deployment.settings.cost
-    with cost_telling.alone(deployment.folder / costing.FOLDER):
+    with cost_telling.alone(costing.ledger_of(deployment.folder)):
         pause = random.uniform(0, settings.jitter_seconds)  # noqa: S311  no secret
         wait_until(lambda: False, pause, world)
         began = time.monotonic()

@@ -99,11 +99,11 @@ def look(cluster: ClusterTarget, world: World) -> Look:
 def _billed(cluster: ClusterTarget, now: float) -> MonthSoFar | None:
     """By the ledger of kvx cost, which a status reads and does not bring up to date; None without one."""
     from kvx.drivers import cost_ledger
-    from kvx.drivers.costing import FOLDER
+    from kvx.drivers.costing import ledger_of
 
     if cluster.inventory is None:
         return None
-    ledger = cost_ledger.read(cluster.deployment.folder / FOLDER, month_of(int(now)).begin)
+    ledger = cost_ledger.read(ledger_of(cluster.deployment.folder), month_of(int(now)).begin)
     if ledger.looked_at is None:
         return None
     own = [each for each in ledger.histories if each.cluster == cluster.inventory.cluster]

@@ -9,7 +9,7 @@ from kvx.cost.history import BILLED, SIZED, History, Spell, Terms
 from kvx.cost.prices import Prices
 from kvx.cost.sighting import rate_of
 from kvx.drivers import cost_ledger
-from kvx.drivers.costing import FOLDER
+from kvx.drivers.costing import ledger_of
 from kvx.machines.catalogue import Live, Resource
 from kvx.machines.fleet import Fleet
 from kvx.machines.placement import Placement
@@ -23,7 +23,7 @@ def change_of(fleet: Fleet, placement: Placement, live: Live, prices: Prices, fo
 
 def _standing(live: Live, prices: Prices, folder: Path | None) -> Iterator[History]:
     """As the ledger knows it; what it does not know is priced by the list."""
-    ledger = cost_ledger.read(folder / FOLDER, 0) if folder is not None else cost_ledger.Ledger()
+    ledger = cost_ledger.read(ledger_of(folder), 0) if folder is not None else cost_ledger.Ledger()
     known = {each.key: each for each in ledger.histories if each.end is None}
     for each in live.ours:
         if each.kind in BILLED:

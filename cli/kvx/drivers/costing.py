@@ -6,13 +6,12 @@ from pathlib import Path
 from kvx.cost.history import History
 from kvx.cost.prices import Prices, snapshot
 from kvx.cost.times import Month, text_of
-from kvx.drivers import cost_ledger
+from kvx.drivers import account_record, cost_ledger
 from kvx.drivers.hetzner import Hetzner
 from kvx.errors import ExitCode, KvxError
 from kvx.machines.fleet import Account
 from kvx.world import World
 
-FOLDER = "cost"
 _CLOCKS_MAY_DIFFER_SECONDS = 420  # five minutes, and two in which all was read
 
 
@@ -32,8 +31,17 @@ class Known:
         return self.now if self.stale is None or self.looked_at is None else self.looked_at
 
 
+def ledger_of(folder: Path) -> Path:
+    """Where the ledger of a deployment's folder lies: beside it, for a cleanup takes away the folder."""
+    return folder.parent / "cost"
+
+
 def known(account: Account, folder: Path, month: Month, world: World) -> Known:
-    """Look at Hetzner, and at the ledger in `folder`; raises only where asked to stop."""
+    """Look at Hetzner, and at the ledger of the deployment in `folder`.
+
+    Raises where nothing is known yet, where the ledger is another account's, and where asked to stop.
+    """
+    account_record.check(ledger_of(folder), account)
     now, since = int(world.now()), month.previous.begin
     try:
         return _looked(account, folder, now, since, world)
@@ -45,7 +53,7 @@ def known(account: Account, folder: Path, month: Month, world: World) -> Known:
 
 def remembered(folder: Path, now: int, since: int, why: KvxError) -> Known:
     """The last good look; raises `why` where there never was one."""
-    ledger = cost_ledger.read(folder / FOLDER, since)
+    ledger = cost_ledger.read(ledger_of(folder), since)
     if ledger.looked_at is None or why.exit_code is ExitCode.MISSING:
         raise why
     message = f"{why.message}; this is as of {text_of(ledger.looked_at)}"
@@ -55,12 +63,13 @@ def remembered(folder: Path, now: int, since: int, why: KvxError) -> Known:
 
 def _looked(account: Account, folder: Path, now: int, since: int, world: World) -> Known:
     hetzner = Hetzner(account, world)
-    before = cost_ledger.read(folder / FOLDER, since).looked_at
+    before = cost_ledger.read(ledger_of(folder), since).looked_at
     seen = hetzner.billed()
     events = {} if before is None else hetzner.events(before)
     look = cost_ledger.Look(seen, events, hetzner.pricing, now)
     _check_clock(hetzner.clock, now)
-    ledger = cost_ledger.record(folder / FOLDER, look, since)
+    ledger = cost_ledger.record(ledger_of(folder), look, since)
+    account_record.remember(ledger_of(folder), account)
     return Known(ledger.histories, ledger.prices or hetzner.prices(), ledger.looked_at, now)
 
 
