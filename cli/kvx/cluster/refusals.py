@@ -188,8 +188,8 @@ def _by_manager(fields: list[tuple[str, str]]) -> Iterator[tuple[str, list[str]]
 
 
 def _invalid(answer: Answer) -> Told:
-    if told := _admission(answer):  # policies refuse by this status
-        return told
+    if refused := _admission(answer):  # policies refuse by this status
+        return refused
     told = "; ".join(f"{each.get('field', 'it')}: {each.get('message')}" for each in answer.causes)
     if any(_IMMUTABLE in str(each.get("message")) for each in answer.causes):
         fix = "undo that change; or delete the object, which ends what it runs, and deploy again"
