@@ -1,6 +1,6 @@
 """Runs two commands at the same time: side_by_side.py NAME COMMAND... -- NAME COMMAND...
 
-What the first says is shown at once, what the second says when both have ended, and what failed last of all.
+What the first says is shown at once, what the second says once the first has ended, what failed last of all.
 Ends with 0 where both did so; asked to end, it interrupts both and waits for them.
 """
 
@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from threading import Thread
+from threading import Lock, Thread
+from typing import IO
 
 SUMMARY = "short test summary info"
 
@@ -44,19 +45,44 @@ class Side:
         self._process.send_signal(signal.SIGINT)
 
 
+class Held:
+    """Lines that are kept in a file until they may be shown; those that come later are shown at once."""
+
+    def __init__(self, log: IO[str]) -> None:
+        self._log: IO[str] | None = log
+        self._lock = Lock()
+
+    def hear(self, line: str) -> None:
+        with self._lock:
+            (self._log.write if self._log is not None else show)(line)
+
+    def let_go(self) -> None:
+        with self._lock:
+            if self._log is not None:
+                self._log.seek(0)
+                for line in self._log:
+                    show(line)
+            self._log = None
+
+
 def main(words: Sequence[str]) -> int:
     middle = words.index("--")
     sides: list[Side] = []
+
+    def interrupt(*_: object) -> None:
+        for side in sides:
+            side.interrupt()
+
     signal.signal(signal.SIGINT, lambda *_: None)  # a terminal interrupts them itself
-    signal.signal(signal.SIGTERM, lambda *_: [side.interrupt() for side in sides])
+    signal.signal(signal.SIGTERM, interrupt)
     with tempfile.TemporaryFile("w+") as log:
-        for (name, *command), hear in ((words[:middle], show), (words[middle + 1 :], log.write)):
+        held = Held(log)
+        for (name, *command), hear in ((words[:middle], show), (words[middle + 1 :], held.hear)):
             sides.append(Side(name, command, hear))
-        codes = [side.ended() for side in sides]
+        first = sides[0].ended()
         show(f"\n== {sides[1].name}, beside the others: {shlex.join(sides[1].command)}\n")
-        log.seek(0)
-        for line in log:
-            show(line)
+        held.let_go()
+        codes = [first, sides[1].ended()]
     show("\n")
     for side, code in zip(sides, codes, strict=True):
         show(f"== {side.name}: {'in order' if code == 0 else f'ended with {code}'}\n")

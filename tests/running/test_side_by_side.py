@@ -32,8 +32,9 @@ def test_they_run_at_the_same_time_and_each_is_read_as_a_whole(tmp_path: Path) -
     """Each waits until the other has begun."""
     meet = [
         "def meet(mine, other):",
+        "    end = time.monotonic() + 100",
         f"    (pathlib.Path({str(tmp_path)!r}) / mine).touch()",
-        f"    while not (pathlib.Path({str(tmp_path)!r}) / other).exists(): time.sleep(0.01)",
+        f"    while not (pathlib.Path({str(tmp_path)!r}) / other).exists(): time.sleep(0.01); assert time.monotonic() < end",
         "    print('it is', mine); print('and also', mine)",
     ]
     ended = run(python(*meet, "meet('one', 'two')"), python(*meet, "meet('two', 'one')"))
@@ -52,6 +53,21 @@ def test_one_that_fails_fails_both_and_is_told_last(failing: int) -> None:
     assert ended.returncode == 1
     name = ("quick", "slow")[failing]
     assert f"== {name}: ended with 3\n{summary}" in ended.stdout
+
+
+def test_what_the_second_says_after_the_first_has_ended_is_shown_at_once(tmp_path: Path) -> None:
+    waiting = python(
+        "print('waiting', flush=True)",
+        "end = time.monotonic() + 100",
+        "while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01); assert time.monotonic() < end",
+    )
+    sides = [python("print('first')"), [*waiting, str(tmp_path / "seen")]]
+    with subprocess.Popen(command(*sides), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = iter(process.stdout.readline, "")
+        assert "waiting\n" in lines  # it does not end before this is seen
+        (tmp_path / "seen").touch()
+        assert process.wait(SECONDS) == 0
 
 
 def until(holds: Callable[[], bool]) -> None:
