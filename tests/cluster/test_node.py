@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.needs("node", "kubectl"), pytest.mark.timeout(600)]
 
 COMPONENT = Path(__file__).parents[1] / "components" / "node"
 PROGRAM = COMPONENT / "node"
+# What a kubelet writes where it differs. Others on this machine set it too, so that its value tells nothing.
 SETTINGS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops")
 STAND_SECONDS = 300.0
 
@@ -43,8 +44,6 @@ def traces(number: int) -> list[str]:
 
 
 def test_a_cluster_that_was_killed_leaves_no_process_and_the_next_takes_its_rest_away(tmp_path: Path) -> None:
-    settings = {name: Path("/proc/sys", name).read_text() for name in SETTINGS}
-    rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
     log = tmp_path / "told"
     with log.open("w") as told:
         process = subprocess.Popen([sys.executable, str(PROGRAM)], stdout=told, stderr=told)
@@ -52,10 +51,12 @@ def test_a_cluster_that_was_killed_leaves_no_process_and_the_next_takes_its_rest
         within(STAND_SECONDS, "another cluster", lambda: "kubeconfig" in log.read_text() or process.poll())
         assert process.poll() is None, log.read_text()
         number = int(log.read_text().split("/srv/kvx-nodes/")[1].split("/")[0])
-        assert {name: Path("/proc/sys", name).read_text() for name in SETTINGS} == settings
-        now = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
-        assert "KUBE" not in now
-        assert rules.count("\n") == now.count("\n")
+        for pid in _inside(number):
+            mounts = Path("/proc", pid, "mountinfo").read_text()
+            assert all(f"/proc/sys/{setting} " in mounts for setting in SETTINGS)
+        rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+        assert "KUBE" not in rules
+        assert "kvx_policies" not in rules
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -67,13 +68,21 @@ def test_a_cluster_that_was_killed_leaves_no_process_and_the_next_takes_its_rest
     assert traces(number) == []
 
 
-def _processes(number: int) -> list[str]:
-    """Processes that were started in the cluster's control groups or name its folder."""
-    found = []
-    for line in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if f"/srv/kvx-nodes/{number}/" in line.read_text(errors="replace"):
-                found.append(line.parent.name)
-        except OSError:  # it has just ended
-            continue
+def _inside(number: int) -> list[str]:
+    """Programs of the cluster."""
+    found = [pid for pid in _processes(number) if _command(pid).startswith(("etcd", "containerd"))]
+    assert found
     return found
+
+
+def _processes(number: int) -> list[str]:
+    """Those that name the cluster's folder."""
+    running = (each.name for each in Path("/proc").glob("[0-9]*"))
+    return [pid for pid in running if f"/srv/kvx-nodes/{number}/" in _command(pid)]
+
+
+def _command(pid: str) -> str:
+    try:
+        return Path("/proc", pid, "cmdline").read_text(errors="replace")
+    except OSError:  # it has just ended
+        return ""

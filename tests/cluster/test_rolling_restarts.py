@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.needs("node", "images", "kubectl"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs("node", "images", "kubectl"), pytest.mark.timeout(900)]
 
 RESTARTS = 20
 # Each question comes on a connection of its own, so that each is sent to whom the Service names just then.
@@ -57,7 +57,7 @@ def questions(served: Any, asking: Any, voice_api_image: str) -> Iterator[Questi
 
 def restart(node: Any) -> None:
     node.kubectl("-n", "kvx", "rollout", "restart", "deployment/voice-api")
-    node.kubectl("-n", "kvx", "rollout", "status", "deployment/voice-api", "--timeout=100s")
+    node.kubectl("-n", "kvx", "rollout", "status", "deployment/voice-api", "--timeout=170s", seconds=180)
 
 
 def scale(node: Any, least: int) -> None:
@@ -65,7 +65,7 @@ def scale(node: Any, least: int) -> None:
     patch = json.dumps({"spec": {"minReplicas": least}})
     node.kubectl("-n", "kvx", "patch", "horizontalpodautoscaler", "voice-api", "--type=merge", "-p", patch)
     wanted = f"--for=jsonpath={{.status.readyReplicas}}={least}"
-    node.kubectl("-n", "kvx", "wait", wanted, "deployment/voice-api", "--timeout=100s")
+    node.kubectl("-n", "kvx", "wait", wanted, "deployment/voice-api", "--timeout=170s", seconds=180)
 
 
 def test_no_request_fails_in_twenty_rolling_restarts(served: Any, questions: Questions) -> None:

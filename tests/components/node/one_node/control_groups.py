@@ -7,6 +7,9 @@ from pathlib import Path
 
 MOUNTS = Path("/sys/fs/cgroup")
 EMPTY_SECONDS = 20.0
+# A node's processors are its pods' alone; here they share them. With eight times the weight of another program
+# they get enough for an autoscaler to see that they are busy.
+WEIGHTS = {"cpu.shares": "8192", "cpu.weight": "800"}
 
 
 def hierarchies() -> tuple[Path, ...]:
@@ -40,6 +43,9 @@ def make(name: str) -> None:
         for setting in ("cpuset.cpus", "cpuset.mems"):
             if (group / "cgroup.clone_children").exists() and (group / setting).exists():
                 (group / setting).write_text((hierarchy / setting).read_text())
+        for setting, weight in WEIGHTS.items():
+            if (group / setting).exists():
+                (group / setting).write_text(weight)
 
 
 def left(name: str) -> list[Path]:
