@@ -18,7 +18,7 @@ DEADLINE_SECONDS = 300.0
 @pytest.fixture
 def status(kvx: Kvx, served: Any, tmp_path: Path) -> Callable[..., str]:
     (tmp_path / "kvx.toml").write_text(f'[kubernetes]\nkubeconfig = "{served.kubeconfig}"\n')
-    return lambda *more: kvx("status", "--target", "cluster", *more, cwd=tmp_path).stdout
+    return lambda *more: kvx("status", "--target", "cluster", *more, cwd=tmp_path, timeout=120).stdout
 
 
 def test_it_shows_the_measured_load_and_the_advice_on_requests(status: Callable[..., str]) -> None:
