@@ -34,7 +34,8 @@ def test_they_run_at_the_same_time_and_each_is_read_as_a_whole(tmp_path: Path) -
         "def meet(mine, other):",
         "    end = time.monotonic() + 100",
         f"    (pathlib.Path({str(tmp_path)!r}) / mine).touch()",
-        f"    while not (pathlib.Path({str(tmp_path)!r}) / other).exists(): time.sleep(0.01); assert time.monotonic() < end",
+        f"    there = pathlib.Path({str(tmp_path)!r}) / other",
+        "    while not there.exists(): time.sleep(0.01); assert time.monotonic() < end",
         "    print('it is', mine); print('and also', mine)",
     ]
     ended = run(python(*meet, "meet('one', 'two')"), python(*meet, "meet('two', 'one')"))
