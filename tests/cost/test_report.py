@@ -105,7 +105,8 @@ def test_a_missing_price_leaves_no_total_and_is_exit_code_4_before_any_budget() 
 
 
 def test_a_stale_report_is_exit_code_4_and_says_why_in_one_line() -> None:
-    found = told(stale="Hetzner does not answer; this is as of 2026-11-10T00:00:00Z")
+    words = "Hetzner does not answer; this is as of 2026-11-10T00:00:00Z"
+    found = told(stale=words, budget=Decimal(1))
     assert exit_code(found) is ExitCode.INCOMPLETE
     assert "\n" not in findings(found)[0].words
 

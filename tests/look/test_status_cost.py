@@ -91,7 +91,7 @@ def test_a_status_has_the_price_of_each_node_that_kvx_has_made(
     at = int(time.time()) - 7000
     seen = Seen("server", 1, "edge-control-plane-1", {CLUSTER_LABEL: "edge"}, at, "cax11", "fsn1")
     other = Seen("server", 2, "of-another", {CLUSTER_LABEL: "other"}, at, "cax11", "fsn1")
-    cost_ledger.record(folder / "cost", Look((seen, other), {}, snapshot_document(), at + 60), 0)
+    cost_ledger.record(folder.parent / "cost", Look((seen, other), {}, snapshot_document(), at + 60), 0)
     later = json.loads(kvx("status", "--target", "hetzner", "--json", cwd=tmp_path).stdout)["cost"]
     assert later["looked_at"] == at + 60
     assert rate.hourly is not None
