@@ -20,6 +20,7 @@ from local import build
 from made import Pusher, elf, right
 from workshop import LocalRegistry, registry
 
+from kvx.drivers.image_pruning import released_digests
 from kvx.images.retention import Tagged, retention
 
 Kvx = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -208,6 +209,13 @@ def test_what_is_no_image_is_listed_and_stays(
     ]
     told = rows(kvx("images", "prune", "--json", *FLAGS))
     assert {each["tag"]: each["why"] for each in told["kept"]}[signature] == "not named by kvx"
+
+
+def test_what_a_release_ran_is_told_by_its_digests() -> None:
+    name, digest = "registry.example.com/a/voice-api", f"sha256:{'a' * 64}"
+    other = f"sha256:{'b' * 64}"
+    told = released_digests({"voice-api": f"{name}:tag@{digest}", f"{name}@{other}": "unnamed"})
+    assert told == {digest, other}
 
 
 DIGESTS = st.sampled_from([f"sha256:{number:064x}" for number in range(6)])
