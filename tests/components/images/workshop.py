@@ -20,6 +20,7 @@ BUILD = Path(__file__).with_name("build")
 START_SECONDS = 60.0
 BUILD_SECONDS = 1200.0
 REMEMBERED = "3gb"
+WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL")  # also when that is killed
 ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 SOURCE_DATE_EPOCH = "1763596800"
 REVISION = "4f5c2ad"
@@ -219,7 +220,7 @@ def _running(
     """A program with its log beside its files; ended in good order, and by force after a while."""
     with (folder / f"{program}.log").open("wb") as log:
         process = subprocess.Popen(
-            ["nice", *before, tools() / program, *words],
+            [*WITH_ITS_PARENT, "nice", *before, tools() / program, *words],
             env=environment,
             stdout=log,
             stderr=log,
