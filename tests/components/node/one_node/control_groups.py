@@ -7,8 +7,8 @@ from pathlib import Path
 
 MOUNTS = Path("/sys/fs/cgroup")
 EMPTY_SECONDS = 20.0
-# A node's processors are its pods' alone; here they share them. With eight times the weight of another program
-# they get enough for an autoscaler to see that they are busy.
+# On a real node the processors are its pods' alone. Here they share them, with the weight of eight programs:
+# enough for an autoscaler to see that they are busy.
 WEIGHTS = {"cpu.shares": "8192", "cpu.weight": "800"}
 
 
