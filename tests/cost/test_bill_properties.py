@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvx.cost.bill import Bill, Charge, bill
@@ -60,9 +60,11 @@ def histories(draw: st.DrawFn) -> History:
 
 
 several = st.lists(histories(), max_size=8)
+# No deadline of a busy machine decides here.
+patient = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(max_examples=50)
+@patient
 @given(several, moments, vats)
 def test_the_whole_is_the_sum_of_its_parts_in_every_grouping(
     found: list[History], until: int, vat: Decimal
@@ -74,7 +76,7 @@ def test_the_whole_is_the_sum_of_its_parts_in_every_grouping(
         assert sum((group.gross or Decimal(0) for group in groups), Decimal(0)) == whole.gross
 
 
-@settings(max_examples=50)
+@patient
 @given(several, moments, vats)
 def test_no_line_is_negative_and_none_has_more_than_four_decimals(
     found: list[History], until: int, vat: Decimal
@@ -85,7 +87,7 @@ def test_no_line_is_negative_and_none_has_more_than_four_decimals(
         assert charge.net == charge.net.quantize(Decimal("0.0001"))
 
 
-@settings(max_examples=50)
+@patient
 @given(several, moments, vats)
 def test_gross_is_net_with_the_tax_line_by_line(found: list[History], until: int, vat: Decimal) -> None:
     for charge in bill(found, NOVEMBER, until, vat).charges:
@@ -94,6 +96,7 @@ def test_gross_is_net_with_the_tax_line_by_line(found: list[History], until: int
         assert charge.gross == expected
 
 
+@patient
 @given(several, histories(), moments)
 def test_one_more_resource_never_costs_less(found: list[History], more: History, until: int) -> None:
     before, after = (
@@ -102,6 +105,7 @@ def test_one_more_resource_never_costs_less(found: list[History], more: History,
     assert after >= before
 
 
+@patient
 @given(several, moments, st.integers(0, 100_000))
 def test_later_it_is_never_less(found: list[History], until: int, seconds: int) -> None:
     before, after = (
@@ -110,6 +114,7 @@ def test_later_it_is_never_less(found: list[History], until: int, seconds: int) 
     assert after >= before
 
 
+@patient
 @given(several)
 def test_no_line_costs_more_than_its_months_price(found: list[History]) -> None:
     """Of a whole rate, whatever the hours; traffic has no bound."""

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvx.cost.cluster_reading import placed_pods, priced_nodes, requested, used_by_pods
@@ -46,7 +46,7 @@ def test_a_node_without_a_price_leaves_no_total() -> None:
 amounts = st.decimals(0, 9, places=2)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.decimals(0, 100, places=2), min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(0, 4), amounts, amounts), max_size=12),
