@@ -47,9 +47,9 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 
 def one(text: str, kind: str, name: str = "") -> dict[str, Any]:
-    """The object of that kind, whose name begins so."""
-    found = [
-        each for each in objects(text) if each["kind"] == kind and each["metadata"]["name"].startswith(name)
-    ]
+    """The object of that kind and name; else the one whose name begins so, as those that end in a hash."""
+    of_kind = [each for each in objects(text) if each["kind"] == kind]
+    found = [each for each in of_kind if each["metadata"]["name"] == name]
+    found = found or [each for each in of_kind if each["metadata"]["name"].startswith(name)]
     assert len(found) == 1, [each["metadata"]["name"] for each in found]
     return found[0]
