@@ -1,5 +1,6 @@
 """Whether a new version serves, what is in its way, and when waiting is given up."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapes import OLD, deployment, event, pod, replica_set
 
+from kvx.cluster.refused_pods import QUOTA_SECONDS
 from kvx.cluster.rollout import Found, Least, complete, least_of, state_of
 from kvx.cluster.trouble import Trouble, hopeless, standing, without_repetition
 
@@ -87,6 +89,20 @@ def test_a_quota_that_has_room_again_is_no_trouble() -> None:
     newest = replica_set(created=1)
     found = Found(deployment(), [newest], events=[event(newest, "FailedCreate", "exceeded quota")])
     assert not state_of(found).troubles
+
+
+def test_a_quota_is_waited_for_while_pods_that_count_against_it_are_ending() -> None:
+    said = 'pods "v" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2'
+    newest, ending = replica_set(created=0), pod(owner=OLD, running={})
+    ending["metadata"]["deletionTimestamp"] = "2026-11-21T18:00:00Z"
+    found = Found(deployment(), [newest], [ending], [event(newest, "FailedCreate", said)])
+    (trouble,) = state_of(found).troubles
+    assert hopeless((trouble,), standing({}, (trouble,), 0), 1000) is None
+    (later,) = state_of(replace(found, pods=[])).troubles
+    assert hopeless((later,), standing({trouble.kind: 0}, (later,), 1000), 1000) is None, (
+        "patience begins anew"
+    )
+    assert hopeless((later,), {later.kind: 1000}, 1000 + QUOTA_SECONDS) == later
 
 
 def test_pods_of_the_old_version_are_not_asked_what_is_wrong_with_them() -> None:

@@ -1,7 +1,7 @@
 """Whether a new version of a Deployment serves, how far it is, and what is in its way."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kvx.cluster.pods import condition, is_ready, name_of, statuses, troubles_of
 from kvx.cluster.refused_pods import refusal, shortened
@@ -137,13 +137,21 @@ def _refused(found: Found, newest: Object) -> Iterator[Trouble]:
     if failed.get("status") != "True":
         failed = condition(found.deployment, "ReplicaFailure")
     if failed.get("status") == "True":
-        yield refusal(str(failed.get("message", "")))
+        yield _while_others_end(refusal(str(failed.get("message", ""))), found)
         return
     created = int((newest.get("status") or {}).get("replicas") or 0)
     wishes = wanted_replicas(newest)
     events = [event for event in _events_of(found, newest) if event.get("reason") == "FailedCreate"]
     if events and created < wishes:
-        yield refusal(str(events[-1].get("message", "")))
+        yield _while_others_end(refusal(str(events[-1].get("message", ""))), found)
+
+
+def _while_others_end(trouble: Trouble, found: Found) -> Trouble:
+    """A pod counts against the quota until it has ended, which its grace may delay: that passes by itself."""
+    if trouble.kind != "quota" or not any(_ends(pod) for pod in found.pods):
+        return trouble
+    words = f"{trouble.words}; pods that are ending still count"
+    return replace(trouble, kind="quota_until_ended", words=words, patience_seconds=None)
 
 
 def _lost_nodes(found: Found) -> frozenset[str]:
@@ -190,8 +198,11 @@ def _of(owner: Object | None, pods: Sequence[Object]) -> tuple[Object, ...]:
     if owner is None:
         return ()
     uid = (owner.get("metadata") or {}).get("uid")
-    leaving = [pod for pod in pods if (pod.get("metadata") or {}).get("deletionTimestamp")]
-    return tuple(pod for pod in pods if _owner(pod) == uid and pod not in leaving)
+    return tuple(pod for pod in pods if _owner(pod) == uid and not _ends(pod))
+
+
+def _ends(pod: Object) -> bool:
+    return bool((pod.get("metadata") or {}).get("deletionTimestamp"))
 
 
 def _owner(thing: Object) -> object:
