@@ -12,9 +12,7 @@ from kvx.steps.nodes import AwaitNodes, NodeStep
 from kvx.steps.releases import ReleaseStep, VerifyCluster
 from kvx.steps.service import ServiceStep, SpeakAndCompare
 
-Step = (
-    ServiceStep | MachineStep | NodeStep | CareStep | ImageStep | ManifestStep | ReleaseStep
-)
+Step = ServiceStep | MachineStep | NodeStep | CareStep | ImageStep | ManifestStep | ReleaseStep
 
 # Steps that only look: they change nothing, so there is nothing to undo and nothing to resume.
 LOOKING = (SpeakAndCompare, VerifyCluster, AwaitNodes, CheckNodes)
