@@ -18,7 +18,7 @@ from kvx.secret import Secret
 from kvx.world import World, real_world
 from kvx_rehearsal.answering import Answering, Request
 from kvx_rehearsal.catalogue import snapshot
-from kvx_rehearsal.serve import application
+from kvx_rehearsal.serve import CuttableProtocol, application
 from kvx_rehearsal.store import Document, Store
 
 TOKEN = "t" * 64
@@ -90,10 +90,12 @@ def project(folder: Path, begin: int, *, tells_time: bool = False) -> Iterator[P
     """It serves until the block ends; `tells_time`: with the real time in its answers, as Hetzner does."""
     store, clock = Store(folder / "hetzner.sqlite"), Clock(float(begin))
     answering = Answering(store, snapshot(), 1.0, clock)
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else 40 ms an answer
     listener.bind(("127.0.0.1", 0))
     app = application(answering, None, None)
-    config = uvicorn.Config(app, log_level="error", access_log=False, date_header=tells_time, ws="none")
+    config = uvicorn.Config(
+        app, http=CuttableProtocol, log_level="error", access_log=False, date_header=tells_time, ws="none"
+    )
     server = Quiet(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
