@@ -43,7 +43,7 @@ def verify(local_registry: Any, tmp_path: Path) -> Callable[..., Verified]:
         name = f"{local_registry.name}/{pusher.repository}{wanted}"
         command = ["images", "verify", name, "--json", "--folder", str(tmp_path), *flags]
         program = [sys.executable, "-c", "from kvx.main import run; run()", *command]
-        done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
         told = json.loads(done.stdout)
         found = [each["kind"] for image in told.get("images", ()) for each in image["findings"]]
         return Verified(done.returncode, found, told, done.stderr)
@@ -179,7 +179,7 @@ def kvx_images(tmp_path: Path) -> Kvx:
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
         program = [sys.executable, "-c", "from kvx.main import run; run()", "images", *words]
-        return subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
 
     return run
 
