@@ -150,7 +150,7 @@ def test_a_tag_that_was_moved_is_refused(pusher: Pusher, verify: Callable[..., V
 def test_digests_are_kept_only_of_what_is_right(
     pusher: Pusher, verify: Callable[..., Verified], tmp_path: Path
 ) -> None:
-    file = tmp_path / ".kvx" / "local" / "images.json"
+    file = tmp_path / ".kvx" / "cluster" / "images.json"
     pusher.index("bad", ARM.but(user="0"), AMD)
     verify(pusher, ":bad", "--keep")
     assert not file.exists()
