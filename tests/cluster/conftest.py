@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ HERE = Path(__file__).parent
 K8S = HERE.parents[1] / "k8s"
 NAMESPACE = "kvx"
 ROLLOUT_SECONDS = 170
+LEAST_REPLICAS = 2
 
 _spec = importlib.util.spec_from_file_location("pods_that_ask", HERE / "pods_that_ask.py")
 assert _spec is not None
@@ -56,8 +58,18 @@ def served(node: Any, voice_api_image: str, tmp_path_factory: pytest.TempPathFac
 
 
 def await_rollout(node: Any) -> None:
+    """Also until the autoscaler has made two of the one that a Deployment begins with."""
     wait = ("rollout", "status", "deployment/voice-api", f"--timeout={ROLLOUT_SECONDS}s")
-    node.kubectl("-n", NAMESPACE, *wait, seconds=ROLLOUT_SECONDS + 10)
+    end = time.monotonic() + ROLLOUT_SECONDS
+    ready = 0
+    while ready < LEAST_REPLICAS:
+        assert time.monotonic() < end, f"{ready} replicas are ready"
+        node.kubectl("-n", NAMESPACE, *wait, seconds=ROLLOUT_SECONDS + 10)
+        status = json.loads(node.kubectl("-n", NAMESPACE, "get", "deployment", "voice-api", "-o", "json"))[
+            "status"
+        ]
+        ready = status.get("readyReplicas", 0)
+        time.sleep(0.5)
 
 
 @pytest.fixture
