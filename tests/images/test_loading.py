@@ -20,7 +20,8 @@ from made import Made, elf, right
 
 from kvx.drivers import image_loading
 from kvx.drivers.image_loading import THERE
-from kvx.errors import ExitCode, KvxError
+from kvx.drivers.image_sending import Part
+from kvx.errors import KvxError
 from kvx.steps.images import LoadImages
 from kvx.world import World, real_world
 
@@ -116,17 +117,13 @@ def test_a_node_that_joins_later_gets_it_by_the_same_step(
 
 def test_what_broke_off_goes_on_from_there(folder: Path, container_hosts: Hosts, world: World) -> None:
     host = container_hosts[0]
-    build_and_keep(folder, "v1", made("amd64", "v1", 40_000_000))
-    with pytest.raises(KvxError) as raised:
-        image_loading.perform(step(folder), _asked_to_stop_when(lambda: _part_bytes(host) > 0))
-    assert raised.value.exit_code is ExitCode.INTERRUPTED
-    there = _settled_part_bytes(host)
-    assert there > 0
+    build_and_keep(folder, "v1", made("amd64", "v1", 2_000_000))
+    part = part_of(folder)
+    host.send(part.path.read_bytes()[:1_500_000], f"{THERE}/{part.digest}.part")
     told: list[str] = []
     image_loading.perform(step(folder), real_world(told.append))
     (sends,) = [words for words in told if words.startswith("node-1: sends")]
-    size = float(sends.split()[2])
-    assert size == pytest.approx((40_032_000 - there) / 1e6, abs=0.1)
+    assert float(sends.split()[2]) == pytest.approx((2_032_000 - 1_500_000) / 1e6, abs=0.1)
     assert image_loading.is_done(step(folder), world)
 
 
@@ -134,29 +131,39 @@ def test_what_was_damaged_on_the_way_is_sent_again(
     folder: Path, container_hosts: Hosts, world: World, told: list[str]
 ) -> None:
     kept = build_and_keep(folder, "v1", made("amd64", "v1"))
-    name = _name_of_the_part(folder)
+    name = f"{part_of(folder).digest}.part"
     container_hosts[0].run(f"mkdir -p {THERE}; head -c 1000 /dev/urandom > {THERE}/{name}")
     image_loading.perform(step(folder), world)
     assert f"@{kept.digest}" in images_on(container_hosts[0])
     assert len([words for words in told if words.startswith("node-1: sends")]) == 2
 
 
+CUT_ONCE = """#!/bin/sh
+case $(readlink /proc/$$/fd/1) in *.part) ;; *) exec /bin/cat "$@" ;; esac
+[ ! -e {marker} ] || exec /bin/cat
+: >{marker}
+head -c 100000
+above=$PPID
+grep -q sshd: /proc/$above/cmdline || above=$(ps -o ppid= -p $above | tr -d ' ')
+kill -9 $above
+"""
+
+
 def test_a_connection_that_breaks_is_made_again(
-    folder: Path, container_hosts: Hosts, told: list[str]
+    folder: Path, container_hosts: Hosts, told: list[str], world: World
 ) -> None:
-    host, cut = container_hosts[0], []
-
-    def cut_once() -> bool:
-        if not cut and _part_bytes(host) > 0:
-            host.tried("pkill -n -f 'sshd: root@notty'; pkill -f 'cat >>'; true")
-            cut.append(True)
-        return False
-
-    build_and_keep(folder, "v1", made("amd64", "v1", 40_000_000))
-    world = replace(real_world(told.append), stop_requested=cut_once)
-    image_loading.perform(step(folder), world)
-    assert cut
-    assert image_loading.is_done(step(folder), real_world())
+    host = container_hosts[0]
+    program, marker = host.folder / "bin" / "cat", folder / "cut"
+    build_and_keep(folder, "v1", made("amd64", "v1", 2_000_000))
+    program.write_text(CUT_ONCE.format(marker=marker))
+    program.chmod(0o755)
+    try:
+        image_loading.perform(step(folder), world)
+    finally:
+        program.unlink()
+    assert marker.exists()
+    assert any("the connection broke off" in words for words in told)
+    assert image_loading.is_done(step(folder), world)
 
 
 def test_a_node_that_cannot_be_reached_is_named_and_the_others_have_it(
@@ -248,31 +255,10 @@ def test_nodes_are_rid_of_what_nothing_uses(
     assert image_loading.is_done(step(folder), world)
 
 
-def _part_bytes(host: ContainerHost) -> int:
-    told = host.tried(f"cat {THERE}/*.part | wc -c").stdout.strip()
-    return int(told) if told.isdecimal() else 0
-
-
-def _settled_part_bytes(host: ContainerHost) -> int:
-    """What was on its way when ssh was ended still arrives."""
-    import time
-
-    before = -1
-    while before != (now := _part_bytes(host)):
-        before = now
-        time.sleep(0.5)
-    return now
-
-
-def _asked_to_stop_when(condition: Callable[[], bool]) -> World:
-    return replace(real_world(), stop_requested=condition)
-
-
-def _name_of_the_part(folder: Path) -> str:
-    from kvx.drivers.image_loading import _part_name, _sendings
-
-    (sending,) = _sendings(step(folder), real_world())
-    return _part_name(sending.part("amd64", frozenset()))
+def part_of(folder: Path) -> Part:
+    """What a node that has nothing is sent."""
+    (sending,) = image_loading._sendings(step(folder), real_world())
+    return sending.part("amd64", frozenset())
 
 
 def test_no_process_is_left_behind(folder: Path, container_hosts: Hosts, world: World) -> None:

@@ -65,6 +65,12 @@ class ContainerHost:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def send(self, content: bytes, path: str) -> None:
+        """Put a file there."""
+        draft = self.folder / "draft"
+        draft.write_bytes(content)  # the file systems beside /run and /var/lib are the machine's
+        self.run(f"mkdir -p $(dirname {path}) && cp {draft} {path}")
+
     def tried(self, script: str) -> "subprocess.CompletedProcess[str]":
         """What came of a script."""
         known = f"UserKnownHostsFile={self.folder / 'known'}"
