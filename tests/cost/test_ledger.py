@@ -2,9 +2,9 @@
 
 import json
 import stat
-from concurrent.futures import ProcessPoolExecutor
+import subprocess
+import sys
 from decimal import Decimal
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -18,15 +18,26 @@ from kvx.errors import ExitCode, KvxError
 
 B = Month(2026, 11).begin
 PRICING = snapshot_document()
+# Writes 20 servers at each of the times it is told.
+WRITER = """
+import sys
+from pathlib import Path
+from kvx.cost.prices import snapshot_document
+from kvx.cost.sighting import Seen
+from kvx.cost.times import Month
+from kvx.drivers import cost_ledger
+from kvx.drivers.cost_ledger import Look
+
+begin = Month(2026, 11).begin
+seen = tuple(Seen("server", number, f"s{number}", {}, begin, "cax11", "nbg1") for number in range(1, 21))
+for at in map(int, sys.argv[2:]):
+    cost_ledger.record(Path(sys.argv[1]), Look(seen, {}, snapshot_document(), at), 0)
+"""
 
 
 def look(at: int, *numbers: int) -> Look:
     seen = tuple(Seen("server", number, f"s{number}", {}, B, "cax11", "nbg1") for number in numbers)
     return Look(seen, {}, PRICING, at)
-
-
-def _recorded(folder: str, at: int) -> int:
-    return len(cost_ledger.record(Path(folder), look(at, *range(1, 21)), 0).histories)
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
@@ -44,8 +55,13 @@ def test_no_ledger_is_an_empty_one_and_reading_makes_none(tmp_path: Path) -> Non
 
 
 def test_many_that_write_at_once_write_it_whole(tmp_path: Path) -> None:
-    with ProcessPoolExecutor(3, get_context("spawn")) as pool:
-        list(pool.map(_recorded, [str(tmp_path)] * 9, range(B + 60, B + 69)))
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), *map(str, range(B + 60 + first, B + 69, 3))]
+        )
+        for first in range(3)
+    ]
+    assert [writer.wait(170) for writer in writers] == [0, 0, 0]
     found = cost_ledger.read(tmp_path, 0)
     assert len(found.histories) == 20
     assert found.looked_at == B + 68

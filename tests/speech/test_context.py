@@ -48,8 +48,8 @@ def test_the_context_holds_the_sound_and_its_margin_and_never_more_than_a_chunk(
     samples: int, trained: bool, settings: FeatureSettings
 ) -> None:
     frames = frames_for(samples, settings, trained)
-    margin = 0.5 if trained else 1.5
-    needed = (samples / SAMPLE_RATE + margin) * SAMPLE_RATE / settings.hop_length
+    margin = SAMPLE_RATE // 2 if trained else 3 * SAMPLE_RATE // 2
+    needed = (samples + margin) / settings.hop_length
     assert frames % 2 == 0
     assert frames == settings.chunk_frames or needed <= frames
     assert frames <= settings.chunk_frames
