@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,23 @@ def await_rollout(node: Any) -> None:
         time.sleep(0.5)
 
 
+@pytest.fixture(scope="session")
+def emptied(node: Any) -> Callable[[], Any]:
+    """Takes from the node what kvx puts there, also what lies in no namespace."""
+
+    def empty() -> Any:
+        node.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", seconds=200)
+        for kind in ("clusterrole", "clusterrolebinding", "priorityclass"):
+            node.kubectl("delete", kind, "-l", "app.kubernetes.io/part-of=kvx", "--ignore-not-found")
+        return node
+
+    return empty
+
+
 @pytest.fixture
-def nothing_deployed(node: Any) -> Any:
+def nothing_deployed(emptied: Callable[[], Any]) -> Any:
     """The node without what kvx puts there, for those who begin from nothing."""
-    node.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", seconds=200)
-    for kind in ("clusterrole", "clusterrolebinding", "priorityclass"):
-        node.kubectl("delete", kind, "-l", "app.kubernetes.io/part-of=kvx", "--ignore-not-found")
-    return node
+    return emptied()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,10 +117,11 @@ class Questions:
 
 
 @pytest.fixture(scope="module")
-def person(node: Any, voice_api_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+def person(
+    emptied: Callable[[], Any], voice_api_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Person]:
     """A first release serves."""
-    node.kubectl("delete", "namespace", "kvx", "--ignore-not-found", seconds=200)
-    somebody = Person(node, tmp_path_factory.mktemp("rollouts"), voice_api_image)
+    somebody = Person(emptied(), tmp_path_factory.mktemp("rollouts"), voice_api_image)
     somebody.wants()
     done = somebody.types("kubernetes", "apply")
     assert done.returncode == 0, done.stdout + done.stderr
