@@ -23,9 +23,7 @@ class IntoFolder(Pusher):
     def __init__(self, folder: Path) -> None:
         super().__init__("", "voice-api")
         reference = parse_reference(f"{LOCAL}/voice-api:any")
-        object.__setattr__(self, "layout", Layout(layout_folder(folder), reference, real_world()))
-
-    layout: Layout
+        self.layout = Layout(layout_folder(folder), reference, real_world())
 
     def _put_blob(self, content: bytes) -> None:
         self.layout.put_blob(Descriptor("", digest_of(content), len(content)), BytesIO(content))

@@ -66,7 +66,7 @@ def layer(files: Mapping[str, bytes], modes: Mapping[str, int] | None = None) ->
     return gzip.compress(file.getvalue(), mtime=0)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pusher:
     """Puts documents and layers into one repository of a registry."""
 

@@ -219,7 +219,7 @@ def folder(tmp_path: Path) -> Path:
 def made(folder: Path, change: Change = lambda _document: None) -> str:
     """An image with provenance and the bill that kvx attaches; its digest."""
     attesting = Attesting(folder)
-    object.__setattr__(attesting, "change", change)
+    attesting.change = change
     digest = attesting.attested("v1", IMAGE)
     with closing(opened(Reference(LOCAL, "voice-api"), folder, real_world())) as blobs:
         image_bills.attached(blobs, "voice-api", look(folder, digest).images)
