@@ -1,8 +1,8 @@
 """The queue: what is accepted stays, is heard in its turn, has one answer, and leaves nothing behind."""
 
 import os
-import stat
 import sqlite3
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

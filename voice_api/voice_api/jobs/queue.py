@@ -9,8 +9,9 @@ from secrets import token_hex
 from threading import RLock
 
 from voice_api.errors import VoiceApiError
+from voice_api.jobs import rows
 from voice_api.jobs.job import Answer, Claim, Job, Load, Offer, Trouble
-from voice_api.jobs.rows import SHOWN, fields_of, fields_text, fingerprint, job_of, trouble_text
+from voice_api.jobs.rows import fields_of, fields_text, fingerprint, job_of, trouble_text
 from voice_api.jobs.sounds import Sounds
 from voice_api.jobs.store import Store
 
@@ -52,114 +53,90 @@ class Queue:
 
         VoiceApiError 429 where no more may wait, 422 where the key was another offer's, 503 without room.
         """
-        name, mark = f"job_{token_hex(16)}", fingerprint(offer)
+        mark = fingerprint(offer)
         if (known := self._known(offer, mark)) is not None:
             return known
         self._check_room(len(offer.sound))
+        name = f"job_{token_hex(16)}"
         try:
             self._sounds.arrive(name, offer.sound)
             with self._turn:
-                if (known := self._known(offer, mark)) is not None:
-                    self._sounds.remove([name])
-                    return known
-                self._insert(name, offer, mark)
+                return self._known(offer, mark) or self._insert(name, offer, mark)
         except (OSError, sqlite3.OperationalError) as error:
-            self._sounds.remove([name])
             message = f"the sound cannot be kept ({type(error).__name__})"
             fix = "try again later; the processor's disk may be full"
             raise VoiceApiError("no_room", message, fix, 503, retry_after_seconds=60) from error
-        except VoiceApiError:
-            self._sounds.remove([name])
-            raise
-        return self._found(name)
+        finally:
+            self._sounds.drop(name)
 
     def take(self) -> Claim | None:
         """The first of those that wait, with one attempt more, which is written down before it begins."""
         with self._turn, self._store.change() as table:
-            row = table.execute(
-                "SELECT * FROM job WHERE status = 'queued' ORDER BY number LIMIT 1"
-            ).fetchone()
+            row = table.execute(rows.FIRST).fetchone()
             if row is None:
                 return None
-            change = "status = 'in_progress', attempts = attempts + 1, turns = turns + 1"
-            table.execute(f"UPDATE job SET {change} WHERE id = ?", (row["id"],))
+            table.execute(rows.TAKE, (row["id"],))
             turn, attempt = row["turns"] + 1, row["attempts"] + 1
             return Claim(row["id"], turn, attempt, fields_of(row["fields"]), row["created"])
 
     def sound(self, claim: Claim) -> bytes | None:
         """What is to be heard; None where the job was deleted meanwhile."""
-        with self._turn:
-            return self._sounds.read(claim.id) if self.wanted(claim) else None
-
-    def wanted(self, claim: Claim) -> bool:
-        """Whether this attempt may still end its job."""
         with self._turn, self._store.change() as table:
-            return table.execute(f"SELECT 1 FROM job WHERE {_MINE}", _mine(claim)).fetchone() is not None
+            wanted = table.execute(rows.MINE, (claim.id, claim.turn)).fetchone() is not None
+            return self._sounds.read(claim.id) if wanted else None
 
     def complete(self, claim: Claim, answer: Answer) -> bool:
         """Keep the answer and delete the sound; False, and nothing kept, where it is not wanted any more."""
-        change = "status = 'completed', media_type = ?, answer = ?"
-        return self._end(claim, change, (answer.media_type, answer.body))
+        return self._end(claim, rows.COMPLETE, answer.media_type, answer.body)
 
     def fail(self, claim: Claim, trouble: Trouble) -> bool:
         """It cannot be heard; False where nobody wants to know."""
-        return self._end(claim, "status = 'failed', trouble = ?", (trouble_text(trouble),))
+        return self._end(claim, rows.FAIL, trouble_text(trouble))
 
     def put_back(self, claim: Claim) -> bool:
         """Whoever comes next begins anew; the attempt does not count, for it was broken off."""
-        change = "status = 'queued', attempts = attempts - 1"
-        return self._update(claim, change, ())
+        return self._change(claim, rows.PUT_BACK)
 
     def try_again(self, claim: Claim) -> bool:
         """After an attempt that went wrong: once more, or not, when it was the last."""
         if claim.attempt >= self.bounds.attempts:
             return self.fail(claim, GAVE_UP)
-        return self._update(claim, "status = 'queued'", ())
+        return self._change(claim, rows.AGAIN)
 
     def job(self, name: str) -> Job | None:
         with self._turn, self._store.change() as table:
-            row = table.execute(f"SELECT {SHOWN} FROM job WHERE id = ?", (name,)).fetchone()
+            row = table.execute(rows.SHOWN, (name, None)).fetchone()
             return None if row is None else job_of(row)
 
     def answer(self, name: str) -> Answer | None:
         """What was heard; None where there is none."""
         with self._turn, self._store.change() as table:
-            row = table.execute(
-                "SELECT answer, media_type FROM job WHERE id = ? AND status = 'completed'", (name,)
-            ).fetchone()
+            row = table.execute(rows.ANSWER, (name,)).fetchone()
             return None if row is None else Answer(bytes(row["answer"]), row["media_type"])
 
     def remove(self, name: str) -> bool:
         """Forget a job with its sound and its answer, whatever its state; False where there is none."""
         with self._turn:
             with self._store.change() as table:
-                gone = table.execute("DELETE FROM job WHERE id = ?", (name,)).rowcount > 0
-            self._sounds.remove([name])
+                gone = table.execute(rows.REMOVE, (name,)).rowcount > 0
+            if gone:
+                self._sounds.remove([name])
             return gone
 
     def tidy(self) -> int:
         """Forget what ended long ago, and give up what waited too long; how many that were."""
-        before = self._clock() - self.bounds.keep_seconds
+        now = self._clock()
+        before = now - self.bounds.keep_seconds
         with self._turn:
             with self._store.change() as table:
-                old = table.execute(
-                    "SELECT id FROM job WHERE status = 'queued' AND created < ?", (before,)
-                ).fetchall()
-                for row in old:
-                    change = "status = 'failed', trouble = ?"
-                    self._ended(table, "id = ?", (row["id"],), change, (trouble_text(EXPIRED),))
-                gone = table.execute("DELETE FROM job WHERE ended < ?", (before,)).rowcount
+                gone = table.execute(rows.FORGET, (before,)).rowcount
+                old = table.execute(rows.EXPIRE, (trouble_text(EXPIRED), now, before)).fetchall()
             self._sounds.remove(row["id"] for row in old)
         return len(old) + gone
 
     def load(self) -> Load:
         with self._turn, self._store.change() as table:
-            row = table.execute(
-                "SELECT count(*) FILTER (WHERE status = 'queued') AS waiting,"
-                " count(*) FILTER (WHERE status = 'in_progress') AS running,"
-                " coalesce(sum(bytes), 0) AS bytes, coalesce(sum(seconds), 0) AS seconds"
-                " FROM job WHERE status IN ('queued', 'in_progress')"
-            ).fetchone()
+            row = table.execute(rows.LOAD).fetchone()
             return Load(row["waiting"], row["running"], row["bytes"], row["seconds"])
 
     def close(self) -> None:
@@ -169,20 +146,16 @@ class Queue:
     def _recover(self) -> None:
         """What the last owner had under way when it ended: once more, or given up."""
         with self._store.change() as table:
-            change, given = "status = 'failed', trouble = ?", (trouble_text(GAVE_UP),)
-            used_up = "status = 'in_progress' AND attempts >= ?"
-            self._ended(table, used_up, (self.bounds.attempts,), change, given)
-            table.execute("UPDATE job SET status = 'queued' WHERE status = 'in_progress'")
-            rows = table.execute("SELECT id FROM job WHERE status = 'queued'").fetchall()
-        self._sounds.sweep(frozenset(row["id"] for row in rows))
+            table.execute(rows.GIVE_UP, (trouble_text(GAVE_UP), self._clock(), self.bounds.attempts))
+            table.execute(rows.RECOVER)
+            waiting = frozenset(row["id"] for row in table.execute(rows.WAITING))
+        self._sounds.sweep(waiting)
 
     def _known(self, offer: Offer, mark: str) -> Job | None:
         if offer.key is None:
             return None
         with self._turn, self._store.change() as table:
-            row = table.execute(
-                f"SELECT {SHOWN}, fingerprint FROM job WHERE key = ?", (offer.key,)
-            ).fetchone()
+            row = table.execute(rows.SHOWN, (None, offer.key)).fetchone()
         if row is not None and row["fingerprint"] != mark:
             message = "this Idempotency-Key came with another sound or wish before"
             raise VoiceApiError("idempotency_key_reused", message, "take a new key for each request", 422)
@@ -190,60 +163,35 @@ class Queue:
 
     def _check_room(self, size: int) -> None:
         load = self.load()
-        if load.waiting + load.running >= self.bounds.jobs:
-            message = f"{load.waiting + load.running} files are waiting to be heard"
-            fix = "try again in 60 seconds"
+        waiting, fix = load.waiting + load.running, "try again in 60 seconds"
+        if waiting >= self.bounds.jobs:
+            message = f"{waiting} files are waiting to be heard"
             raise VoiceApiError("jobs_full", message, fix, 429, retry_after_seconds=60)
         if load.held_bytes + size > self.bounds.held_bytes:
-            message = f"{load.held_bytes} bytes of sound are waiting to be heard"
-            fix = "try again in 60 seconds, or send flac or opus"
+            message, fix = f"{load.held_bytes} bytes of sound are waiting to be heard", f"{fix}, or send opus"
             raise VoiceApiError("jobs_full", message, fix, 429, retry_after_seconds=60)
 
-    def _insert(self, name: str, offer: Offer, mark: str) -> None:
+    def _insert(self, name: str, offer: Offer, mark: str) -> Job:
         self._check_room(len(offer.sound))
         self._sounds.keep(name)
-        values = (name, self._clock(), len(offer.sound), offer.seconds, offer.key, mark)
-        with self._store.change() as table:
-            table.execute(
-                "INSERT INTO job (id, status, created, bytes, seconds, key, fingerprint, fields)"
-                " VALUES (?, 'queued', ?, ?, ?, ?, ?, ?)",
-                (*values, fields_text(offer.fields)),
-            )
-
-    def _found(self, name: str) -> Job:
-        job = self.job(name)
-        if job is None:
-            raise VoiceApiError("job_not_found", "it was deleted at once", "send it again", 404)
-        return job
-
-    def _update(self, claim: Claim, change: str, given: tuple[object, ...]) -> bool:
-        with self._turn, self._store.change() as table:
-            done = table.execute(f"UPDATE job SET {change} WHERE {_MINE}", (*given, *_mine(claim)))
-            return done.rowcount > 0
-
-    def _end(self, claim: Claim, change: str, given: tuple[object, ...]) -> bool:
-        with self._turn:
+        wish = fields_text(offer.fields)
+        values = (name, self._clock(), len(offer.sound), offer.seconds, offer.key, mark, wish)
+        try:
             with self._store.change() as table:
-                done = self._ended(table, _MINE, _mine(claim), change, given)
+                table.execute(rows.INSERT, values)
+                return job_of(table.execute(rows.SHOWN, (name, None)).fetchone())
+        except sqlite3.Error:
+            self._sounds.remove([name])
+            raise
+
+    def _change(self, claim: Claim, words: str, *given: object) -> bool:
+        with self._turn, self._store.change() as table:
+            return table.execute(words, (*given, claim.id, claim.turn)).rowcount > 0
+
+    def _end(self, claim: Claim, words: str, *given: object) -> bool:
+        """An ended job leaves neither its sound nor what was wished for."""
+        with self._turn:
+            done = self._change(claim, words, *given, self._clock())
             if done:
                 self._sounds.remove([claim.id])
             return done
-
-    def _ended(
-        self,
-        table: sqlite3.Connection,
-        which: str,
-        of: tuple[object, ...],
-        change: str,
-        given: tuple[object, ...],
-    ) -> bool:
-        """An ended job is neither long nor private any more: what was wished for goes with the sound."""
-        words = f"UPDATE job SET {change}, ended = ?, fields = NULL WHERE {which}"
-        return table.execute(words, (*given, self._clock(), *of)).rowcount > 0
-
-
-_MINE = "id = ? AND status = 'in_progress' AND turns = ?"
-
-
-def _mine(claim: Claim) -> tuple[str, int]:
-    return claim.id, claim.turn

@@ -36,11 +36,14 @@ class Sounds:
         """FileNotFoundError for one that was removed."""
         return (self._kept / name).read_bytes()
 
+    def drop(self, name: str) -> None:
+        """What arrived is nobody's, unless it was kept."""
+        (self._arriving / name).unlink(missing_ok=True)
+
     def remove(self, names: Iterable[str]) -> None:
         """Whether they are there or not."""
         for name in names:
-            for folder in (self._kept, self._arriving):
-                (folder / name).unlink(missing_ok=True)
+            (self._kept / name).unlink(missing_ok=True)
 
     def sweep(self, wanted: frozenset[str]) -> None:
         """For an owner that has just begun: nothing arrives, and nothing is there without a job."""

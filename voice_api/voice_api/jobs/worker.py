@@ -17,7 +17,7 @@ LOOK_SECONDS = 30.0
 
 Outcome = Literal["completed", "failed", "again", "put_back", "deleted"]
 OUTCOMES: tuple[Outcome, ...] = ("completed", "failed", "again", "put_back", "deleted")
-"""What came of an attempt: `again` went wrong and is tried once more, `put_back` was broken off by a drain."""
+"""What came of an attempt: `again` went wrong and is tried once more, `put_back` a drain has broken off."""
 
 Hear: TypeAlias = Callable[[bytes, Fields, Company], Answer]
 """Hears a sound as it was wished for; VoiceApiError for what cannot be heard, GivenUpError when told so."""
@@ -70,6 +70,7 @@ class Worker:
         queue: Queue,
         hear: Hear,
         job_seconds: float,
+        *,
         told: Callable[[Ended], None] = lambda _: None,
         broken: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
@@ -92,6 +93,11 @@ class Worker:
     def arrived(self) -> None:
         """There is something to hear."""
         self._arrived.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether something is heard or waited for."""
+        return self._thread.is_alive()
 
     @property
     def silent_seconds(self) -> float:
