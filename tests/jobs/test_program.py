@@ -1,7 +1,6 @@
 """voice-api process as a process: killed, drained and started anew, with the embedded model."""
 
 import io
-import os
 import signal
 import socket
 import subprocess
@@ -146,4 +145,4 @@ def test_nothing_that_was_said_is_in_its_log(
     place = send(processor.client, long_file[:60_000]).headers["location"]
     becomes(processor.client, place, "completed", "failed")
     assert "pods are running" not in processor.log.read_text()
-    assert os.path.basename(place) in processor.log.read_text()
+    assert Path(place).name in processor.log.read_text()

@@ -3,7 +3,9 @@
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,38 @@ def test_the_same_key_is_the_same_job(opened: Opened, tmp_path: Path) -> None:
             queue.accept(other)
         assert caught.value.code == "idempotency_key_reused"
     assert queue.accept(Offer(b"sound", offer.fields)).id != name
+
+
+def test_the_same_key_at_the_same_moment_is_one_job(opened: Opened, tmp_path: Path) -> None:
+    queue, together = opened(), threading.Barrier(8)
+
+    def offer(_: int) -> str:
+        together.wait()
+        return queue.accept(Offer(b"sound", (), key="k")).id
+
+    with ThreadPoolExecutor(8) as callers:
+        for _ in range(5):
+            (name,) = set(callers.map(offer, range(8)))
+            assert files(tmp_path) == {name}
+            queue.remove(name)
+
+
+def test_the_bounds_hold_for_all_who_come_at_the_same_moment(opened: Opened, tmp_path: Path) -> None:
+    queue, together = opened(Bounds(2, 1_000, 3, 100)), threading.Barrier(8)
+
+    def offer(number: int) -> bool:
+        together.wait()
+        try:
+            return bool(queue.accept(Offer(bytes([number]), ())))
+        except VoiceApiError as error:
+            return error.code != "jobs_full"
+
+    with ThreadPoolExecutor(8) as callers:
+        for _ in range(5):
+            assert sum(callers.map(offer, range(8))) == queue.load().waiting == 2
+            assert len(files(tmp_path)) == 2
+            for name in files(tmp_path):
+                queue.remove(name)
 
 
 def test_a_full_queue_still_knows_what_it_accepted(opened: Opened) -> None:

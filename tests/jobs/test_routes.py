@@ -210,6 +210,16 @@ def test_what_is_no_name_of_a_job_is_not_found(client: httpx.Client, name: str, 
     assert (tmp_path / "jobs" / "jobs.sqlite3").exists()
 
 
+def test_a_name_cannot_carry_a_request_of_its_own(client: httpx.Client) -> None:
+    for name in ("job_1%20HTTP/1.1%0d%0ax-evil:%201", "job_1%3fx=1", f"job_{'0' * 32}%0a"):
+        answer = client.get(f"/v1/jobs/{name}")
+        assert (answer.status_code, answer.json()["error"]["code"]) in {
+            (404, "job_not_found"),
+            (404, "not_found"),
+        }
+    assert client.get("/v1/jobs/a%0d%0ab").json()["error"]["code"] == "job_not_found"
+
+
 def test_a_processor_itself_takes_no_names_for_paths(processor: Callable[..., Any], tmp_path: Path) -> None:
     client = processor().client
     for name in ("..", "%2e%2e", "%2e%2e%2fjobs.sqlite3"):
