@@ -53,6 +53,7 @@ class VoiceSettings:
     live_names: Annotated[bool | None, Says("hear what is not understood again, for the cluster's names")] = (
         None
     )
+    processor_url: Annotated[str | None, Says("voice processor, such as http://127.0.0.1:8485")] = None
     realtime_sessions: Annotated[int | None, Says("sessions at /v1/realtime", 0, 1_000)] = None
     realtime_idle_seconds: Annotated[
         float | None, Says("a session without sound is closed after", 0.05, 3_600)

@@ -109,10 +109,8 @@ async def _send(
         if chunked:
             writer.write(b"0\r\n\r\n")
             await writer.drain()
-    except OSError as error:
-        if isinstance(error, TimeoutError):
-            raise  # the caller's body did not arrive
-        # The processor takes no more; what it says of that is in its answer.
+    except OSError:
+        return  # the processor takes no more; what it says of that is in its answer
 
 
 async def _in_time(answering: "asyncio.Future[Response]") -> Response:

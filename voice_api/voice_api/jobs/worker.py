@@ -138,6 +138,8 @@ class Worker:
                 if not self._one():
                     self._arrived.wait(LOOK_SECONDS)
         except Exception:
+            if self._stopping.is_set():
+                return  # it was put back, and the queue closed, while it did not listen
             log.exception("the queue failed")
             self.failed = True
             self._broken()
