@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voice_api.audio import AudioLimits, read_sound, resampled_speech
+from voice_api.audio import AudioLimits, resampled_speech, sound_blocks, sound_seconds
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures, JobFigures
 from voice_api.http.bodies import Form, Uploads
@@ -16,10 +16,11 @@ from voice_api.http.sessions import Sessions
 from voice_api.http.transcription_wish import read_wish
 from voice_api.http.transcripts import transcript_response
 from voice_api.jobs.job import Answer, Fields
+from voice_api.jobs.pieces import heard_in_pieces, pieces
 from voice_api.jobs.queue import Bounds, Queue
 from voice_api.jobs.worker import OUTCOMES, Ended, Hear, Worker
 from voice_api.settings import Settings
-from voice_api.speech.protocol import Company, Listener, Speaker, TranscribeOptions
+from voice_api.speech.protocol import Company, Listener, Speaker, TranscribeOptions, Transcript
 from voice_api.speech.runtime import trim_memory
 
 SILENT_SECONDS = 300.0
@@ -92,8 +93,7 @@ def hearing(listener: Listener, settings: Settings, figures: Figures) -> Hear:
     def hear(body: bytes, fields: Fields, company: Company) -> Answer:
         wish = read_wish(Form(fields, body), settings.beams)
         try:
-            sound = read_sound(body, limits, lambda: _goes_on(company))
-            transcript = listener.transcribe(sound.samples, wish.options, company)
+            transcript = _heard(listener, body, limits, wish.options, company)
         finally:
             trim_memory()
         figures.heard_seconds.inc(transcript.duration_seconds)
@@ -103,6 +103,19 @@ def hearing(listener: Listener, settings: Settings, figures: Figures) -> Hear:
         return Answer(bytes(response.body), response.headers["content-type"])
 
     return hear
+
+
+def _heard(
+    listener: Listener, body: bytes, limits: AudioLimits, options: TranscribeOptions, company: Company
+) -> Transcript:
+    """A file that is damaged or too long is refused before anything of it is heard."""
+
+    def given_up() -> bool:
+        company.go_on()
+        return False
+
+    sound_seconds(body, limits, given_up)
+    return heard_in_pieces(listener, pieces(sound_blocks(body, limits, given_up)), options, company)
 
 
 def prove(processor: Processor, speaker: Speaker) -> None:
@@ -119,11 +132,6 @@ def prove(processor: Processor, speaker: Speaker) -> None:
     if not heard.timings_ms.get("decode", 0) > 0:
         raise VoiceApiError("model_failed", f"the model {name} did not listen to its first sound", fix, 500)
     processor.readiness.decode_worked()
-
-
-def _goes_on(company: Company) -> bool:
-    company.go_on()
-    return False
 
 
 def _counted(figures: JobFigures) -> Callable[[Ended], None]:
