@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 ROUTE = "/v1/audio/transcriptions"
@@ -201,6 +202,25 @@ def test_an_upload_that_breaks_off_leaves_nothing(client: httpx.Client, wav: Wav
     answer = send(client, wav(1))
     assert ended(client, answer.headers["location"])["status"] == "completed"
     assert [path for each in ("sounds", "arriving") for path in (tmp_path / "jobs" / each).iterdir()] == []
+
+
+def test_a_refusal_waits_for_no_body(client: httpx.Client, wav: Wav) -> None:
+    request = httpx.Request("POST", "http://x", files={"file": ("a.wav", wav(30))})
+    body = request.read()
+    head = f"POST {ROUTE} HTTP/1.1\r\nhost: x\r\nprefer: respond-async\r\nidempotency-key: {'x' * 129}\r\n"
+    head += f"content-type: {request.headers['content-type']}\r\ncontent-length: {len(body)}\r\n\r\n"
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), 20) as line:
+        line.sendall(head.encode() + body[:1_000])
+        assert line.recv(1_000).startswith(b"HTTP/1.1 400")
+
+
+def test_openais_client_gets_a_job_too(client: httpx.Client, wav: Wav) -> None:
+    with openai.OpenAI(base_url=f"{str(client.base_url).rstrip(chr(47))}/v1", api_key="none") as theirs:
+        answer = theirs.audio.transcriptions.with_raw_response.create(
+            model="whisper-1", file=("a.wav", wav(1)), extra_headers=LATER
+        )
+    assert answer.status_code == 202
+    assert ended(client, answer.headers["location"])["status"] == "completed"
 
 
 @pytest.mark.parametrize("name", ["..", "%2e%2e%2fjobs.sqlite3", "job_1", "job_" + "G" * 32])

@@ -51,16 +51,19 @@ async def passed_on(request: Request, path: str, to: Address, uploads: Uploads) 
     VoiceApiError 503 where the processor does not answer; 408, 413 and 499 for a body that does not arrive.
     """
     async with _connected(to) as (reader, writer):
+        writer.write(_head(request, path, to, ASKED))
+        chunked = "content-length" not in request.headers
         answering = asyncio.ensure_future(_answer(reader))
+        sending = asyncio.ensure_future(_send(writer, request, uploads, chunked))
         try:
-            writer.write(_head(request, path, to, ASKED))
-            chunked = "content-length" not in request.headers
-            async with uploads.pieces(request) as pieces:
-                await _send(writer, pieces, chunked, answering)
+            await asyncio.wait({sending, answering}, return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():  # a refusal waits for no body
+                sending.result()
             return await _in_time(answering)
         finally:
-            answering.cancel()
-            await asyncio.gather(answering, return_exceptions=True)
+            for task in (sending, answering):
+                task.cancel()
+            await asyncio.gather(sending, answering, return_exceptions=True)
 
 
 async def asked(request: Request, path: str, to: Address) -> Response:
@@ -92,25 +95,19 @@ def _head(request: Request, path: str, to: Address, passed: frozenset[str]) -> b
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-async def _send(
-    writer: asyncio.StreamWriter,
-    pieces: AsyncIterator[bytes],
-    chunked: bool,
-    answering: "asyncio.Future[Response]",
-) -> None:
-    """All pieces, or those up to an answer that comes before them: a refusal waits for no body."""
-    try:
-        async for piece in pieces:
-            if answering.done():
-                return
-            if piece:
-                writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+async def _send(writer: asyncio.StreamWriter, request: Request, uploads: Uploads, chunked: bool) -> None:
+    """The body as it arrives; ends early where the processor takes no more, and says why in its answer."""
+    async with uploads.pieces(request) as pieces:
+        try:
+            async for piece in pieces:
+                if piece:
+                    writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                    await writer.drain()
+            if chunked:
+                writer.write(b"0\r\n\r\n")
                 await writer.drain()
-        if chunked:
-            writer.write(b"0\r\n\r\n")
-            await writer.drain()
-    except OSError:
-        return  # the processor takes no more; what it says of that is in its answer
+        except OSError:
+            return
 
 
 async def _in_time(answering: "asyncio.Future[Response]") -> Response:
