@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from voice_api.app import build_app, build_processor_app
 from voice_api.cluster.demo import DemoCluster
 from voice_api.commands.core import CommandCore
+from voice_api.figures import Figures
 from voice_api.http.engines import Engines
 from voice_api.http.processing import open_processor, open_queue
 from voice_api.http.service import open_service
@@ -133,6 +134,7 @@ class Served:
             time.sleep(0.005)
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self.client = httpx.Client(base_url=self.url, timeout=WAIT_SECONDS)
+        self.figures = Figures()
 
     def end(self) -> None:
         self.client.close()
@@ -162,7 +164,9 @@ def processor(tmp_path: Path, ear: Ear, serve: Callable[[FastAPI], Served]) -> C
         made = open_processor(settings, ear, open_queue(settings, tmp_path))
         made.readiness.decode_worked()
         made.worker.start()
-        return serve(build_processor_app(made))
+        served = serve(build_processor_app(made))
+        served.figures = made.figures
+        return served
 
     return begin
 

@@ -259,18 +259,26 @@ def test_what_waited_is_heard_by_the_next_processor(
     assert ended(processor().client, place)["status"] == "completed"
 
 
-def test_its_figures_count_jobs(processor: Callable[..., Any], wav: Wav) -> None:
-    from voice_api.figures import Figures, JobFigures
-    from voice_api.jobs.worker import OUTCOMES
-
+def test_its_figures_count_jobs(processor: Callable[..., Any], wav: Wav, ear: Any) -> None:
+    ear.held = True
     served = processor()
-    place = send(served.client, wav(1)).headers["location"]
+    place = send(served.client, wav(2)).headers["location"]
+    send(served.client, wav(3))
+    assert ear.listening.wait(WAIT_SECONDS)
+    text = served.figures.text().decode()
+    assert 'kvx_voice_jobs{status="queued"} 1.0' in text
+    assert 'kvx_voice_jobs{status="in_progress"} 1.0' in text
+    assert "kvx_voice_jobs_held_seconds 5.0" in text
+    load = served.client.get("/health").json()["jobs"]
+    assert load == {"queued": 1, "in_progress": 1, "seconds": 5.0}
+    ear.held = False
     ended(served.client, place)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while 'kvx_voice_job_attempts_total{outcome="completed"} 2.0' not in served.figures.text().decode():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert "kvx_voice_audio_heard_seconds_total 5.0" in served.figures.text().decode()
     assert served.client.get("/ready").status_code == 200
-    assert served.client.get("/health").json()["jobs"] == {"queued": 0, "in_progress": 0, "seconds": 0.0}
-    figures = Figures()
-    JobFigures(figures.registry, OUTCOMES)
-    assert b'kvx_voice_job_attempts_total{outcome="completed"} 0.0' in figures.text()
 
 
 @pytest.mark.parametrize("url", ["https://x", "http://", "x", "http://x/path", "http://u:p@x", "http://x:y"])
