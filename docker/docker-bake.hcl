@@ -6,6 +6,7 @@ variable "BUILDER" { default = "python:3.11-slim-bookworm" }
 variable "PACKAGES" { default = "native" }
 variable "PLATFORMS" { default = "linux/arm64,linux/amd64" }
 variable "REPOSITORY" { default = "voice-api" }
+variable "PROCESSOR_REPOSITORY" { default = "voice-processor" }
 variable "TAG" { default = "unknown" }
 variable "VERSION" { default = "" }
 variable "REVISION" { default = "" }
@@ -29,4 +30,14 @@ target "voice-api" {
     SOURCE            = SOURCE
     SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH
   }
+}
+
+# The same image with another command, for those who run containers by hand; a cluster needs only the one above.
+target "voice-processor" {
+  context    = "."
+  contexts   = { voice-api = "target:voice-api" }
+  dockerfile = "docker/voice-processor.Dockerfile"
+  platforms  = split(",", PLATFORMS)
+  tags       = ["${PROCESSOR_REPOSITORY}:${TAG}"]
+  args       = { SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH }
 }

@@ -84,6 +84,7 @@ VOICE_API_ARROWS = {
     "model": {"errors", "speech"},
     "compiled_copies": {"errors", "model", "speech"},
     "figures": set(),
+    "jobs": {"errors", "speech"},
     "bench": {"audio", "errors", "loading", "model", "settings", "speech", "version"},
 }
 
@@ -103,6 +104,7 @@ DOORS = [
     (VOICE_API, "kubernetes", {"cluster"}),
     (VOICE_API, "onnx", {"bench", "speech"}),
     (VOICE_API, "onnxruntime", {"speech"}),
+    (VOICE_API, "sqlite3", {"jobs"}),
     (VOICE_API, "subprocess", {"bench"}),
     (VOICE_API, "fastapi", {"app", "http"}),
     (VOICE_API, "prometheus_client", {"figures"}),

@@ -13,7 +13,15 @@ K8S = ROOT / "k8s"
 OVERLAYS = tuple(sorted(each.name for each in (K8S / "overlays").iterdir()))
 COMPONENTS = tuple(sorted(each.name for each in (K8S / "components").iterdir()))
 # Everything at once, beside what the overlays have; of the sizes and of arm64 only one can be meant.
-EVERYTHING = ("autoscaling-queue", "vpa", "vpa-memory", "ingress", "traefik-timeouts", "monitoring")
+EVERYTHING = (
+    "autoscaling-queue",
+    "vpa",
+    "vpa-memory",
+    "ingress",
+    "traefik-timeouts",
+    "monitoring",
+    "voice-processor",
+)
 LOADED = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

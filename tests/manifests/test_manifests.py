@@ -159,7 +159,9 @@ def test_the_strict_schemas_of_kubernetes_know_every_field(
     version: str, rendering: ModuleType, tmp_path: Path
 ) -> None:
     validate = sys.modules["kubernetes-validate_component"]
-    text = rendering.with_components(tmp_path, "hetzner", ("autoscaling-queue", "ingress", "size-m"))
+    text = rendering.with_components(
+        tmp_path, "hetzner", ("autoscaling-queue", "ingress", "voice-processor", "size-m")
+    )
     file = tmp_path / "all.yaml"
     file.write_text(text)
     assert validate.complaints(file, version) == []
@@ -170,7 +172,7 @@ def test_the_strict_schemas_of_kubernetes_know_every_field(
 @pytest.mark.needs("checkov")
 def test_checkov_finds_nothing(rendering: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
-    components = ("ingress", "size-m")
+    components = ("ingress", "voice-processor", "size-m")
     (tmp_path / "made").mkdir()
     file = tmp_path / "all.yaml"
     file.write_text(rendering.with_components(tmp_path / "made", "hetzner", components))

@@ -58,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--metrics-fd", type=int, metavar="N", help="serve the figures on this one")
     add_settings(serve)
     serve.set_defaults(act=_serve)
+    process = commands.add_parser("process", help="hear long files for a voice API until SIGTERM")
+    process.add_argument("--fd", type=int, metavar="N", help="serve on this inherited, listening socket")
+    process.add_argument("--metrics-fd", type=int, metavar="N", help="serve the figures on this one")
+    add_settings(process)
+    process.set_defaults(act=_process)
     add_model_commands(commands.add_parser("model", help="add, compile, check or list speech models"))
     bench = commands.add_parser("bench", help="measure the models and engines there are on this machine")
     add_bench_arguments(bench)
@@ -88,6 +93,21 @@ def _serve(parsed: argparse.Namespace) -> None:
     finished = serve_until_signal(settings, surroundings(), listening, figures, loading)
     if not finished:
         os._exit(DONE)  # work that outlived the drain is in C code, and would hold the process
+
+
+def _process(parsed: argparse.Namespace) -> None:
+    settings = chosen_settings(parsed)
+    from voice_api.http.sockets import figures_socket, listening_socket  # noqa: PLC0415
+    from voice_api.logs import configure_logs  # noqa: PLC0415
+
+    configure_logs(settings.log_format, settings.log_level)
+    listening = listening_socket(settings.host, settings.port, parsed.fd)
+    figures = figures_socket(settings.metrics_host, settings.metrics_port, parsed.metrics_fd)
+    from voice_api.process import process_until_signal  # noqa: PLC0415
+
+    finished = process_until_signal(settings, kept_in(settings), surroundings(), listening, figures)
+    if not finished:
+        os._exit(DONE)  # what is still heard is in C code, and waits in the queue again
 
 
 def _bench(parsed: argparse.Namespace) -> None:

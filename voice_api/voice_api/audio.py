@@ -75,15 +75,45 @@ def read_sound(body: bytes, limits: AudioLimits, given_up: Callable[[], bool] = 
     Blocks. The length a header declares is never trusted: frames are counted as they come.
     `given_up` is asked between blocks; once true, decoding ends with the code "given_up".
     """
+    with silenced_native_stderr():
+        pieces = list(_decoded(body, limits, given_up))
+    samples = np.concatenate(pieces) if pieces else np.empty(0, np.float32)
+    if samples.size == 0:
+        raise _no_sound()
+    return Sound(samples)
+
+
+def sound_blocks(
+    body: bytes, limits: AudioLimits, given_up: Callable[[], bool] = lambda: False
+) -> Iterator[NDArray[np.float32]]:
+    """The same block by block, as it is asked for: for sounds that are too long to be held decoded."""
+    blocks = _decoded(body, limits, given_up)
+    while True:
+        with silenced_native_stderr():
+            block = next(blocks, None)
+        if block is None:
+            return
+        yield block
+
+
+def sound_seconds(body: bytes, limits: AudioLimits, given_up: Callable[[], bool] = lambda: False) -> float:
+    """How long a file really is, with all that `read_sound` refuses: decoded once, and nothing kept."""
+    samples = sum(len(block) for block in sound_blocks(body, limits, given_up))
+    if samples == 0:
+        raise _no_sound()
+    return samples / SAMPLE_RATE
+
+
+def _decoded(body: bytes, limits: AudioLimits, given_up: Callable[[], bool]) -> Iterator[NDArray[np.float32]]:
     if not body:
         raise _refused("audio_empty", "the sound is empty", "send a recording")
     with _opened(body) as file:
         _check_header(file, limits)
-        pieces = list(_resampled(_mono_blocks(file, limits, given_up), file.samplerate))
-    samples = np.concatenate(pieces) if pieces else np.empty(0, np.float32)
-    if samples.size == 0:
-        raise _refused("audio_empty", "the file holds no sound", "send a recording")
-    return Sound(samples)
+        yield from _resampled(_mono_blocks(file, limits, given_up), file.samplerate)
+
+
+def _no_sound() -> VoiceApiError:
+    return _refused("audio_empty", "the file holds no sound", "send a recording")
 
 
 class _ForwardOnly(SoundFile):  # type: ignore[misc]  # soundfile has no types
@@ -95,18 +125,15 @@ class _ForwardOnly(SoundFile):  # type: ignore[misc]  # soundfile has no types
 
 @contextmanager
 def _opened(body: bytes) -> Iterator[SoundFile]:
-    with silenced_native_stderr():
-        try:
-            with _ForwardOnly(io.BytesIO(body)) as file:
-                yield file
-        except LibsndfileError as error:
-            if error.code == 1:
-                raise _refused(
-                    "unsupported_audio_format", "this is no sound file known here", _SEND_ANOTHER, 415
-                ) from None
+    try:
+        with _ForwardOnly(io.BytesIO(body)) as file:
+            yield file
+    except LibsndfileError as error:
+        if error.code == 1:
             raise _refused(
-                "audio_damaged", "the sound file is damaged", "record or export it again"
+                "unsupported_audio_format", "this is no sound file known here", _SEND_ANOTHER, 415
             ) from None
+        raise _refused("audio_damaged", "the sound file is damaged", "record or export it again") from None
 
 
 def _check_header(file: SoundFile, limits: AudioLimits) -> None:

@@ -20,6 +20,7 @@ STAGES = (
 )
 NAMES_OUTCOMES = ("unneeded", "not_tried", "late", "kept", "taken")
 STAGE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+JOB_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 21_600)
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -142,3 +143,33 @@ class Figures:
     def text(self) -> bytes:
         """The figures in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class JobFigures:
+    """What a processor adds to the figures of its process."""
+
+    def __init__(self, registry: CollectorRegistry, outcomes: Iterable[str]) -> None:
+        self.jobs = Gauge("kvx_voice_jobs", "Jobs by status", ("status",), registry=registry)
+        self.held_bytes = Gauge(
+            "kvx_voice_jobs_held_bytes", "Sound of jobs that wait or are heard", registry=registry
+        )
+        self.held_seconds = Gauge(
+            "kvx_voice_jobs_held_seconds", "The same, as long as it says it is", registry=registry
+        )
+        self.attempts = Counter(
+            "kvx_voice_job_attempts",
+            "Attempts at jobs, by what came of them",
+            ("outcome",),
+            registry=registry,
+        )
+        self.waited = Histogram(
+            "kvx_voice_job_wait_seconds",
+            "From the acceptance of a job to an attempt at it",
+            buckets=JOB_SECONDS,
+            registry=registry,
+        )
+        self.took = Histogram(
+            "kvx_voice_job_seconds", "Time that an attempt took", buckets=JOB_SECONDS, registry=registry
+        )
+        for outcome in outcomes:
+            self.attempts.labels(outcome)

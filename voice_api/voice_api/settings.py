@@ -82,6 +82,13 @@ class Settings:
         default=True,
         metadata={"help": "hear a command again with the cluster's names where it is not understood"},
     )
+    processor_url: str = _text("", "voice processor that hears what may be answered later; empty has none")
+    jobs_folder: str = _text("", "where `process` keeps its jobs; empty is the user's data folder")
+    jobs_most: int = _count(100, 1, 100_000, "jobs that may wait at the processor; more get 429")
+    jobs_bytes: int = _count(1_000_000_000, 1_000, 1 << 50, "sound that may wait at the processor")
+    jobs_keep_seconds: float = _number(86_400, 1, 31_536_000, "time that a job's answer is kept")
+    job_seconds: float = _number(3_600, 0.05, 86_400, "deadline of one attempt at a job")
+    job_attempts: int = _count(3, 1, 100, "attempts at a job that goes wrong")
     realtime_sessions: int = _count(4, 0, 1_000, "sessions at /v1/realtime; more are refused")
     realtime_idle_seconds: float = _number(60, 0.05, 3_600, "a session without sound for so long is closed")
     realtime_seconds: float = _number(3_600, 1, 86_400, "sound that one session may send")
@@ -124,12 +131,14 @@ class Surroundings:
     kubeconfig_files  KUBECONFIG, as kubectl takes it
     home              the user's home folder, None for a process without one
     models_folder     where models are kept unless a setting says otherwise
+    jobs_folder       the same for jobs
     """
 
     notify_socket: str | None
     kubeconfig_files: str
     home: Path | None
     models_folder: Path
+    jobs_folder: Path
 
 
 def surroundings(environment: Mapping[str, str] | None = None) -> Surroundings:
@@ -141,6 +150,7 @@ def surroundings(environment: Mapping[str, str] | None = None) -> Surroundings:
         kubeconfig_files=environment.get("KUBECONFIG", ""),
         home=home,
         models_folder=data / "kvx" / "models",
+        jobs_folder=data / "kvx" / "jobs",
     )
 
 

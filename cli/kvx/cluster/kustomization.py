@@ -8,6 +8,8 @@ from pathlib import Path
 NAMESPACE = "kvx"
 NAME = "voice-api"
 UNFILLED = "kvx.invalid/voice-api"
+# All that run this image; kustomize reads names as patterns.
+OF_ITS_IMAGE = "voice-(api|processor)"
 ARCHITECTURE = "kubernetes.io/arch"
 # A pod ends after it left the Service (preStop), drained, and had some to spare: k8s/base/voice-api.
 LEAVING_SECONDS, SPARE_SECONDS = 3, 17
@@ -96,7 +98,7 @@ def _patches(wanted: Wanted, image: Image | None) -> Iterator[tuple[str, ...]]:
     if image is not None and image.pull_policy != "IfNotPresent":
         why = "Nodes have the image; no registry does."
         path = "/spec/template/spec/containers/0/imagePullPolicy"
-        yield _json_patch("Deployment", why, ("replace", path, image.pull_policy))
+        yield _json_patch("Deployment", why, ("replace", path, image.pull_policy), name=OF_ITS_IMAGE)
     if wanted.arm64 is not None:
         yield _json_patch("Deployment", f"arm64: {wanted.arm64}", _affinity(wanted.arm64))
     if wanted.drain_seconds is not None:
@@ -136,13 +138,13 @@ def _affinity(arm64: str) -> Operation:
     return ("add", path, {"nodeAffinity": kind})
 
 
-def _json_patch(kind: str, why: str, *operations: Operation) -> tuple[str, ...]:
+def _json_patch(kind: str, why: str, *operations: Operation, name: str = NAME) -> tuple[str, ...]:
     """A patch of the object of that kind, with its reason; values are JSON, which is YAML."""
     lines = [
         f"  # {why}",
         "  - target:",
         f"      kind: {kind}",
-        f"      name: {NAME}",
+        f"      name: {name}",
         "    patch: |-",
     ]
     for operation, path, value in operations:

@@ -15,7 +15,18 @@ from kvx.steps.service import RemoveFolder
 ARM64 = {"cluster": "preferred", "hetzner": "required"}
 # A pod listens where its Service looks, has the embedded model, and asks the cluster it runs in.
 _NOT_IN_PODS = frozenset(
-    {"host", "port", "metrics_host", "metrics_port", "kubeconfig", "context", "model", "models_folder"}
+    {
+        "host",
+        "port",
+        "metrics_host",
+        "metrics_port",
+        "kubeconfig",
+        "context",
+        "model",
+        "models_folder",
+        "processor_url",
+        "jobs_folder",
+    }
 )
 _REPLACED = ("components", "arm64", "least_replicas", "most_replicas", "cpu_quota", "memory_quota")
 

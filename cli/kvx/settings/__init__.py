@@ -53,6 +53,13 @@ class VoiceSettings:
     live_names: Annotated[bool | None, Says("hear what is not understood again, for the cluster's names")] = (
         None
     )
+    processor_url: Annotated[str | None, Says("voice processor, such as http://127.0.0.1:8485")] = None
+    jobs_folder: Annotated[Path | None, Says("where a voice processor keeps its jobs")] = None
+    jobs_most: Annotated[int | None, Says("jobs that may wait there", 1, 100_000)] = None
+    jobs_bytes: Annotated[int | None, Says("sound that may wait there", 1_000, 1 << 50)] = None
+    jobs_keep_seconds: Annotated[float | None, Says("time that a job's answer is kept", 1, 31_536_000)] = None
+    job_seconds: Annotated[float | None, Says("deadline of an attempt at a job", 0.05, 86_400)] = None
+    job_attempts: Annotated[int | None, Says("attempts at a job that goes wrong", 1, 100)] = None
     realtime_sessions: Annotated[int | None, Says("sessions at /v1/realtime", 0, 1_000)] = None
     realtime_idle_seconds: Annotated[
         float | None, Says("a session without sound is closed after", 0.05, 3_600)

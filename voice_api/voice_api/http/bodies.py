@@ -56,6 +56,13 @@ class Uploads:
                 stream = _limited(request, self._max_body_bytes + FORM_OVERHEAD_BYTES)
                 return await _parsed(request, stream, self._max_body_bytes)
 
+    @asynccontextmanager
+    async def pieces(self, request: Request) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The body piece by piece as it arrives, for whoever keeps none of it; the same errors as `body`."""
+        with self._place():
+            async with _arriving(self._seconds):
+                yield _limited(request, self._max_body_bytes + FORM_OVERHEAD_BYTES)
+
     @contextmanager
     def _place(self) -> Iterator[None]:
         if self._now >= self._most:

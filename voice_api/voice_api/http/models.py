@@ -1,20 +1,30 @@
 """GET /v1/models: which model listens and which speaks, and the names they answer to."""
 
+from typing import Protocol
+
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from voice_api.errors import VoiceApiError
 from voice_api.http.engines import Engines
 from voice_api.http.service import Service
+from voice_api.speech.protocol import Listener
 
 LISTENER_ALIASES = frozenset({"whisper-1"})
 SPEAKER_ALIASES = frozenset({"tts-1", "tts-1-hd", "gpt-4o-mini-tts"})
 """Names that OpenAI's examples carry; they mean whatever is loaded here."""
 
 
-def check_listener(engines: Engines, name: str | None) -> None:
+class Listens(Protocol):
+    """Whatever has a model that listens."""
+
+    @property
+    def listener(self) -> Listener: ...
+
+
+def check_listener(here: Listens, name: str | None) -> None:
     """Refuse a model that does not listen here; VoiceApiError 404 as OpenAI answers."""
-    _check(name, engines.listener.name, LISTENER_ALIASES)
+    _check(name, here.listener.name, LISTENER_ALIASES)
 
 
 def check_speaker(engines: Engines, name: str | None) -> None:

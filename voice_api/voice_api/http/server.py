@@ -9,12 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 from fastapi import FastAPI
 
 from voice_api.http.notify import notify
-from voice_api.http.service import Service
+from voice_api.http.readiness import Readiness
+from voice_api.http.sessions import Sessions
+from voice_api.settings import Settings
 
 log = logging.getLogger("voice_api.server")
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -28,10 +31,23 @@ PING_SECONDS = 20.0
 SESSIONS_END_SECONDS = 2.0
 
 
+class Served(Protocol):
+    """What a server has to know of what it serves."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def readiness(self) -> Readiness: ...
+
+    @property
+    def sessions(self) -> Sessions: ...
+
+
 class DrainingServer(uvicorn.Server):
     """uvicorn's server with our signals: the first drains, the second ends the process at once."""
 
-    def __init__(self, config: uvicorn.Config, service: Service, manager: str | None) -> None:
+    def __init__(self, config: uvicorn.Config, service: Served, manager: str | None) -> None:
         super().__init__(config)
         self._service = service
         self._manager = manager
@@ -79,7 +95,7 @@ class DrainingServer(uvicorn.Server):
         notify(self._manager, "STOPPING=1")
 
 
-def serve(app: FastAPI, service: Service, listening: socket.socket, manager: str | None) -> None:
+def serve(app: FastAPI, service: Served, listening: socket.socket, manager: str | None) -> None:
     """Answer requests on the socket until a signal; returns when what ran has ended or the drain is over."""
     settings = service.settings
     config = uvicorn.Config(

@@ -19,6 +19,7 @@ from voice_api.http.engines import Engines
 from voice_api.http.lanes import Lanes, open_lanes
 from voice_api.http.listening import Listening
 from voice_api.http.readiness import Readiness, memory_guard
+from voice_api.http.relay_address import Address, processor_address
 from voice_api.http.sessions import Sessions
 from voice_api.http.tickets import Ticket
 from voice_api.settings import Settings
@@ -44,6 +45,7 @@ class Service:
     readiness: Readiness
     listening: Listening
     sessions: Sessions
+    processor: Address | None = None
     started: float = field(default_factory=time.monotonic)
 
     def refuse_overload(self) -> None:
@@ -148,4 +150,5 @@ def open_service(settings: Settings, engines: Engines) -> Service:
         readiness=readiness,
         listening=Listening(settings, engines.listener, lanes, readiness, figures),
         sessions=sessions,
+        processor=processor_address(settings.processor_url),
     )

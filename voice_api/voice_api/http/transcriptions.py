@@ -7,18 +7,24 @@ from starlette.responses import Response, StreamingResponse
 from voice_api.errors import VoiceApiError
 from voice_api.http.bodies import MULTIPART, is_form
 from voice_api.http.models import check_listener
+from voice_api.http.preferences import prefers_later
+from voice_api.http.relay import passed_on
 from voice_api.http.service import Service
 from voice_api.http.transcript_events import EVENT_STREAM, after, transcript_events
 from voice_api.http.transcription_wish import read_wish, required_file
 from voice_api.http.transcripts import transcript_response
 from voice_api.http.waiting import while_wanted
 
+ROUTE = "/v1/audio/transcriptions"
+
 
 def transcription_routes(service: Service) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/v1/audio/transcriptions")
+    @router.post(ROUTE)
     async def transcriptions(request: Request) -> Response:
+        if service.processor and prefers_later(request):
+            return await passed_on(request, ROUTE, service.processor, service.uploads)
         service.refuse_overload()
         if not is_form(request):
             raise VoiceApiError("bad_form", "the request is no form", f"send it as {MULTIPART}", 415)
