@@ -84,6 +84,7 @@ VOICE_API_ARROWS = {
     "model": {"errors", "speech"},
     "compiled_copies": {"errors", "model", "speech"},
     "figures": set(),
+    "usage": {"errors"},
     "bench": {"audio", "errors", "loading", "model", "settings", "speech", "version"},
 }
 
@@ -106,6 +107,7 @@ DOORS = [
     (VOICE_API, "subprocess", {"bench"}),
     (VOICE_API, "fastapi", {"app", "http"}),
     (VOICE_API, "prometheus_client", {"figures"}),
+    (VOICE_API, "sqlalchemy", {"usage"}),
 ]
 
 
