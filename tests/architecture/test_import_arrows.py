@@ -85,6 +85,7 @@ VOICE_API_ARROWS = {
     "compiled_copies": {"errors", "model", "speech"},
     "figures": set(),
     "usage": {"errors"},
+    "engines": {"errors", "speech", "usage"},
     "bench": {"audio", "errors", "loading", "model", "settings", "speech", "version"},
 }
 
@@ -108,6 +109,7 @@ DOORS = [
     (VOICE_API, "fastapi", {"app", "http"}),
     (VOICE_API, "prometheus_client", {"figures"}),
     (VOICE_API, "sqlalchemy", {"usage"}),
+    (VOICE_API, "httpx", {"engines"}),
 ]
 
 
