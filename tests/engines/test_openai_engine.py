@@ -170,7 +170,7 @@ def test_a_file_that_holds_no_key_is_not_told(
     with pytest.raises(VoiceApiError, match="holds no key") as caught:
         key_in(key_file)
     assert not canary(caught.value)
-    assert failure_of(listener) == Failure("no_key", spent=False)
+    assert failure_of(listener) == Failure("no_key", spent=False, ours=True)
     assert not provider.asked
 
 

@@ -55,7 +55,7 @@ class OpenAiListener:
         try:
             key = self.key()
         except VoiceApiError:
-            return Failure("no_key", spent=False)
+            return Failure("no_key", spent=False, ours=True)
         files = {"file": ("sound.wav", _wav(samples), "audio/wav")}
         form = Form(PATH, _fields(self.model, options), files)
         answer = self.calls.post(form, key, self.deadline_seconds, go_on)
