@@ -1,6 +1,7 @@
 """The ledger's life: what is held, sent, settled, given back or over, in both databases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,9 +10,11 @@ from voice_api.errors import VoiceApiError
 from voice_api.usage.amounts import Amounts, Unit
 from voice_api.usage.budgets import Budget, Refused
 from voice_api.usage.entries import Ask, Entry
-from voice_api.usage.ledger import Budgets, Exhausted, Granted, Ledger, Repeated
+from voice_api.usage.ledger import Budgets, Exhausted, Granted, Ledger, Pages, Repeated
 from voice_api.usage.policy import Bounds, EnginePolicy, Policy
-from voice_api.usage.store import SqlStore, postgresql_engine, sqlite_engine
+from voice_api.usage.runway import Runway
+from voice_api.usage.slices import SlicedStream
+from voice_api.usage.store import SqlStore, postgresql_engine, sqlite_engine, unavailable
 from voice_api.usage.windows import Month
 
 DAY = 86_400_000
@@ -261,6 +264,30 @@ def test_an_engine_that_says_it_is_exhausted_is_closed_until_the_month_is_over(
     assert isinstance(ledger.reserve(ask("b", engine="eleven")), Granted)
     clock.now = end
     granted(ledger, ask("a"))
+
+
+def test_at_todays_pace_a_budget_lasts_until_a_time_before_its_reset(ledger_with: Open, clock) -> None:
+    ledger = ledger_with(Policy().budgets)
+    for day, seconds in ((1, 120), (2, 120)):
+        entry = granted(ledger, ask(f"day {day}", seconds))
+        ledger.send(entry)
+        ledger.settle(entry, Amounts(1, seconds * 1000))
+        clock.now += DAY - 1
+    minutes, requests = ledger.outlooks("hume", "ann")
+    assert (minutes.use.left, requests.runway) == (360_000, None)
+    assert minutes.runway == Runway(clock.now + 3 * DAY, MONTH.around(clock.now).end)
+    clock.now += 2
+    assert ledger.outlooks("hume", "ann")[0].runway == Runway(None, MONTH.around(clock.now).end)
+
+
+def test_a_slice_is_not_granted_without_a_ledger() -> None:
+    class Gone:
+        @contextmanager
+        def writing(self) -> Iterator[Pages]:
+            raise unavailable("it is gone")
+            yield
+
+    assert not SlicedStream(Ledger(Gone(), Policy().budgets, lambda: 0), ask("a")).covers(1)
 
 
 def test_another_process_finds_all_that_was_written(ledger_with: Open) -> None:

@@ -9,7 +9,10 @@ from voice_api.usage import entries
 from voice_api.usage.amounts import Amounts
 from voice_api.usage.budgets import Budget, Counted, Refused, Use, refusal
 from voice_api.usage.entries import Ask, Entry
+from voice_api.usage.runway import Outlook, outlook
 from voice_api.usage.windows import Month, Moving
+
+DAY_MILLISECONDS = 86_400_000
 
 Budgets = Callable[[str, str], tuple[Budget, ...]]
 """Engine and caller -> the budgets that hold for them."""
@@ -126,7 +129,7 @@ class Ledger:
         with self._open() as (pages, now):
             windows = (budget.window for budget in self._budgets(engine, caller))
             ends = [window.around(now).end for window in windows if isinstance(window, Month)]
-            until = ends[0] if ends else now + 86_400_000
+            until = ends[0] if ends else now + DAY_MILLISECONDS
             pages.exhaust(engine, until)
             return until
 
@@ -134,6 +137,14 @@ class Ledger:
         """How the budgets stand."""
         with self._open() as (pages, now):
             return self._uses(pages, engine, caller, now)
+
+    def outlooks(self, engine: str, caller: str) -> tuple[Outlook, ...]:
+        """How the budgets stand, and how long they last at today's pace."""
+        with self._open() as (pages, now):
+            return tuple(
+                outlook(use, _lately(pages, use, now), DAY_MILLISECONDS, now)
+                for use in self._uses(pages, engine, caller, now)
+            )
 
     def _change(self, entry: Entry, change: Callable[[Entry, int], Entry]) -> Entry:
         with self._open() as (pages, now):
@@ -154,6 +165,16 @@ class Ledger:
             if now > latest:
                 pages.note_time(now)
             yield pages, now
+
+
+def _lately(pages: Pages, use: Use, now: int) -> int:
+    """What was used within a day, and within this month."""
+    match use.budget.window:
+        case Month() as month:
+            since = max(now - DAY_MILLISECONDS, month.around(now).start - 1)
+            return sum(event.amount for event in pages.events(use.budget, since, now))
+        case _:
+            return 0
 
 
 def _use(pages: Pages, budget: Budget, now: int) -> Use:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from voice_api.usage.budgets import Use
-from voice_api.usage.windows import Period
+from voice_api.usage.windows import Month, Period
 
 WARNING = 80
 """Percent of a budget from which somebody is told."""
@@ -15,6 +15,25 @@ class Runway:
 
     empty_at: int | None
     resets_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A budget, how it stands, and how long it lasts; a moving window always lasts."""
+
+    use: Use
+    runway: Runway | None
+
+
+def outlook(use: Use, used_lately: int, lately_milliseconds: int, now: int) -> Outlook:
+    """`used_lately` is what counts of the last so many milliseconds."""
+    match use.budget.window:
+        case Month() as month:
+            period = month.around(now)
+            lately = min(lately_milliseconds, max(1, now - period.start))
+            return Outlook(use, runway(use, used_lately, lately, period, now))
+        case _:
+            return Outlook(use, None)
 
 
 def runway(use: Use, used_lately: int, lately_milliseconds: int, period: Period, now: int) -> Runway:

@@ -1,13 +1,16 @@
 """A stream's budget, slice by slice: sound goes out only where a slice of the ledger covers it."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from voice_api.errors import VoiceApiError
 from voice_api.usage.amounts import Amounts, Unit
 from voice_api.usage.budgets import Refused
 from voice_api.usage.entries import Ask, Entry
 from voice_api.usage.ledger import Granted, Ledger
 
+log = logging.getLogger("voice_api.usage")
 LEAST_MILLISECONDS = 1_000
 
 
@@ -26,25 +29,38 @@ class SlicedStream:
         self._covered = 0
 
     def covers(self, milliseconds: int) -> bool:
-        """Whether sound up to there may go out; reserves what is missing, and settles what is full."""
-        while self._covered < milliseconds:
-            entry = self._next()
-            if entry is None or not self._ledger.send(entry):
-                return False
-            if self._slices:
-                self._ledger.settle(self._slices[-1], self._slices[-1].held)
-            self._slices.append(entry)
-            self._covered += entry.held.milliseconds
+        """Whether sound up to there may go out; reserves what is missing, and settles what is full.
+
+        Without a ledger nothing more goes out.
+        """
+        try:
+            while self._covered < milliseconds:
+                if not self._extended():
+                    return False
+        except VoiceApiError:
+            return False
         return True
 
     def end(self, milliseconds: int) -> None:
         """The stream is over and so long; at most the last slice gives something back."""
         if not self._slices:
             return
-        last = self._slices.pop()
-        self._slices.clear()
+        last = self._slices[-1]
         before = self._covered - last.held.milliseconds
-        self._ledger.settle(last, self._amounts(last, max(0, milliseconds - before)))
+        try:
+            self._ledger.settle(last, self._amounts(last, max(0, milliseconds - before)))
+        except VoiceApiError as error:
+            log.warning("not settled", extra={"engine": last.engine, "code": error.code})
+
+    def _extended(self) -> bool:
+        entry = self._next()
+        if entry is None or not self._ledger.send(entry):
+            return False
+        before, self._slices = self._slices, [*self._slices, entry]
+        self._covered += entry.held.milliseconds
+        if before:
+            self._ledger.settle(before[-1], before[-1].held)
+        return True
 
     def _next(self) -> Entry | None:
         """A whole slice, or what is left where that is less."""
