@@ -29,7 +29,9 @@ from voice_api.usage.store import SqlStore, sqlite_engine, unavailable
 
 SOUND = np.zeros(16_000 * 2, np.float32)
 NOW = 1_795_262_400_000
-DEADLINE = 0.5
+DEADLINE, HASTY, PATIENCE = 20.0, 0.3, 15.0
+"""Seconds: of a call that is to work on any machine, of one that is to be late, and for that to be seen."""
+
 OPTIONS = TranscribeOptions()
 
 
@@ -95,11 +97,20 @@ def test_after_each_fault_local_answers_in_the_same_request(
     provider, hearing: Hearing, *, fault: str, reason: str, counted: int
 ) -> None:
     provider.fault = fault
+    asking = hasty(hearing) if reason == "too_late" else hearing
     started = time.monotonic()
-    heard, answered = hearing.hear(SOUND, OPTIONS, wish())
-    assert time.monotonic() - started < DEADLINE + 1
+    heard, answered = asking.hear(SOUND, OPTIONS, wish())
+    assert time.monotonic() - started < PATIENCE
     assert (heard.text, answered) == ("heard here", local(reason))
     assert (used(hearing.ledger), used(hearing.ledger, Unit.REQUESTS)) == (counted, 1)
+
+
+def hasty(hearing: Hearing) -> Hearing:
+    """The same; the engine elsewhere is given little time."""
+    there, here = hearing.engines
+    assert isinstance(there.listener, OpenAiListener)
+    quick = replace(there.listener, deadline_seconds=HASTY)
+    return replace(hearing, engines=(replace(there, listener=quick), here))
 
 
 def test_a_key_that_is_missing_costs_nothing_but_is_told(hearing: Hearing, key_file: Path) -> None:
@@ -132,14 +143,14 @@ def test_the_eleventh_request_of_a_minute_is_answered_by_local(provider, hearing
 def test_beyond_the_budget_local_answers_and_who_insists_is_told_when_to_come_back(
     provider, hearing: Hearing
 ) -> None:
-    ten_minutes = np.zeros(16_000 * 600, np.float32)
-    provider.billed_seconds = 599
-    assert hearing.hear(ten_minutes, OPTIONS, wish("a"))[1] == Answered("elsewhere")
-    assert hearing.hear(SOUND, OPTIONS, wish("b"))[1] == local("budget")
+    assert hearing.hear(SOUND, OPTIONS, wish("a"))[1] == Answered("elsewhere")
+    provider.billed_seconds = 596
+    assert hearing.hear(SOUND, OPTIONS, wish("b"))[1] == Answered("elsewhere")
+    assert hearing.hear(SOUND, OPTIONS, wish("c"))[1] == local("budget")
     with pytest.raises(VoiceApiError, match="insisted") as caught:
-        hearing.hear(SOUND, OPTIONS, wish("c", insists=True))
+        hearing.hear(SOUND, OPTIONS, wish("d", insists=True))
     assert (caught.value.status, caught.value.retry_after_seconds) == (429, 9 * 86_400 + 43_200)
-    assert len(provider.asked) == 1
+    assert len(provider.asked) == 2
 
 
 @pytest.mark.parametrize(("fault", "status", "seconds"), [("429", 429, 7), ("500", 503, 7)])
@@ -180,6 +191,12 @@ def test_a_request_that_comes_again_is_not_paid_again(provider, hearing: Hearing
     assert (len(provider.asked), used(hearing.ledger)) == (1, 3_000)
 
 
+def test_two_callers_who_choose_the_same_key_do_not_meet(provider, hearing: Hearing) -> None:
+    long = "k" * 100_000
+    assert hearing.hear(SOUND, OPTIONS, wish(long))[1] == Answered("elsewhere")
+    assert hearing.hear(SOUND, OPTIONS, replace(wish(long), caller="bob"))[1] == Answered("elsewhere")
+
+
 def test_of_five_at_once_one_goes_out_where_it_takes_one(provider, hearing: Hearing) -> None:
     provider.fault = "slow first byte"
     one = replace(hearing, gates={"elsewhere": Gate(at_once=1)})
@@ -189,7 +206,7 @@ def test_of_five_at_once_one_goes_out_where_it_takes_one(provider, hearing: Hear
         others = [one.hear(SOUND, OPTIONS, wish(str(number)))[1] for number in range(4)]
         provider.fault = "none"
         provider.let_go.set()
-        assert first.result(10)[1] in (Answered("elsewhere"), local("too_late"))
+        assert first.result(30)[1] == Answered("elsewhere")
     assert others == [local("busy")] * 4
     assert len(provider.asked) == 1
 

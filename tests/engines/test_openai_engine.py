@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,9 @@ from voice_api.errors import VoiceApiError
 from voice_api.speech.protocol import Company, GivenUpError, TranscribeOptions
 
 SOUND = np.sin(np.arange(16_000 * 2, dtype=np.float32) / 10)
-DEADLINE = 1.0
+DEADLINE, HASTY, PATIENCE = 20.0, 0.3, 15.0
+"""Seconds: of a call that is to work on any machine, of one that is to be late, and for that to be seen."""
+
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -106,10 +109,11 @@ def test_each_fault_is_told_in_time_and_without_the_key(
     provider, listener: OpenAiListener, everything_told, *, fault: str, failure: Failure
 ) -> None:
     provider.fault = fault
+    asked = replace(listener, deadline_seconds=HASTY) if failure.reason == "too_late" else listener
     started = time.monotonic()
     with pytest.raises(EngineFailedError) as caught:
-        listener.transcribe(SOUND, TranscribeOptions())
-    assert time.monotonic() - started < DEADLINE + 2
+        asked.transcribe(SOUND, TranscribeOptions())
+    assert time.monotonic() - started < PATIENCE
     assert caught.value.failure == failure
     assert len(provider.asked) == 1, "it was asked once, and nowhere else"
     assert provider.authorizations == [f"Bearer {KEY}"]

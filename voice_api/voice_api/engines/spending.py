@@ -1,7 +1,9 @@
 """One call to an engine that costs: held, sent, heard, and settled by what came of it."""
 
+import json
 import logging
 from dataclasses import dataclass
+from hashlib import sha256
 from math import ceil
 
 import numpy as np
@@ -50,7 +52,7 @@ def spend(
     name = call.engine.name
     amounts = call.engine.price.amounts(call.milliseconds)
     try:
-        entry = _held(ledger, Ask(f"{idempotency_key}/{name}", name, caller, amounts, lives_ms))
+        entry = _held(ledger, Ask(_key(caller, idempotency_key, name), name, caller, amounts, lives_ms))
         if isinstance(entry, Barred):
             return entry
         if not ledger.send(entry):
@@ -60,6 +62,11 @@ def spend(
     outcome = _called(call)
     _settle(ledger, entry, call, outcome)
     return outcome
+
+
+def _key(*parts: str) -> str:
+    """Of one length whatever a caller sends, and never the same for two callers."""
+    return sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _held(ledger: Ledger, ask: Ask) -> Entry | Barred:
