@@ -127,6 +127,9 @@ workshop = _images.workshop
 _node = _fixtures("node")
 node = _node.node
 voice_api_image = _node.voice_api_image
+_postgresql = _fixtures("postgresql")
+postgresql_server = _postgresql.postgresql_server
+postgresql = _postgresql.postgresql
 
 # Components that are more than a program on PATH; everything else is looked up there.
 COMPONENTS: dict[str, Callable[[str], str | None]] = {
@@ -148,6 +151,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "container-hosts": _container_hosts.missing,
     "rented-hosts": _hosts.rented_missing,
     "node": _node.missing,
+    "postgresql": _postgresql.missing,
     "k3s-stand-in": _fixtures("k3s-stand-in").missing,
 }
 

@@ -85,6 +85,8 @@ VOICE_API_ARROWS = {
     "compiled_copies": {"errors", "model", "speech"},
     "figures": set(),
     "jobs": {"errors", "speech"},
+    "usage": {"errors"},
+    "engines": {"errors", "speech", "usage"},
     "bench": {"audio", "errors", "loading", "model", "settings", "speech", "version"},
 }
 
@@ -108,6 +110,8 @@ DOORS = [
     (VOICE_API, "subprocess", {"bench"}),
     (VOICE_API, "fastapi", {"app", "http"}),
     (VOICE_API, "prometheus_client", {"figures"}),
+    (VOICE_API, "sqlalchemy", {"usage"}),
+    (VOICE_API, "httpx", {"engines"}),
 ]
 
 

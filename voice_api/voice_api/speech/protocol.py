@@ -64,6 +64,7 @@ class Transcript:
                 and "temperature"; empty when the first decoding stood
     names       what came of live names; None where none were given
     first       what was heard without names, where the second hearing was taken; else None
+    billed_seconds  of sound, as an engine elsewhere counts them; None where nobody does
     """
 
     text: str
@@ -77,6 +78,7 @@ class Transcript:
     retries: tuple[str, ...] = ()
     names: NamesOutcome | None = None
     first: "Transcript | None" = None
+    billed_seconds: float | None = None
 
 
 class Understanding(Protocol):

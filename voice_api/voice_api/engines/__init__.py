@@ -1,0 +1,1 @@
+"""Which engine hears and speaks: local always, others while their budget lasts."""
