@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from voice_api.commands.level import SEVERITY, Circumstances, Environment, Level, Replicas, judged
 from voice_api.commands.policy import Allowed, Denied, User, decided
 from voice_api.commands.registry.builtin import BUILT_IN
-from voice_api.commands.registry.declaring import Call, Confirmation, validated
+from voice_api.commands.registry.declaring import Arguments, Call, Confirmation, Registry, validated
 
 SHOP = frozenset({"shop"})
 CALM = Circumstances("staging", SHOP, objects=1)
@@ -184,3 +184,25 @@ def test_whoever_may_do_more_may_do_what_others_may(
     fewer = decided(call, User("ann", roles, EVERYTHING), met)
     more = decided(call, User("ann", roles | {"admin"}, EVERYTHING), met)
     assert isinstance(more, Allowed) or isinstance(fewer, Denied)
+
+
+@pytest.mark.parametrize("level", Level)
+def test_where_nothing_is_met_the_level_is_the_functions_own(level: Level) -> None:
+    assert judged(level, CALM).level is level
+
+
+def test_a_function_may_be_for_fewer_than_its_level_allows() -> None:
+    registry = Registry()
+
+    @registry.function(
+        Level.WRITE_SAFE, "{outcome}", roles=frozenset({"admin"}), environments=STAGING.environments
+    )
+    class Rebuild(Arguments):
+        """Build the index anew."""
+
+    call = Call(registry.functions["rebuild"], Rebuild())
+    assert isinstance(decided(call, ADMIN, CALM), Allowed)
+    assert isinstance(decided(call, OPERATOR, CALM), Denied)
+    elsewhere = decided(call, ADMIN, replace(CALM, environment="development"))
+    assert isinstance(elsewhere, Denied)
+    assert elsewhere.rule == "environment"
