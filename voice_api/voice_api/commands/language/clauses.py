@@ -6,7 +6,7 @@ from dataclasses import dataclass
 # Said at the end, or as the whole correction: nothing is to be done.
 TAKEN_BACK = frozenset({"never mind", "nevermind", "cancel", "cancel that", "forget it", "forget that",
                         "stop", "no", "no no", "do not", "do not do that", "no do not", "abort", "no stop",
-                        "wait", "no wait", "scratch that", "leave it", "no leave it", "no cancel"})  # fmt: skip
+                        "wait", "no wait", "scratch that", "leave it", "no leave it"})  # fmt: skip
 # The longest first: "no wait make that six" is one correction, not three.
 CORRECTIONS = ("no wait make that", "no wait i mean", "no i mean", "no i meant", "no make that", "no make it",
                "no wait", "no sorry", "sorry i mean", "sorry i meant", "wait make that", "i mean", "i meant",
@@ -16,7 +16,7 @@ JOINTS = ("and then", "and after that", "and also", "then", "after that", "and")
 # With one of these a sentence says more than any template: nothing is changed by it.
 GUARDS = frozenset({"not", "never", "unless", "if", "except", "without", "until", "when", "while", "but",
                     "whether", "instead", "dont"})  # fmt: skip
-MOST_CLAUSES = 3
+MOST_CLAUSES, MOST_JOINTS = 3, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,10 @@ def correction(words: str) -> Correction | None:
 
 
 def joints(words: str) -> list[tuple[str, str]]:
-    """Every way to take `words` for two clauses, those with the clearest joint first."""
+    """Every way to take `words` for two clauses, those with the clearest joint first; none for too many."""
     found = (each for joint in JOINTS for each in re.finditer(rf"(?<= ){joint}(?= )", words))
-    return [(words[: each.start()].rstrip(), words[each.end() :].lstrip()) for each in found]
+    ways = [(words[: each.start()].rstrip(), words[each.end() :].lstrip()) for each in found]
+    return ways if len(ways) <= MOST_JOINTS else []
 
 
 def guarded(words: str) -> bool:

@@ -1,16 +1,18 @@
 """From a proposal to a call: names are found in the cluster, or asked about with the rest remembered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from voice_api.commands.language.names import Doubt, Found, LiveNames, LiveObject
 from voice_api.commands.language.proposals import Proposal, kinds_of
+from voice_api.commands.level import Level
 from voice_api.commands.normalise import digits, normalise
 from voice_api.commands.registry.declaring import Call, NoCall, validated
 from voice_api.commands.resolve import exactly
 from voice_api.commands.wording import choice
 
+EXACT = frozenset({Level.DESTRUCTIVE, Level.ADMIN_ONLY})
 NUMBERS = {"first": 1, "second": 2, "third": 3, "won": 1, "to": 2, "too": 2}
 
 
@@ -24,11 +26,11 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """One call; `exact` where no name was repaired."""
+    """One call of a proposal; `exact` where no name was repaired."""
 
     call: Call
     exact: bool
-    letters: int
+    proposal: Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +52,27 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """No call; `why` is a sentence to say."""
+    """No call; `why` is a sentence to say. `own_letters` as of the proposal it came of."""
 
     why: str
+    own_letters: int = 0
 
 
 Meaning: TypeAlias = Meant | Question | Unclear
 
 
 def meaning_of(proposal: Proposal, situation: Situation) -> Meaning:
-    """The call that is proposed, if all its names are found beyond doubt."""
+    """The call that is proposed, if all its names are found beyond doubt; what destroys needs exact ones."""
+    if proposal.unread:
+        return Unclear(f"I did not understand the number: {proposal.unread[:60]}.", proposal.own_letters)
     found: dict[str, Found] = {}
     for argument in sorted(proposal.spoken, key=lambda each: each != "namespace"):
         within = found["namespace"].object.name if "namespace" in found else ""
         resolution = _resolved(proposal, argument, within, situation)
         if isinstance(resolution, Doubt):
             return Question(proposal, argument, resolution.spoken, resolution.candidates)
+        if not resolution.exact and proposal.function.level in EXACT:
+            return Question(proposal, argument, proposal.spoken[argument], (resolution.object,))
         found[argument] = resolution
     return _called(proposal, found)
 
@@ -92,7 +99,7 @@ def _called(proposal: Proposal, found: Mapping[str, Found]) -> Meant | Unclear:
     call = validated({proposal.function.name: proposal.function}, proposal.function.name, values)
     if isinstance(call, NoCall):
         return Unclear("That is not possible: I did not understand a number or a name.")
-    return Meant(call, all(each.exact for each in found.values()), proposal.letters)
+    return Meant(call, all(each.exact for each in found.values()), proposal)
 
 
 def best(meanings: Iterable[Meaning]) -> Meaning | None:
@@ -104,16 +111,25 @@ def best(meanings: Iterable[Meaning]) -> Meaning | None:
     meant = [each for each in every if isinstance(each, Meant)]
     exact = [each for each in meant if each.exact]
     if exact:
-        longest = max(each.letters for each in exact)
-        return _only([each for each in exact if each.letters == longest])
-    if meant:
-        return _only(meant)
-    return next(
-        (each for each in every if isinstance(each, Question) and each.candidates), next(iter(every), None)
-    )
+        longest = max(each.proposal.letters for each in exact)
+        return _only([each for each in exact if each.proposal.letters == longest])
+    asking = [each for each in every if isinstance(each, Question)]
+    offering = [each for each in asking if each.candidates]
+    chosen = _only(meant) if meant else next(iter([*offering, *asking]), None)
+    return _number_taken_for_a_name(chosen, every) or chosen or next(iter(every), None)
 
 
-def _only(meant: list[Meant]) -> Meaning:
+def _number_taken_for_a_name(chosen: Meaning | None, every: list[Meaning]) -> Unclear | None:
+    """What is wrong where a number that was not understood would have to be a part of a name."""
+    unread = [each for each in every if isinstance(each, Unclear)]
+    if not unread or not isinstance(chosen, Meant | Question):
+        return None
+    plainer = min(unread, key=lambda each: each.own_letters)
+    changes = chosen.proposal.function.level is not Level.READ_ONLY
+    return plainer if changes and plainer.own_letters < chosen.proposal.own_letters else None
+
+
+def _only(meant: Sequence[Meant]) -> Meaning:
     if all(each.call == meant[0].call for each in meant):
         return meant[0]
     return Unclear("That could mean several things. Please say it in other words.")

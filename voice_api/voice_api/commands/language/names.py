@@ -127,9 +127,9 @@ class _Shelf:
         live = self._spoken[name]
         letters = fuzz.ratio(said.form, live.form) / 100
         likeness = (letters + fuzz.ratio(sound(said.form), sound(live.form)) / 100) / 2
-        if said.digits != live.digits:
-            return min(likeness, THRESHOLD - MARGIN)  # worth asking about, never worth taking
-        return max(likeness, FIRST_WORDS_SCORE) if said.form in live.beginnings else likeness
+        begun = max(likeness, FIRST_WORDS_SCORE) if said.form in live.beginnings else likeness
+        # Another number is worth asking about, never worth taking.
+        return begun if said.digits == live.digits else min(begun, THRESHOLD - MARGIN)
 
 
 def _nearest(form: str, forms: list[str]) -> list[tuple[str, float, int]]:

@@ -22,16 +22,23 @@ class Proposal:
     values  arguments that are settled: numbers, versions, kinds
     spoken  the words that stand for names, by argument
     chosen  objects that somebody has chosen for names that were in doubt
+    unread  words where a number or version should be, and is none
     """
 
     function: Function
     values: Mapping[str, Any]
     spoken: Mapping[str, str]
     chosen: Mapping[str, LiveObject] = field(default_factory=dict)
+    unread: str = ""
 
     @property
     def letters(self) -> int:
         return sum(len(words) for words in self.spoken.values())
+
+    @property
+    def own_letters(self) -> int:
+        """Of its names, the namespace left out: a number may swallow that one."""
+        return sum(len(words) for argument, words in self.spoken.items() if argument != "namespace")
 
 
 def proposals(grammar: Grammar, functions: Mapping[str, Function], words: str) -> tuple[Proposal, ...]:
@@ -45,22 +52,23 @@ def proposals(grammar: Grammar, functions: Mapping[str, Function], words: str) -
 
 
 def _proposal(reading: Reading, functions: Mapping[str, Function]) -> Proposal | None:
-    """None where a number or version is not one."""
+    """None where no function is meant."""
     function = functions.get(reading.intent)
     if function is None:
         return None
     values: dict[str, Any] = {}
     spoken: dict[str, str] = {}
+    unread = ""
     for slot, words in {**reading.slots, **reading.unheard}.items():
         name, sign = ALIASES.get(slot, (slot, 1))
         kind = kind_of(function.arguments.model_fields[name])
         if _is_name(kind):
             spoken[name] = words.removeprefix("the ")
         elif (value := _value(kind, words)) is None:
-            return None
+            unread = words
         else:
             values[name] = value * sign if isinstance(value, int) else value
-    return Proposal(function, values, spoken)
+    return Proposal(function, values, spoken, unread=unread)
 
 
 def _value(kind: Kind, words: str) -> int | str | None:

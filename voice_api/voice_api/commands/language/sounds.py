@@ -11,7 +11,7 @@ RULES = tuple(
         (r"tion|sion|cion", "Sn"), (r"tch|ch|sch", "C"), (r"sh", "S"), (r"ph", "f"), (r"gh(?=t)", ""),
         (r"gh", "k"), (r"th", "t"), (r"dg(?=[eiy])", "j"), (r"g(?=[eiy])", "j"), (r"c(?=[eiy])", "s"),
         (r"ck|cc|qu|[cq]", "k"), (r"x", "ks"), (r"z", "s"), (r"v", "f"), (r"d", "t"), (r"b", "p"),
-        (r"g", "k"), (r"mn\b", "m"), (r"mb\b", "m"), (r"(?<=[aeiou])h", ""), (r"(?<!^)h", ""), (r"[aeiouyw]+", "a"),
+        (r"g", "k"), (r"mn\b", "m"), (r"mb\b", "m"), (r"(?<!^)h", ""), (r"[aeiouyw]+", "a"),
         (r"(.)\1+", r"\1"), (r"(?<=.)a$", ""),
     )
 )  # fmt: skip

@@ -23,6 +23,8 @@ from voice_api.commands.normalise import LIMIT_CHARACTERS, TENS, UNITS, normalis
 from voice_api.commands.registry.declaring import Call, Function
 
 NUMBER_WORDS = {*UNITS, *TENS, "hundred", "thousand", "dozen"}
+# Nobody says these: with one of them a text was not meant to be spoken.
+MACHINE = frozenset("{}[]<>()|&;$`\\=/@#")
 COUNTED = r"( (replicas?|pods?|instances|copies|lines))?$"
 NEGATED = re.compile(r"(do not|never|no do not|you must not|must not|not)\b")
 
@@ -57,9 +59,18 @@ class Interpreter:
         words = normalise(text)
         if not words:
             return Unclear("I heard no command.")
+        if self.changes(words) and MACHINE & set(text):
+            return Unclear("I change nothing by what looks like a program.")
         understanding = self._sentence(words, situation, MOST_CLAUSES)
         writes = [call for call in _calls(understanding) if call.function.level is not Level.READ_ONLY]
         return Unclear("One change at a time, please.") if len(writes) > 1 else understanding
+
+    def changes(self, words: str) -> bool:
+        """Whether some of these words could be a command that changes something."""
+        return bool(self.grammar.wishes_change(words)) or any(
+            each.function.level is not Level.READ_ONLY
+            for each in proposals(self.grammar, self.functions, words)
+        )
 
     def _sentence(self, words: str, situation: Situation, depth: int) -> Understanding:
         whole = self._clause(words, situation)
