@@ -38,6 +38,19 @@ def test_a_name_that_is_not_there_is_not_taken_for_another(spoken: str) -> None:
     assert isinstance(LiveNames(others).find(spoken, DEPLOYMENT), Doubt)
 
 
+@pytest.mark.parametrize(
+    ("spoken", "name"), [("ingest zero two", "ingest-01"), ("edge twelve", "edge-1"), ("web", "web-2")]
+)
+def test_another_number_is_another_name(spoken: str, name: str) -> None:
+    live = LiveObject(name, "", "node")
+    assert LiveNames([live]).find(spoken, ("node",)) == Doubt(spoken, (live,))
+
+
+def test_two_names_said_together_are_asked_about() -> None:
+    spaces = LiveNames(LiveObject(name, "", "namespace") for name in ("production", "shop"))
+    assert isinstance(spaces.find("production shop", ("namespace",)), Doubt)
+
+
 def test_the_same_name_in_two_namespaces_is_asked_about_unless_one_is_said_or_at_home() -> None:
     doubt = LIVE.find("cart", DEPLOYMENT)
     assert isinstance(doubt, Doubt)

@@ -12,7 +12,8 @@ from voice_api.commands.language.understand import TakenBack, Understanding, Und
 from voice_api.commands.level import Level
 
 DEPLOYMENTS = (("web-app", "shop"), ("webapp", "shop"), ("cart", "shop"), ("cart", "staging"),
-               ("no-op", "shop"), ("checkout", "shop"), ("stop-if-idle", "shop"))  # fmt: skip
+               ("no-op", "shop"), ("checkout", "shop"), ("stop-if-idle", "shop"),
+               ("checkout-deployment", "staging"))  # fmt: skip
 OBJECTS = [
     *(LiveObject(name, "", "namespace") for name in ("shop", "staging")),
     *(LiveObject(name, home, "deployment") for name, home in DEPLOYMENTS),
@@ -81,7 +82,12 @@ def test_the_namespace_of_the_conversation_decides_between_equal_names() -> None
 
 
 @pytest.mark.parametrize(
-    ("said", "name"), [("restart no op", "no-op"), ("restart stop if idle", "stop-if-idle")]
+    ("said", "name"),
+    [
+        ("restart no op", "no-op"),
+        ("restart stop if idle", "stop-if-idle"),
+        ("restart checkout deployment", "checkout-deployment"),
+    ],
 )
 def test_a_name_said_in_full_is_a_name_whatever_its_words(said: str, name: str) -> None:
     understanding = understood(said)
@@ -110,6 +116,13 @@ def test_a_correction_says_what_was_said_and_what_counts_instead(words: str, sai
 def test_what_holds_no_correction_has_none(words: str) -> None:
     assert correction(words) is None
     assert not guarded(words)
+
+
+@pytest.mark.parametrize(
+    "said", ["do not restart checkout", "never delete the deployment checkout", "no, don't"]
+)
+def test_who_says_not_to_wants_nothing(said: str) -> None:
+    assert understood(said) == TakenBack()
 
 
 COMMANDS = ("restart checkout", "scale checkout to three", "delete the deployment checkout", "pause checkout",
