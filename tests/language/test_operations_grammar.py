@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from voice_api.__main__ import main
 from voice_api.commands.check import Checked, grammar_check
 from voice_api.commands.grammar import ENGLISH, OPERATIONS, load_grammar
 from voice_api.commands.language.check import interpreter, operations_check
@@ -28,7 +29,6 @@ def own(folder: Path, intent: str, sentence: str) -> Path:
 @pytest.mark.parametrize(
     ("intent", "sentence", "kind"),
     [
-        ("restart", "pause {name}", "clash"),
         ("restart", "kick {nobody}", "broken_template"),
         ("restart", "kick {name} {replicas}", "unknown_slot"),
         ("restart", "kick everything", "missing_argument"),
@@ -62,3 +62,11 @@ def test_a_name_ends_with_a_word() -> None:
 
 def test_checking_plainly_is_not_enough_for_wildcards() -> None:
     assert grammar_check(load_grammar((ENGLISH, *OPERATIONS)), how=Checked()) != ()
+
+
+def test_the_program_finds_a_sentence_that_means_two_things(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clash = str(own(tmp_path, "restart", "pause {name}"))
+    assert main(["grammar-check", "--operations", clash]) == 1
+    assert "means restart, pause_rollout" in capsys.readouterr().out

@@ -55,6 +55,6 @@ def interpreter(files: Iterable[Path] = (), functions: Mapping[str, Function] = 
 
 def _meant(grammar: Grammar, functions: Mapping[str, Function], words: str) -> Sequence[str]:
     """The functions of those proposals that leave the fewest letters to names."""
-    found = proposals(grammar, functions, words)
+    found = [each for each in proposals(grammar, functions, words) if not each.unread]
     best = [each for each in found if each.letters == found[0].letters]
     return list(dict.fromkeys(each.function.name for each in best))

@@ -59,7 +59,7 @@ class Interpreter:
         words = normalise(text)
         if not words:
             return Unclear("I heard no command.")
-        if self.changes(words) and MACHINE & set(text):
+        if MACHINE & set(text) and self.changes(words):
             return Unclear("I change nothing by what looks like a program.")
         understanding = self._sentence(words, situation, MOST_CLAUSES)
         writes = [call for call in _calls(understanding) if call.function.level is not Level.READ_ONLY]
