@@ -125,6 +125,21 @@ def test_who_says_not_to_wants_nothing(said: str) -> None:
     assert understood(said) == TakenBack()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "scale checkout dow by three",
+        "scale checkout tn two five",
+        "scale checkout to five no ait make that six",
+        "restart checkout in shop no chart",
+        "npause checkout",
+        "npause the rollout of checkout",
+    ],
+)
+def test_a_word_that_is_left_over_is_no_part_of_a_name(said: str) -> None:
+    assert not isinstance(understood(said), Understood)
+
+
 COMMANDS = ("restart checkout", "scale checkout to three", "delete the deployment checkout", "pause checkout",
             "list the pods", "delete the deployment cart in staging")  # fmt: skip
 AROUND = ("not", "never", "unless", "if", "except", "without", "when", "but", "do not", "only", "maybe",

@@ -46,7 +46,8 @@ class Grammar:
         self.examples: tuple[str, ...] = tuple(document.get("examples", ()))
         self.change_verbs = frozenset(document.get("change_verbs", ()))
         self.intents = hassil.Intents.from_dict({**document, "lists": _lists(document.get("lists", {}))})
-        self._spelling = spelling_of(document, {*self.change_verbs, *document.get("never_corrected", ())})
+        never = {*self.change_verbs, *document.get("never_corrected", ())}
+        self._spelling = spelling_of(document, never - {*document.get("corrected", ())})
         self._names = {
             name
             for name, each in self.intents.slot_lists.items()

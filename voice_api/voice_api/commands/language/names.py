@@ -113,7 +113,8 @@ class _Shelf:
             return exact and len(names) == 1
         said = spoken_form(spoken)
         best, *others = [self._likeness(said, name) for name in names]
-        inside = any(form in said.parts for form in self._named if self._named[form] != [names[0]])
+        # A live name among the words, with others beside it: those were meant to say something, too.
+        inside = not said.parts.isdisjoint(self._named)
         return best >= THRESHOLD and best - max(others, default=0.0) >= MARGIN and not inside
 
     def _near(self, said: Spoken) -> set[str]:

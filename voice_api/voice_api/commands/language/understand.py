@@ -62,8 +62,8 @@ class Interpreter:
         if MACHINE & set(text) and self.changes(words):
             return Unclear("I change nothing by what looks like a program.")
         understanding = self._sentence(words, situation, MOST_CLAUSES)
-        writes = [call for call in _calls(understanding) if call.function.level is not Level.READ_ONLY]
-        return Unclear("One change at a time, please.") if len(writes) > 1 else understanding
+        changes = _changing(understanding)
+        return Unclear("One change at a time, please.") if len(changes) > 1 else understanding
 
     def changes(self, words: str) -> bool:
         """Whether some of these words could be a command that changes something."""
@@ -110,7 +110,10 @@ class Interpreter:
         if proposals(self.grammar, self.functions, taken.instead):
             return self._sentence(taken.instead, situation, depth)
         words = self._spliced(taken, situation)
-        return self._sentence(words, situation, depth) if words else Unclear(_lost(taken.instead))
+        found = self._sentence(words, situation, depth) if words else None
+        # Where a change was corrected, nothing else is repaired: one guess upon another is one too many.
+        sure = not isinstance(found, Understood) or found.exact or not _changing(found)
+        return found if found is not None and sure else Unclear(_lost(taken.instead))
 
     def _spliced(self, taken: Correction, situation: Situation) -> str | None:
         """`said` with the part that `instead` is for exchanged; None where that part is not plain."""
@@ -143,8 +146,9 @@ def _number_exchanged(said: str, number: str) -> str | None:
     return " ".join([*words[:start], number, *words[end:]])
 
 
-def _calls(understanding: Understanding) -> tuple[Call, ...]:
-    return understanding.calls if isinstance(understanding, Understood) else ()
+def _changing(understanding: Understanding) -> list[Call]:
+    calls = understanding.calls if isinstance(understanding, Understood) else ()
+    return [call for call in calls if call.function.level is not Level.READ_ONLY]
 
 
 def _lost(words: str) -> str:
