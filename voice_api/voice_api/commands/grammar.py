@@ -73,18 +73,21 @@ class Grammar:
         return tuple(_as_said(each, corrected.split(), words.split()) for each in others) or readings
 
     def every_reading(self, words: str) -> tuple[Reading, ...]:
-        """All readings that leave only names and numbers to be read, those with the fewest letters first."""
-        for said in dict.fromkeys((words, self._spelling.corrected(words))):
-            readings = (_reading(match) for match in hassil.recognize_all(said, self.intents))
-            # A wildcard may end within a word where a literal word of the template is a part of it.
-            whole = [
-                each for each in readings if all(_stands_in(said, part) for part in each.unheard.values())
-            ]
-            found = [_as_said(each, said.split(), words.split()) for each in whole]
-            if found:
-                distinct = [each for at, each in enumerate(found) if each not in found[:at]]
-                return tuple(sorted(distinct, key=lambda reading: reading.unheard_length))
-        return ()
+        """All readings that leave only names and numbers to be read, those with the fewest letters first.
+
+        As `readings` does, it corrects the spelling only of words that mean nothing otherwise.
+        """
+        return self._whole_readings(words, words) or self._whole_readings(
+            self._spelling.corrected(words), words
+        )
+
+    def _whole_readings(self, words: str, said: str) -> tuple[Reading, ...]:
+        readings = (_reading(match) for match in hassil.recognize_all(words, self.intents))
+        # A wildcard may end within a word where a literal word of the template is a part of it.
+        whole = [each for each in readings if all(_stands_in(words, part) for part in each.unheard.values())]
+        found = [_as_said(each, words.split(), said.split()) for each in whole]
+        distinct = [each for at, each in enumerate(found) if each not in found[:at]]
+        return tuple(sorted(distinct, key=lambda reading: reading.unheard_length))
 
     def _exact_readings(self, words: str) -> tuple[Reading, ...]:
         matches = hassil.recognize_all(words, self.intents, allow_unmatched_entities=True)
