@@ -140,6 +140,12 @@ def test_a_word_that_is_left_over_is_no_part_of_a_name(said: str) -> None:
     assert not isinstance(understood(said), Understood)
 
 
+def test_what_corrects_a_change_has_to_be_exact_itself() -> None:
+    assert isinstance(understood("restart no op i mean checkout"), Understood)
+    assert not isinstance(understood("restart no op i mean chekout"), Understood)
+    assert isinstance(understood("logs of no op i mean chekout"), Understood)
+
+
 COMMANDS = ("restart checkout", "scale checkout to three", "delete the deployment checkout", "pause checkout",
             "list the pods", "delete the deployment cart in staging")  # fmt: skip
 AROUND = ("not", "never", "unless", "if", "except", "without", "when", "but", "do not", "only", "maybe",
