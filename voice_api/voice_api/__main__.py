@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.set_defaults(act=_bench)
     check = commands.add_parser("grammar-check", help="look for mistakes in the grammar of the commands")
     check.add_argument("files", type=Path, nargs="*", metavar="FILE.yaml", help="added to the built-in one")
+    check.add_argument("--operations", action="store_true", help="the grammar that knows changes as well")
     check.set_defaults(act=_grammar_check)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(act=_version)
@@ -119,8 +120,12 @@ def _bench(parsed: argparse.Namespace) -> None:
 def _grammar_check(parsed: argparse.Namespace) -> None:
     from voice_api.commands.check import grammar_check  # noqa: PLC0415
     from voice_api.commands.grammar import ENGLISH, load_grammar  # noqa: PLC0415
+    from voice_api.commands.language.check import operations_check  # noqa: PLC0415
 
-    problems = grammar_check(load_grammar((ENGLISH, *parsed.files)))
+    if parsed.operations:
+        problems = operations_check(parsed.files)
+    else:
+        problems = grammar_check(load_grammar((ENGLISH, *parsed.files)))
     for problem in problems:
         sys.stdout.write(f"{problem.kind}\t{problem.text}\n")
     if problems:

@@ -4,11 +4,11 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, get_args
 
 from voice_api.cluster.protocol import Cluster, Pod
+from voice_api.commands.level import Level
 from voice_api.commands.wording import (
     at_most,
     capitalised,
@@ -25,12 +25,6 @@ KINDS: tuple[str, ...] = get_args(Kind)
 SPOKEN_ITEMS = 3
 SPOKEN_NAMES = 8
 DATA_ITEMS = 100
-
-
-class Level(StrEnum):
-    """What a function may do to a cluster."""
-
-    READ_ONLY = "READ_ONLY"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ from voice_api.errors import VoiceApiError
 # What hassil raises for templates and lists of the wrong shape: it does not check them.
 BROKEN_TEMPLATES = (ParseError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
 ENGLISH = Path(__file__).with_suffix("") / "en.yaml"
+OPERATIONS = tuple(
+    ENGLISH.parent / "operations" / f"{name}.yaml" for name in ("looking", "changing", "talking")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,9 @@ class Grammar:
         self.language: str = document["language"]
         self.examples: tuple[str, ...] = tuple(document.get("examples", ()))
         self.change_verbs = frozenset(document.get("change_verbs", ()))
-        self.intents = hassil.Intents.from_dict(dict(document))
-        self._spelling = spelling_of(document, {*self.change_verbs, *document.get("never_corrected", ())})
+        self.intents = hassil.Intents.from_dict({**document, "lists": _lists(document.get("lists", {}))})
+        never = {*self.change_verbs, *document.get("never_corrected", ())}
+        self._spelling = spelling_of(document, never - {*document.get("corrected", ())})
         self._names = {
             name
             for name, each in self.intents.slot_lists.items()
@@ -67,6 +71,23 @@ class Grammar:
             return readings
         others = self._exact_readings(corrected)
         return tuple(_as_said(each, corrected.split(), words.split()) for each in others) or readings
+
+    def every_reading(self, words: str) -> tuple[Reading, ...]:
+        """All readings that leave only names and numbers to be read, those with the fewest letters first.
+
+        As `readings` does, it corrects the spelling only of words that mean nothing otherwise.
+        """
+        return self._whole_readings(words, words) or self._whole_readings(
+            self._spelling.corrected(words), words
+        )
+
+    def _whole_readings(self, words: str, said: str) -> tuple[Reading, ...]:
+        readings = (_reading(match) for match in hassil.recognize_all(words, self.intents))
+        # A wildcard may end within a word where a literal word of the template is a part of it.
+        whole = [each for each in readings if all(_stands_in(words, part) for part in each.unheard.values())]
+        found = [_as_said(each, words.split(), said.split()) for each in whole]
+        distinct = [each for at, each in enumerate(found) if each not in found[:at]]
+        return tuple(sorted(distinct, key=lambda reading: reading.unheard_length))
 
     def _exact_readings(self, words: str) -> tuple[Reading, ...]:
         matches = hassil.recognize_all(words, self.intents, allow_unmatched_entities=True)
@@ -104,6 +125,18 @@ def load_grammar(paths: Iterable[Path] = (ENGLISH,)) -> Grammar:
     return grammar
 
 
+def _lists(lists: Mapping[str, Any]) -> dict[str, Any]:
+    """A list that one file leaves empty may be a wildcard in another: hassil would take the values."""
+    return {
+        name: {"wildcard": True} if isinstance(each, Mapping) and each.get("wildcard") else each
+        for name, each in lists.items()
+    }
+
+
+def _stands_in(words: str, part: str) -> bool:
+    return f" {part} " in f" {words} "
+
+
 def _as_said(reading: Reading, corrected: list[str], said: list[str]) -> Reading:
     """The reading with its names as they were said: only what is around them was to be corrected."""
     unheard = {slot: _words_said(words.split(), corrected, said) for slot, words in reading.unheard.items()}
@@ -128,10 +161,13 @@ def _repairs(reading: Reading) -> tuple[int, int]:
 def _reading(match: hassil.RecognizeResult) -> Reading:
     return Reading(
         intent=match.intent.name,
-        slots={name: str(entity.value) for name, entity in match.entities.items()},
+        slots={name: str(each.value) for name, each in match.entities.items() if not each.is_wildcard},
         unheard={
-            name: entity.text.strip()
-            for name, entity in match.unmatched_entities.items()
-            if isinstance(entity, UnmatchedTextEntity)
+            **{name: each.text.strip() for name, each in match.entities.items() if each.is_wildcard},
+            **{
+                name: each.text.strip()
+                for name, each in match.unmatched_entities.items()
+                if isinstance(each, UnmatchedTextEntity)
+            },
         },
     )

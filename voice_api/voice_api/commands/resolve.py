@@ -34,7 +34,7 @@ class Unsure:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sound:
+class Spoken:
     """A name as it sounds: "edge-1", "Edge one" and "edge 1" are the same.
 
     beginnings  the name's first word, first two words, and so on
@@ -53,8 +53,8 @@ def resolve(spoken: str, names: Iterable[str]) -> Resolved | Unsure:
     Names are compared without separators and with numbers as digits. An exact match wins; else the best
     match, if it reaches THRESHOLD and leads by MARGIN. Digits must be equal: ingest-01 is not ingest-02.
     """
-    said = _sound(spoken)
-    live = [(name, _sound(name)) for name in sorted(set(names))]
+    said = spoken_form(spoken)
+    live = [(name, spoken_form(name)) for name in sorted(set(names))]
     exact = _exact(said, live)
     if exact:
         return Resolved(exact[0]) if len(exact) == 1 else Unsure(spoken, tuple(exact[:CANDIDATES]))
@@ -65,10 +65,10 @@ def resolve(spoken: str, names: Iterable[str]) -> Resolved | Unsure:
 
 def exactly(spoken: str, names: Iterable[str]) -> bool:
     """Whether `spoken` is one of `names` as it is written, and no other: nothing was repaired."""
-    return len(_exact(_sound(spoken), [(name, _sound(name)) for name in sorted(set(names))])) == 1
+    return len(_exact(spoken_form(spoken), [(name, spoken_form(name)) for name in sorted(set(names))])) == 1
 
 
-def _exact(said: _Sound, live: list[tuple[str, _Sound]]) -> list[str]:
+def _exact(said: Spoken, live: list[tuple[str, Spoken]]) -> list[str]:
     """Names that sound as was said, or else as what it is short for."""
     for form in (said.form, ABBREVIATIONS.get(said.form)):
         if exact := [name for name, sound in live if sound.form == form]:
@@ -77,13 +77,14 @@ def _exact(said: _Sound, live: list[tuple[str, _Sound]]) -> list[str]:
 
 
 @lru_cache(maxsize=8192)
-def _sound(name: str) -> _Sound:
+def spoken_form(name: str) -> Spoken:
+    """How a name sounds, however it is written."""
     # Not normalised: a namespace may well be called "now" or "id".
     words = digits(" ".join(re.findall(r"[a-z0-9]+", name.lower()))).split()
     form = "".join(words)
     beginnings = frozenset(accumulate(words))
     parts = frozenset(part for start in range(len(words)) for part in accumulate(words[start:]))
-    return _Sound(form, "".join(re.findall(r"\d", form)), beginnings, parts)
+    return Spoken(form, "".join(re.findall(r"\d", form)), beginnings, parts)
 
 
 def _surely(spoken: str, ranked: list[tuple[float, str]], inside: set[str]) -> Resolved | Unsure:
@@ -96,7 +97,7 @@ def _surely(spoken: str, ranked: list[tuple[float, str]], inside: set[str]) -> R
     return Unsure(spoken, tuple(name for score, name in ranked[:CANDIDATES] if score >= ASK_ABOUT))
 
 
-def _likeness(said: _Sound, live: _Sound) -> float:
+def _likeness(said: Spoken, live: Spoken) -> float:
     likeness = ratio(said.form, live.form) / 100
     if said.digits != live.digits:
         # Still worth asking about, never worth taking.

@@ -1,0 +1,1 @@
+"""Questions before a change, and the answers that settle them: see decision 23. Pure but for the store."""

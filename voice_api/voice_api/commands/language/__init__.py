@@ -1,0 +1,1 @@
+"""What people say: numbers, corrections, negation, names, and the call that is meant. Pure."""

@@ -1,0 +1,148 @@
+"""Which live object a spoken name means: by letters and by sound, digits exact; a question when in doubt."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rapidfuzz import fuzz, process
+
+from voice_api.commands.language.sounds import sound
+from voice_api.commands.resolve import (
+    ABBREVIATIONS,
+    ASK_ABOUT,
+    CANDIDATES,
+    FIRST_WORDS_SCORE,
+    MARGIN,
+    THRESHOLD,
+    Spoken,
+    spoken_form,
+)
+
+LOOKED_AT = 12
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LiveObject:
+    """Something that has a name in the cluster; `namespace` is empty where it belongs to none."""
+
+    name: str
+    namespace: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One object; `exact` where nothing of its name was repaired."""
+
+    object: LiveObject
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Not sure: at most three objects, the likeliest first, and perhaps none."""
+
+    spoken: str
+    candidates: tuple[LiveObject, ...]
+
+
+Resolution: TypeAlias = Found | Doubt
+
+
+class LiveNames:
+    """Objects of one moment, prepared for being looked for; made anew when they change."""
+
+    def __init__(self, objects: Iterable[LiveObject]) -> None:
+        self._by_kind: dict[str, list[LiveObject]] = defaultdict(list)
+        for each in sorted(set(objects)):
+            self._by_kind[each.kind].append(each)
+        self._shelves: dict[tuple[tuple[str, ...], str], _Shelf] = {}
+
+    def find(self, spoken: str, kinds: tuple[str, ...], namespace: str = "", home: str = "") -> Resolution:
+        """The one object of `kinds` that `spoken` means.
+
+        namespace  only there, if it is given
+        home       where the conversation is: of one name in several namespaces, that one is meant
+        """
+        shelf = self._shelf(kinds, namespace)
+        names, exact = shelf.names(spoken)
+        objects = [each for name in names for each in shelf.objects[name]]
+        if shelf.sure(spoken, names, exact):
+            named = shelf.objects[names[0]]
+            here = [each for each in named if home and each.namespace == home]
+            only = here if len(here) == 1 else named
+            if len(only) == 1:
+                return Found(only[0], exact)
+        return Doubt(spoken, tuple(objects[:CANDIDATES]))
+
+    def _shelf(self, kinds: tuple[str, ...], namespace: str) -> "_Shelf":
+        key = (kinds, namespace)
+        if key not in self._shelves:
+            objects = (each for kind in kinds for each in self._by_kind[kind])
+            self._shelves[key] = _Shelf([each for each in objects if namespace in {"", each.namespace}])
+        return self._shelves[key]
+
+
+class _Shelf:
+    """The names among which one is looked for."""
+
+    def __init__(self, objects: Sequence[LiveObject]) -> None:
+        self.objects: Mapping[str, list[LiveObject]] = _grouped((each.name, each) for each in objects)
+        self._spoken = {name: spoken_form(name) for name in self.objects}
+        self._named = _grouped((form.form, name) for name, form in self._spoken.items())
+        self._begun = _grouped(
+            (begin, name) for name, form in self._spoken.items() for begin in form.beginnings
+        )
+        self._forms = list(self._named)
+        self._heard = _grouped((sound(form), form) for form in self._forms)
+        self._sounds = list(self._heard)
+
+    def names(self, spoken: str) -> tuple[list[str], bool]:
+        """Names that may be meant, the likeliest first, and whether they are exactly what was said."""
+        said = spoken_form(spoken)
+        for form in (said.form, ABBREVIATIONS.get(said.form)):
+            if form and (exact := self._named.get(form)):
+                return exact, True
+        scored = [(self._likeness(said, name), name) for name in self._near(said)]
+        return [name for score, name in sorted(scored, key=_best_first) if score >= ASK_ABOUT], False
+
+    def sure(self, spoken: str, names: list[str], exact: bool) -> bool:
+        """Whether the first of these names is meant beyond doubt."""
+        if exact or not names:
+            return exact and len(names) == 1
+        said = spoken_form(spoken)
+        best, *others = [self._likeness(said, name) for name in names]
+        # A live name among the words, with others beside it: those were meant to say something, too.
+        inside = not said.parts.isdisjoint(self._named)
+        return best >= THRESHOLD and best - max(others, default=0.0) >= MARGIN and not inside
+
+    def _near(self, said: Spoken) -> set[str]:
+        """Names worth a closer look: near in letters, near in sound, or beginning so."""
+        forms = {form for form, _, _ in _nearest(said.form, self._forms)}
+        heard = {form for key, _, _ in _nearest(sound(said.form), self._sounds) for form in self._heard[key]}
+        named = {name for form in forms | heard for name in self._named[form]}
+        return named | set(self._begun.get(said.form, [])[:LOOKED_AT])
+
+    def _likeness(self, said: Spoken, name: str) -> float:
+        live = self._spoken[name]
+        letters = fuzz.ratio(said.form, live.form) / 100
+        likeness = (letters + fuzz.ratio(sound(said.form), sound(live.form)) / 100) / 2
+        begun = max(likeness, FIRST_WORDS_SCORE) if said.form in live.beginnings else likeness
+        # Another number is worth asking about, never worth taking.
+        return begun if said.digits == live.digits else min(begun, THRESHOLD - MARGIN)
+
+
+def _nearest(form: str, forms: list[str]) -> list[tuple[str, float, int]]:
+    return process.extract(form, forms, scorer=fuzz.ratio, limit=LOOKED_AT, score_cutoff=40)
+
+
+def _grouped(pairs: Iterable[tuple[str, object]]) -> dict[str, list]:  # type: ignore[type-arg]
+    found: dict[str, list[object]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _best_first(scored: tuple[float, str]) -> tuple[float, str]:
+    return -scored[0], scored[1]

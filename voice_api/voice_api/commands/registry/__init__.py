@@ -1,0 +1,1 @@
+"""What can be called: declarations of functions with typed arguments, levels, and who may."""
