@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from stand_in_cluster import VERSIONS, release
 from systemd_hosts import power
 from systemd_hosts.fleet import Fleet, Host
@@ -21,6 +22,7 @@ ANSIBLE = Path(__file__).parents[2] / "ansible"
 PROGRAM = Path(__file__).with_name("play_it.py")
 FIRST, SECOND = VERSIONS
 PLAY_SECONDS = 1500.0
+LONGEST_COMMAND_SECONDS = 1200
 VOLUME = "/dev/disk/by-id/scsi-0HC_Volume_7"
 KUBECTL = "/usr/local/bin/k3s kubectl --request-timeout=20s"
 
@@ -98,6 +100,37 @@ class Drill:
         process.stdout.close()
         code = process.wait(60)
         assert code == -9, "".join(heard)[-2000:]
+
+    def kvx(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """kvx as a program, in the folder of which kvx.toml says what site.yml was told."""
+        top = self.folder.parents[1]
+        (top / "variables.yaml").write_text(yaml.safe_dump(self.settings))
+        told = {
+            "k3s_version": self.version,
+            "k3s_folder": release(self.version),
+            "variables": "variables.yaml",
+        }
+        (top / "kvx.toml").write_text("\n".join(["[nodes]", *(f'{name} = "{told[name]}"' for name in told)]))
+        begin = time.monotonic()
+        ended = subprocess.run(
+            [sys.executable, "-c", "from kvx.main import run; run()", *arguments],
+            cwd=top,
+            env={key: value for key, value in os.environ.items() if not key.startswith(("KVX_", "HCLOUD_"))},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_COMMAND_SECONDS,
+            check=False,
+        )
+        seconds = time.monotonic() - begin
+        print(f"kvx {' '.join(arguments)}: {seconds:.0f} s\n{ended.stdout}{ended.stderr}")
+        return ended
+
+    def listed(self) -> dict[str, dict[str, Any]]:
+        """The nodes as `kvx nodes list` tells them, by name."""
+        ended = self.kvx("nodes", "list", "--json")
+        assert ended.returncode == 0, ended.stderr
+        return {node["name"]: node for node in json.loads(ended.stdout)["nodes"]}
 
     def ssh(self, host: Host, command: str, *options: str) -> subprocess.CompletedProcess[str]:
         known = self.folder / "known_hosts.d" / host.public_ip

@@ -8,7 +8,10 @@ from drill import Drill
 from kvx.errors import KvxError
 
 
-def test_a_node_that_the_inventory_lacks_is_drained_and_taken_out(drill: Drill) -> None:
+def test_a_node_that_the_inventory_lacks_is_drained_and_taken_out_and_nothing_else_changes(
+    drill: Drill,
+) -> None:
+    """Also not what an upgrade and a restore may have left."""
     drill.have_idle_pods()
     leaving, *staying = reversed(drill.fleet.hosts)
     inventory = json.loads(drill.inventory.read_text())
@@ -21,6 +24,7 @@ def test_a_node_that_the_inventory_lacks_is_drained_and_taken_out(drill: Drill) 
         drill.inventory.write_text(right)
     tasks = [change.task for change in played.changes]
     assert tasks.index("Move its pods to other nodes") < tasks.index("Take the node out")
+    assert {change.role for change in played.changes} == {"absent_nodes"}, played.changes
     assert set(drill.nodes()) == {host.name for host in staying}
     drill.kubectl("rollout status deployment idle --timeout=240s")
     assert leaving.name not in drill.homes_of("idle")
