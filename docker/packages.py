@@ -3,7 +3,8 @@
 
 packages.py install      REQUIREMENTS TARGET    wheels for TARGETARCH, whatever processor this runs on
 packages.py install-here REQUIREMENTS TARGET    the same on that processor itself, or as it is emulated
-packages.py service      SOURCE TARGET BUILDER MODELS   the voice API, as its own wheel; BUILDER has hatchling
+packages.py program      SOURCE TARGET BUILDER FOLDER   kvx, as its own wheel; BUILDER has hatchling, FOLDER stays empty
+packages.py service      SOURCE TARGET BUILDER MODELS   the voice API in the same way, and what asks for its health
 packages.py bytecode     ROOT TARGET            of the standard library, where the base image brings none
 
 Every file comes out the same each time: no paths of the build, and of all times one that never changes, so
@@ -52,6 +53,7 @@ def main(arguments: list[str]) -> None:
     acts = {
         "install": install,
         "install-here": install_here,
+        "program": program,
         "service": service,
         "bytecode": standard_library_bytecode,
     }
@@ -84,17 +86,23 @@ def install_here(requirements: Path, target: Path) -> None:
 
 
 def service(source: Path, target: Path, builder: Path, models: Path) -> None:
-    """The voice API as a wheel, so that it knows its version; and the folder where models are mounted."""
+    """The voice API, what asks for its health, and the folder where models are mounted."""
+    program(source, target, builder, models)
+    shutil.copyfile("/build/health.py", target / "health.py")
+    _finish(target)
+
+
+def program(source: Path, target: Path, builder: Path, folder: Path) -> None:
+    """A wheel, so that the program knows its version; and an empty folder of its own."""
     sys.path.insert(0, str(builder))
     os.environ["PYTHONPATH"] = str(builder)  # pip builds in a process of its own
     words = ["--no-index", "--no-deps", "--no-build-isolation", f"--target={target}", str(source)]
     _run_pip(["install", *words])
     for record in target.glob("*.dist-info/direct_url.json"):
         record.unlink()  # it names a folder of the build
-    shutil.copyfile("/build/health.py", target / "health.py")
     _finish(target)
-    models.mkdir()
-    _settle_times(models)
+    folder.mkdir(parents=True)
+    _settle_times(folder)
 
 
 def standard_library_bytecode(root: Path, target: Path) -> None:
@@ -139,7 +147,7 @@ def _finish(target: Path) -> None:
         for path in list(target.glob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     _link_copies(target)
-    _compile(target, "/opt/voice-api")
+    _compile(target, f"/opt/{target.name}")
     _settle_times(target.parents[1])  # /opt too, which the copy into the image would else date anew
 
 
