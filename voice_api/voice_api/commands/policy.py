@@ -19,11 +19,15 @@ CONFIRMATIONS = tuple(Confirmation)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who speaks; without roles and environments nothing is allowed."""
+    """Who speaks; without roles and environments nothing is allowed.
+
+    groups  the groups of the cluster that this user is in, for whoever acts as this user
+    """
 
     name: str
     roles: frozenset[str] = frozenset()
     environments: frozenset[Environment] = frozenset()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
