@@ -1,6 +1,6 @@
 """Turns "double it" and "two more" into a number, so that what is confirmed cannot mean more later."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voice_api.commands.level import Replicas
 from voice_api.commands.registry.changing import ScaleBy, ScaleTimes
@@ -29,4 +29,6 @@ def absolute(call: Call, scale: Function, replicas: int) -> Absolute | NoCall:
             return NoCall(f"{call.function.name} is not relative")
     names = {name: value for name, value in call.values.items() if name in {"name", "namespace"}}
     made = validated({scale.name: scale}, scale.name, {**names, "replicas": after})
-    return made if isinstance(made, NoCall) else Absolute(made, Replicas(replicas, after), base)
+    if isinstance(made, NoCall):
+        return made
+    return Absolute(replace(made, kinds=call.kinds), Replicas(replicas, after), base)

@@ -99,7 +99,8 @@ def _called(proposal: Proposal, found: Mapping[str, Found]) -> Meant | Unclear:
     call = validated({proposal.function.name: proposal.function}, proposal.function.name, values)
     if isinstance(call, NoCall):
         return Unclear("That is not possible: I did not understand a number or a name.")
-    return Meant(call, all(each.exact for each in found.values()), proposal)
+    kinds = {argument: each.object.kind for argument, each in found.items()}
+    return Meant(replace(call, kinds=kinds), all(each.exact for each in found.values()), proposal)
 
 
 def best(meanings: Iterable[Meaning]) -> Meaning | None:

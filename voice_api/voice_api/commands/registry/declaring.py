@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from string import Formatter
 from typing import Any, TypeAlias, TypeVar
@@ -152,10 +152,14 @@ def faulty(name: str, why: str) -> VoiceApiError:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A validated call: nothing but this can be judged, asked about or carried out."""
+    """A validated call: nothing but this can be judged, asked about or carried out.
+
+    kinds  what kind of object the name in an argument was found to be: {"name": "statefulset"}
+    """
 
     function: Function
     arguments: Arguments
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, Any]:
