@@ -3,8 +3,8 @@
 
 packages.py install      REQUIREMENTS TARGET    wheels for TARGETARCH, whatever processor this runs on
 packages.py install-here REQUIREMENTS TARGET    the same on that processor itself, or as it is emulated
-packages.py program      SOURCE TARGET BUILDER FOLDER   kvx, as its own wheel; BUILDER has hatchling, FOLDER stays empty
-packages.py service      SOURCE TARGET BUILDER MODELS   the voice API in the same way, and what asks for its health
+packages.py program      SOURCE TARGET BUILDER FOLDER   kvx as its own wheel by BUILDER; and an empty folder
+packages.py service      SOURCE TARGET BUILDER MODELS   the voice API so, and what asks for its health
 packages.py bytecode     ROOT TARGET            of the standard library, where the base image brings none
 
 Every file comes out the same each time: no paths of the build, and of all times one that never changes, so
