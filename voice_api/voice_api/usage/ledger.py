@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from voice_api.usage import entries
@@ -10,9 +10,16 @@ from voice_api.usage.amounts import Amounts
 from voice_api.usage.budgets import Budget, Counted, Refused, Use, refusal
 from voice_api.usage.entries import Ask, Entry
 from voice_api.usage.runway import Outlook, outlook
+from voice_api.usage.sums import Sum
 from voice_api.usage.windows import Month, Moving
 
 DAY_MILLISECONDS = 86_400_000
+FOLDED_AFTER = 2 * DAY_MILLISECONDS
+"""So long a wish that comes again is known by its key, and an end that is told late is written down."""
+
+FORGOTTEN_AFTER = 400 * DAY_MILLISECONDS
+FOLDING_PAUSE = 900_000
+MOST_AT_ONCE = 500
 
 Budgets = Callable[[str, str], tuple[Budget, ...]]
 """Engine and caller -> the budgets that hold for them."""
@@ -33,8 +40,8 @@ class Pages(Protocol):
         """The line of the last attempt."""
         ...
 
-    def again(self, entry: Entry) -> Entry:
-        """The line as it is written now."""
+    def again(self, entry: Entry) -> Entry | None:
+        """The line as it is written now; None once it is folded."""
         ...
 
     def add(self, entry: Entry) -> None: ...
@@ -43,6 +50,22 @@ class Pages(Protocol):
 
     def used(self, budget: Budget, since: int, now: int) -> int:
         """What counts of lines that were not over at `since`."""
+        ...
+
+    def held(self, budget: Budget, now: int) -> int:
+        """The part of it that is open: held, or sent and not settled."""
+        ...
+
+    def sums(self, since: int, until: int, now: int) -> tuple[Sum, ...]:
+        """What counts of lines that were over within that time, or will be."""
+        ...
+
+    def fold(self, before: int, most: int) -> int:
+        """Fold the oldest lines that were over before; how many."""
+        ...
+
+    def forget(self, before: int) -> None:
+        """Drop what was folded before."""
         ...
 
     def events(self, budget: Budget, since: int, now: int) -> tuple[Counted, ...]:
@@ -89,10 +112,12 @@ class Ledger:
         self._store = store
         self._budgets = budgets
         self._clock = clock
+        self._folded_at = 0
 
     def reserve(self, ask: Ask) -> Granted | Repeated | Refused | Exhausted:
         """Hold what is asked for, before anything is spent."""
         with self._open() as (pages, now):
+            self._fold(pages, now)
             before = pages.last(ask.idempotency_key)
             match before.standing(now) if before else None:
                 case "held" | "sent" | "settled" | "expired" if before:
@@ -108,7 +133,8 @@ class Ledger:
     def send(self, entry: Entry) -> bool:
         """Whether the holder may call the engine now: once, and not after it is over."""
         with self._open() as (pages, now):
-            changed = entries.sent(pages.again(entry), now)
+            line = pages.again(entry)
+            changed = entries.sent(line, now) if line else None
             if changed:
                 pages.change(changed)
             return changed is not None
@@ -142,13 +168,42 @@ class Ledger:
         """How the budgets stand, and how long they last at today's pace."""
         with self._open() as (pages, now):
             return tuple(
-                outlook(use, _lately(pages, use, now), DAY_MILLISECONDS, now)
+                replace(
+                    outlook(use, _lately(pages, use, now), DAY_MILLISECONDS, now),
+                    held=pages.held(use.budget, now),
+                )
                 for use in self._uses(pages, engine, caller, now)
             )
+
+    def sums(self, since: int, until: int) -> tuple[Sum, ...]:
+        """What was used within that time, by engine and caller."""
+        with self._open() as (pages, now):
+            return pages.sums(since, until, now)
+
+    def exhausted_until(self, engine: str) -> int | None:
+        """Until when the engine has said that there is no more; None where it has not, or it is past."""
+        with self._open() as (pages, now):
+            until = pages.exhausted_until(engine)
+            return until if until > now else None
+
+    def now(self) -> int:
+        """The ledger's time."""
+        with self._open() as (_, now):
+            return now
+
+    def _fold(self, pages: Pages, now: int) -> None:
+        """Now and then, a bounded number of lines; again at once where there were more."""
+        if now - self._folded_at < FOLDING_PAUSE:
+            return
+        if pages.fold(now - FOLDED_AFTER, MOST_AT_ONCE) < MOST_AT_ONCE:
+            pages.forget(now - FORGOTTEN_AFTER)
+            self._folded_at = now
 
     def _change(self, entry: Entry, change: Callable[[Entry, int], Entry]) -> Entry:
         with self._open() as (pages, now):
             line = pages.again(entry)
+            if line is None:
+                return entry  # over for days, and counted as it stood
             changed = change(line, now)
             if changed != line:
                 pages.change(changed)

@@ -8,7 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 from voice_api.usage.amounts import Amounts, Unit
 from voice_api.usage.budgets import Budget, Counted
 from voice_api.usage.entries import Entry
-from voice_api.usage.tables import EXHAUSTED, LINES, TIME, UNITS
+from voice_api.usage.folding import Fold, folded_sum, folded_sums, forget, write
+from voice_api.usage.sums import Sum, added
+from voice_api.usage.tables import EXHAUSTED, LINES, QUARTER_MILLISECONDS, TIME, UNITS
 
 C = LINES.c
 
@@ -38,8 +40,9 @@ class SqlPages:
         row = self._connection.execute(asked).one_or_none()
         return _entry(row) if row else None
 
-    def again(self, entry: Entry) -> Entry:
-        return _entry(self._connection.execute(select(LINES).where(_is(entry))).one())
+    def again(self, entry: Entry) -> Entry | None:
+        row = self._connection.execute(select(LINES).where(_is(entry))).one_or_none()
+        return _entry(row) if row else None
 
     def add(self, entry: Entry) -> None:
         self._connection.execute(insert(LINES).values(_columns(entry)))
@@ -51,7 +54,29 @@ class SqlPages:
         counted = _counted(budget.unit)
         asked = select(func.coalesce(func.sum(counted), 0))
         asked = asked.where(C.over_at >= since, ~_lapsed(now), *_whose(budget))
+        return int(self._connection.execute(asked).scalar_one()) + folded_sum(self._connection, budget, since)
+
+    def held(self, budget: Budget, now: int) -> int:
+        asked = select(func.coalesce(func.sum(_counted(budget.unit)), 0))
+        asked = asked.where(C.state.in_(("held", "sent")), C.expires_at > now, *_whose(budget))
         return int(self._connection.execute(asked).scalar_one())
+
+    def sums(self, since: int, until: int, now: int) -> tuple[Sum, ...]:
+        counted = [func.sum(C[f"counted_{unit}"]) for unit in UNITS]
+        asked = select(C.engine, C.caller, *counted).where(C.over_at >= since, C.over_at < until)
+        asked = asked.where(~_lapsed(now)).group_by(C.engine, C.caller)
+        rows = [tuple(row) for row in self._connection.execute(asked)]
+        return added(rows + folded_sums(self._connection, since, until))
+
+    def fold(self, before: int, most: int) -> int:
+        asked = select(LINES).where(C.over_at < before).order_by(C.over_at).limit(most)
+        rows = self._connection.execute(asked).all()
+        write(self._connection, [fold for row in rows if (fold := _fold(row)) is not None])
+        self._connection.execute(delete(LINES).where(C.id.in_([row.id for row in rows])))
+        return len(rows)
+
+    def forget(self, before: int) -> None:
+        forget(self._connection, before)
 
     def events(self, budget: Budget, since: int, now: int) -> tuple[Counted, ...]:
         counted = _counted(budget.unit)
@@ -79,6 +104,15 @@ def _whose(budget: Budget) -> Sequence[ColumnElement[bool]]:
     of_engine = [C.engine == budget.engine] if budget.engine is not None else []
     of_caller = [C.caller == budget.caller] if budget.caller is not None else []
     return [*of_engine, *of_caller]
+
+
+def _fold(row: Row[Any]) -> Fold | None:
+    """What a line that is over adds; None where it was held and never sent."""
+    entry = _entry(row)
+    if entry.state == "held":
+        return None
+    quarter = entry.over_at - entry.over_at % QUARTER_MILLISECONDS
+    return Fold(entry.engine, entry.caller, quarter, entry.counted)
 
 
 def _columns(entry: Entry) -> dict[str, str | int]:

@@ -19,10 +19,11 @@ class Runway:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A budget, how it stands, and how long it lasts; a moving window always lasts."""
+    """A budget, how it stands, how long it lasts, and what of it is open; a moving window always lasts."""
 
     use: Use
     runway: Runway | None
+    held: int = 0
 
 
 def outlook(use: Use, used_lately: int, lately_milliseconds: int, now: int) -> Outlook:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError
@@ -17,6 +17,7 @@ from voice_api.usage.pages import SqlPages
 from voice_api.usage.tables import METADATA, TIME, VERSION
 
 WAIT_SECONDS = 5.0
+UNFOLDED_VERSION = 1
 ONE_WRITER = 7_562_019
 """The number of the lock that every writer of a ledger in PostgreSQL takes."""
 
@@ -126,5 +127,7 @@ def _prepare(connection: Connection) -> None:
     version = connection.execute(select(TIME.c.version)).scalar()
     if version is None:
         connection.execute(insert(TIME).values(version=VERSION, latest_at=0))
+    elif version == UNFOLDED_VERSION:  # it lacks a table only, which is there by now
+        connection.execute(update(TIME).values(version=VERSION))
     elif version != VERSION:
         raise unavailable(f"it has version {version}, and this voice-api writes {VERSION}")

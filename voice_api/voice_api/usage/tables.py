@@ -5,7 +5,10 @@ from sqlalchemy import UniqueConstraint as Unique
 
 from voice_api.usage.amounts import Unit
 
-VERSION = 1
+VERSION = 2
+QUARTER_MILLISECONDS = 900_000
+"""Lines that are long over are folded by the quarter of an hour; months begin at one in every time zone."""
+
 UNITS = tuple(unit.value for unit in Unit)
 METADATA = MetaData()
 
@@ -31,6 +34,16 @@ LINES = Table(
     ),
     Index("usage_lines_over_at", "over_at", "engine", "caller"),
     Index("usage_lines_at", "at", "engine", "caller"),
+)
+
+FOLDED = Table(
+    "usage_folded",
+    METADATA,
+    Column("engine", String(100), primary_key=True),
+    Column("caller", String(200), primary_key=True),
+    Column("quarter", BigInteger, primary_key=True, autoincrement=False),
+    *(Column(f"counted_{unit}", BigInteger, nullable=False) for unit in UNITS),
+    Index("usage_folded_quarter", "quarter", "engine", "caller"),
 )
 
 TIME = Table(
