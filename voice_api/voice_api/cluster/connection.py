@@ -23,6 +23,8 @@ from voice_api.errors import VoiceApiError
 
 AGENT = "kvx-voice-api"
 Item = Mapping[str, Any]
+JSON = "application/json"
+MOST_LINE_BYTES = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,9 @@ class Patience:
             connect=min(left_seconds, self.connect_seconds), read=min(left_seconds, self.read_seconds)
         )
 
+    def for_stream(self, silent_seconds: float) -> urllib3.Timeout:
+        return urllib3.Timeout(connect=self.connect_seconds, read=silent_seconds)
+
 
 class ListExpiredError(Exception):
     """The server has forgotten the list of which a next page was asked."""
@@ -56,6 +61,7 @@ class Sent:
     body   any JSON value, None for nothing
     kind   its media type: which sort of patch it is
     agent  what is told besides our name in the User-Agent, so that the cluster's audit log has it
+    accept the media types of an answer
     """
 
     method: str
@@ -63,6 +69,7 @@ class Sent:
     body: Any = None
     kind: str = "application/json"
     agent: str = ""
+    accept: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +133,69 @@ class Connection:
         except ListExpiredError:
             raise self._failures.failed(f"changed too fast to list its {what}") from None
 
+    def object(self, path: str, what: str) -> Item:
+        """One object; VoiceApiError as `items` raises, and not_found."""
+        found = self._found(path, what)
+        try:
+            content = json.loads(found)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise self._failures.failed("answered with something else than a Kubernetes object")
+        return content
+
+    def text(self, path: str, query: Mapping[str, str], what: str) -> str:
+        """What the server sends as plain text, such as a log; VoiceApiError as `object` raises."""
+        return self._found(f"{path}?{urlencode(query)}", what).decode("utf-8", errors="replace")
+
+    def _found(self, path: str, what: str) -> bytes:
+        response = self._response(path, what, time.monotonic() + self._patience.list_seconds)
+        if response.status == 404:
+            raise VoiceApiError("not_found", f"There is no {what}.", "Ask which ones there are.", 404)
+        if response.status != 200:
+            raise self._failures.refused(response.status, what)
+        return response.data
+
+    def lines(
+        self, path: str, query: Mapping[str, str], what: str, seconds: float, accept: str = JSON
+    ) -> Iterator[Item]:
+        """Each line of an answer that goes on, as JSON, until the server ends it or is silent for `seconds`.
+
+        VoiceApiError as `items` raises; ListExpiredError for 410.
+        """
+        deadline, wanted = time.monotonic() + seconds, f"{path}?{urlencode(query)}"
+        response = self._response(wanted, what, deadline, accept, stream=True)
+        try:
+            if response.status == 410:
+                raise ListExpiredError
+            if response.status != 200:
+                raise self._failures.refused(response.status, what)
+            yield from _json_lines(response)
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise self._failures.unreachable(f"broke off the changes of its {what}") from error
+        finally:
+            response.close()
+
+    def pages(self, path: str, what: str, accept: str) -> Iterator[Item]:
+        """The pages of a list, as this type; VoiceApiError as `items` raises, ListExpiredError for 410."""
+        return self._whole_pages(path, what, time.monotonic() + self._patience.list_seconds, accept)
+
     def _pages(self, path: str, what: str, deadline: float) -> Iterator[Item]:
+        for page in self._whole_pages(path, what, deadline):
+            yield from page["items"]
+
+    def _whole_pages(self, path: str, what: str, deadline: float, accept: str = JSON) -> Iterator[Item]:
         token = ""
         while True:
-            page = self._page(path, what, token, deadline)
-            yield from page["items"]
+            page = self._page(path, what, token, deadline, accept)
+            yield page
             token = page["metadata"].get("continue") or ""
             if not token:
                 return
 
-    def _page(self, path: str, what: str, token: str, deadline: float) -> Item:
+    def _page(self, path: str, what: str, token: str, deadline: float, accept: str) -> Item:
         query = {"limit": str(self._patience.page_items)} | ({"continue": token} if token else {})
-        response = self._response(f"{path}?{urlencode(query)}", what, deadline)
+        response = self._response(f"{path}?{urlencode(query)}", what, deadline, accept)
         if response.status == 410 and token:
             raise ListExpiredError
         if response.status != 200:
@@ -147,11 +205,15 @@ class Connection:
             raise self._failures.failed("answered with something else than a Kubernetes list")
         return page
 
-    def _response(self, path_and_query: str, what: str, deadline: float) -> urllib3.BaseHTTPResponse:
+    def _response(
+        self, path_and_query: str, what: str, deadline: float, accept: str = JSON, *, stream: bool = False
+    ) -> urllib3.BaseHTTPResponse:
         too_slow = self._failures.unreachable(f"did not list its {what} in time")
-        return self._requested(Sent("GET", path_and_query), too_slow, deadline)
+        return self._requested(Sent("GET", path_and_query, accept=accept), too_slow, deadline, stream=stream)
 
-    def _requested(self, request: Sent, too_slow: VoiceApiError, deadline: float) -> urllib3.BaseHTTPResponse:
+    def _requested(
+        self, request: Sent, too_slow: VoiceApiError, deadline: float, *, stream: bool = False
+    ) -> urllib3.BaseHTTPResponse:
         left = deadline - time.monotonic()
         if left <= 0:
             raise too_slow
@@ -164,8 +226,9 @@ class Connection:
                 f"{self._configuration.host}{request.path}",
                 body=body,
                 headers=self._headers(request),
-                timeout=self._patience.for_request(left),
+                timeout=self._patience.for_stream(left) if stream else self._patience.for_request(left),
                 retries=False,
+                preload_content=not stream,
             )
         except urllib3.exceptions.NewConnectionError as error:  # which is a TimeoutError, whatever happened
             raise self._failures.unreachable("cannot be reached") from error
@@ -178,7 +241,7 @@ class Connection:
 
     def _headers(self, request: Sent) -> urllib3.HTTPHeaderDict:
         agent = f"{AGENT} {request.agent}".rstrip()
-        headers = urllib3.HTTPHeaderDict({"Accept": "application/json", "User-Agent": agent})
+        headers = urllib3.HTTPHeaderDict({"Accept": request.accept, "User-Agent": agent})
         if request.body is not None:
             headers["Content-Type"] = request.kind
         headers.extend(self._credentials())
@@ -221,3 +284,15 @@ def _list_page(body: bytes) -> Item | None:
             return dict(page)
         case _:
             return None
+
+
+def _json_lines(response: urllib3.BaseHTTPResponse) -> Iterator[Item]:
+    """Each line as it comes; ValueError for one that is no JSON object, or has no end."""
+    begun = b""
+    for chunk in response.stream(65_536):
+        *whole, begun = (begun + chunk).split(b"\n")
+        if len(begun) > MOST_LINE_BYTES:
+            raise ValueError("a line without an end")
+        for line in whole:
+            if line.strip():
+                yield dict(json.loads(line))

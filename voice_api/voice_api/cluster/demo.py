@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from voice_api.cluster.protocol import ClusterDescription, Deployment, Namespace, Node, Pod
+from voice_api.cluster.demo_objects import DemoExplorer
+from voice_api.cluster.protocol import (
+    ClusterDescription,
+    Deployment,
+    Named,
+    Namespace,
+    Node,
+    Pod,
+    named_by_lists,
+)
 
 NAMESPACES = ("default", "kube-system", "monitoring", "production", "shop", "staging")
 NODES = ("edge-1", "edge-2", "edge-3")
@@ -43,8 +52,16 @@ TROUBLES = {
 class DemoCluster:
     """Six namespaces, three nodes, 24 pods; two of the pods are not ready. Nothing in it is real."""
 
+    contexts = ("demo",)
+
     def __init__(self) -> None:
         self._pods = tuple(_pods())
+        self.explorer = DemoExplorer(self)
+        services = (Named("service", home, name) for name, home, _, _ in DEPLOYMENTS)
+        self._named = (*named_by_lists(self), *services, Named("context", "", "demo"))
+
+    def named(self) -> tuple[Named, ...]:
+        return self._named
 
     @property
     def description(self) -> ClusterDescription:

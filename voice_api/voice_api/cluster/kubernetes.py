@@ -15,8 +15,10 @@ from kubernetes.config.incluster_config import InClusterConfigLoader
 
 from voice_api.cluster.connection import Connection, Item, Patience
 from voice_api.cluster.deadline import within
+from voice_api.cluster.exploring import KubernetesExplorer
 from voice_api.cluster.failures import Failures
-from voice_api.cluster.protocol import ClusterDescription, Deployment, Namespace, Node, Pod
+from voice_api.cluster.protocol import ClusterDescription, Deployment, Named, Namespace, Node, Pod
+from voice_api.cluster.watching import Names
 from voice_api.errors import VoiceApiError
 
 DEFAULT_PATIENCE = Patience()
@@ -38,8 +40,22 @@ BROKEN_KUBECONFIG = (
 class KubernetesCluster:
     """Read-only questions to one API server."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, contexts: tuple[str, ...] = (), names: Names | None = None
+    ) -> None:
+        """`names` may be shared by clusters that are the same one, seen by several users."""
         self._connection = connection
+        self._names = names or Names(connection)
+        self.contexts = contexts or (connection.name,)
+        self.explorer = KubernetesExplorer(connection)
+        self._known: tuple[object, tuple[Named, ...]] = (None, ())
+
+    def named(self) -> tuple[Named, ...]:
+        context = tuple(Named("context", "", name) for name in self.contexts)
+        known = self._names.named()
+        if known is not self._known[0]:
+            self._known = (known, (*known, *context))
+        return self._known[1]
 
     @property
     def description(self) -> ClusterDescription:
@@ -76,10 +92,12 @@ def cluster_from_kubeconfig(
     joined = os.pathsep.join(str(file) for file in files)
     configuration = Configuration()
     try:
-        name = context or str(_contexts(joined)[1]["name"])
+        every, current = _contexts(joined)
+        name = context or str(current["name"])
         load = partial(_load_kubeconfig, joined, name, configuration, persist_config=False)
         within(patience.login_seconds, load)
-        return KubernetesCluster(Connection(name, configuration, patience))
+        contexts = tuple(str(each["name"]) for each in every)
+        return KubernetesCluster(Connection(name, configuration, patience), contexts)
     except TimeoutError as error:
         raise Failures(joined, "", None).login_too_slow(patience.login_seconds) from error
     except BROKEN_KUBECONFIG as error:

@@ -1,7 +1,12 @@
 """What a command can ask of a cluster: the questions, and the values that answer them."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
+
+from voice_api.errors import VoiceApiError
+
+Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,51 @@ class Deployment:
     ready: int
 
 
+class Named(NamedTuple):
+    """Something that is spoken of by its name; `namespace` is empty where it belongs to none."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+class Explorer(Protocol):
+    """Objects as the API has them, redacted: nothing here ever holds the value of a secret."""
+
+    def objects(self, kind: str, namespace: str | None, /) -> tuple[Item, ...]:
+        """All of a kind of `kinds.KINDS` in one namespace, or everywhere when it is None."""
+        ...
+
+    def one(self, kind: str, namespace: str | None, name: str, /) -> Item:
+        """One of them; VoiceApiError with code not_found where it is gone."""
+        ...
+
+    def log(self, namespace: str, pod: str, container: str | None, lines: int, /) -> tuple[str, ...]:
+        """The last lines of a container's log; whatever stands there was written by others."""
+        ...
+
+    def measures(self, kind: str, namespace: str | None, /) -> tuple[Item, ...]:
+        """What pods or nodes use now; VoiceApiError with code no_measures where nobody measures."""
+        ...
+
+
 class Cluster(Protocol):
     """Read-only questions; each may raise VoiceApiError, and each ends within a bounded time."""
 
     @property
     def description(self) -> ClusterDescription: ...
+
+    @property
+    def explorer(self) -> Explorer: ...
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """Names of the clusters that one can go to from here, this one among them."""
+        ...
+
+    def named(self) -> tuple[Named, ...]:
+        """Everything that can be spoken of by name; the same object as long as nothing changed."""
+        ...
 
     def namespaces(self) -> tuple[Namespace, ...]: ...
 
@@ -79,3 +124,36 @@ class Cluster(Protocol):
     def deployments(self, namespace: str | None) -> tuple[Deployment, ...]:
         """The deployments of one namespace, or of all when it is None."""
         ...
+
+
+class ListsOnly:
+    """An explorer for a cluster of which nothing but the four lists is known."""
+
+    def objects(self, kind: str, *_: object) -> tuple[Item, ...]:
+        raise _not_offered(kind)
+
+    def one(self, kind: str, *_: object) -> Item:
+        raise _not_offered(kind)
+
+    def log(self, *_: object) -> tuple[str, ...]:
+        raise _not_offered("log")
+
+    def measures(self, *_: object) -> tuple[Item, ...]:
+        raise _not_offered("measure")
+
+
+def named_by_lists(cluster: Cluster) -> Iterator[Named]:
+    """What the four lists name."""
+    yield from _of("namespace", cluster.namespaces())
+    yield from _of("node", cluster.nodes())
+    yield from (Named("deployment", each.namespace, each.name) for each in cluster.deployments(None))
+    yield from (Named("pod", each.namespace, each.name) for each in cluster.pods(None))
+
+
+def _of(kind: str, found: Iterable[Namespace | Node]) -> Iterator[Named]:
+    yield from (Named(kind, "", each.name) for each in found)
+
+
+def _not_offered(what: str) -> VoiceApiError:
+    message = f"This cluster can not be asked for a {what}."
+    return VoiceApiError("not_offered", message, "Ask what its lists tell.", 501)

@@ -16,7 +16,7 @@ EVERYBODY = "system:authenticated"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One verb on one object, or on all of a kind where it has no name (and of all namespaces without one)."""
+    """One verb on one object; on all of a kind without a name, and in all namespaces without one."""
 
     verb: str
     group: str
