@@ -1,6 +1,6 @@
 """What an engine is: what it can do, what it costs, and whether sound leaves this machine for it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal, Protocol
@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from voice_api.engines.loop import nothing
 from voice_api.speech.protocol import Listener, Speaker
 from voice_api.usage.amounts import Amounts
 
@@ -35,11 +36,13 @@ class Price:
 class Happening:
     """One thing that happened in a conversation.
 
-    what      heard and said have `text`, sound has `samples` of `sample_rate`; ended comes last, once
+    what      heard and said have `text`, sound has `samples` of `sample_rate`; answered comes after all
+              that answers one turn; engine is another engine that goes on, its name is the `text`;
+              ended comes last, once
     emotions  scores by name, as the engine tells them; they are passed on and never acted on
     """
 
-    what: Literal["heard", "said", "sound", "interrupted", "ended"]
+    what: Literal["heard", "said", "sound", "answered", "interrupted", "engine", "ended"]
     text: str = ""
     samples: NDArray[np.int16] | None = None
     sample_rate: int = 0
@@ -47,19 +50,30 @@ class Happening:
 
 
 class Conversation(Protocol):
-    """Sound both ways, until somebody ends it; used by one thread that sends and one that reads."""
+    """Sound both ways, until somebody ends it; used by one thread that sends and one that reads.
 
-    def send(self, samples: NDArray[np.float32]) -> None: ...
+    Sending and reading raise EngineFailedError once the engine does not go on.
+    """
 
-    def happenings(self) -> Iterator[Happening]: ...
+    def send(self, samples: NDArray[np.float32]) -> None:
+        """Mono sound of SAMPLE_RATE, amplitude -1 to 1, as it is said, pauses too."""
+        ...
 
-    def end(self) -> None: ...
+    def happenings(self) -> Iterator[Happening]:
+        """What happens, until it has ended."""
+        ...
+
+    def end(self) -> None:
+        """Nothing more is said; who reads is told. May be called by anybody, any number of times."""
+        ...
 
 
 class Converser(Protocol):
     """An engine that hears, thinks and speaks by itself."""
 
-    def converse(self, instructions: str) -> Conversation: ...
+    def converse(self, instructions: str) -> Conversation:
+        """EngineFailedError where it does not begin in time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,7 @@ class Engine:
     leaves_machine  whether what is said is sent to somebody else
     at_once         requests it takes at the same time; None is without a bound
     emotion         whether it tells how something was said
+    close           ends its threads and connections
     """
 
     name: str
@@ -81,6 +96,7 @@ class Engine:
     leaves_machine: bool = True
     at_once: int | None = None
     emotion: bool = False
+    close: Callable[[], None] = nothing
 
     def can(self, task: Task) -> bool:
         parts = {"listen": self.listener, "speak": self.speaker, "converse": self.converser}

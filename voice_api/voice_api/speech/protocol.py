@@ -1,7 +1,7 @@
 """What the rest of voice-api may ask of a speech engine, and what it gets back."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, Protocol
 
@@ -65,6 +65,7 @@ class Transcript:
     names       what came of live names; None where none were given
     first       what was heard without names, where the second hearing was taken; else None
     billed_seconds  of sound, as an engine elsewhere counts them; None where nobody does
+    emotions    scores by name, where an engine tells them; passed on, and never acted on
     """
 
     text: str
@@ -79,6 +80,7 @@ class Transcript:
     names: NamesOutcome | None = None
     first: "Transcript | None" = None
     billed_seconds: float | None = None
+    emotions: Mapping[str, float] = field(default_factory=dict)
 
 
 class Understanding(Protocol):
