@@ -3,11 +3,12 @@
 import fcntl
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from voice_api.commands.journal.chain import Broken, Head, Verdict, sealed, verified
+from voice_api.commands.journal.chain import Broken, Head, Verdict, record_of, sealed, verified
 from voice_api.errors import VoiceApiError
 
 FILE_BYTES = 16 * 1024 * 1024
@@ -118,15 +119,26 @@ def verified_folder(folder: Path, key: bytes, checkpoint: Head | None = None) ->
 def recorded(
     journal: Journal, intent: Mapping[str, Any], act: Callable[[], Mapping[str, Any]]
 ) -> Mapping[str, Any]:
-    """Act between two records. Without the first there is no act; a failure is recorded as well."""
+    """Act between two records. Without the first there is no act; a failure is recorded as well.
+
+    An act that has happened is told even where its second record cannot be written: with recorded=False.
+    """
     journal.append({**intent, "stage": "before"})
     try:
         outcome = act()
     except VoiceApiError as error:
         journal.append({**intent, "stage": "after", "failed": error.code})
         raise
-    journal.append({**intent, "stage": "after", **outcome})
+    try:
+        journal.append({**intent, "stage": "after", **outcome})
+    except VoiceApiError:
+        return {**outcome, "recorded": False}
     return outcome
+
+
+def last_records(folder: Path, most: int) -> tuple[dict[str, Any], ...]:
+    """The newest records of a journal, the oldest of them first; for a journal that was verified."""
+    return tuple(record_of(line) for line in deque(_lines(journal_files(folder)), maxlen=most))
 
 
 def _lines(files: list[Path]) -> Iterator[str]:
