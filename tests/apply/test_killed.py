@@ -125,7 +125,7 @@ def test_a_cluster_that_another_kvx_applies_to_is_refused_with_its_name(folder: 
     with pytest.raises(KvxError) as raised:
         folder.apply()
     assert "ada@laptop, process 4711, since 20" in raised.value.message
-    assert "KVX_KUBERNETES_LEASE_WAIT_SECONDS" in raised.value.fix
+    assert "--wait-for-lock 600" in raised.value.fix
     assert raised.value.exit_code is ExitCode.MISSING
     assert len(releases.history(api, "kvx")) == 1
     assert not folder.is_done()

@@ -1,5 +1,6 @@
 """kvx kubernetes, doctor and cleanup as a person types them, against a real API server."""
 
+import datetime
 import json
 import subprocess
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from standing import Standing, StandingDrivers
 
 from kvx.cluster.applyset import MEMBER
 from kvx.commands.flags import deployment_from
-from kvx.drivers import removing
+from kvx.drivers import cluster_lease, removing
 from kvx.drivers.api_server import Api
 from kvx.errors import ExitCode, KvxError
 from kvx.execute import Call, undo
@@ -120,6 +121,34 @@ def test_cleanup_asks_like_every_other_and_takes_away_what_is_kvxs(
     assert not (folder.path / ".kvx").exists()
     ended = kvx("cleanup", "--target", "cluster", "--yes")
     assert (ended.returncode, ended.stdout.partition(":")[0]) == (0, "There is nothing to take away")
+
+
+def test_wait_for_lock_waits_for_a_kvx_that_works_on_the_cluster_from_another_machine(
+    folder: Folder, kvx: Kvx, api: Api
+) -> None:
+    folder.apply()
+    path = cluster_lease.path_of("kvx")
+    held = api.get(path)
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    theirs = {"holderIdentity": "ada@laptop, process 1", "renewTime": now, "leaseDurationSeconds": 1}
+    metadata = {**held["metadata"], "annotations": {"kvx/host": "laptop"}}
+    api.replace(path, {**held, "metadata": metadata, "spec": {**held["spec"], **theirs}})
+    refused = kvx("cleanup", "--target", "cluster", "--yes")
+    assert refused.returncode == int(ExitCode.MISSING), refused.stderr
+    assert "another kvx applies to this cluster: ada@laptop" in refused.stderr
+    assert "--wait-for-lock 600" in refused.stderr
+    ended = kvx("cleanup", "--target", "cluster", "--yes", "--wait-for-lock", "100", timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert not (folder.path / ".kvx").exists()
+
+
+def test_every_command_that_writes_to_the_cluster_waits_as_long_as_wait_for_lock_says(
+    folder: Folder,
+) -> None:
+    folder.set("lease_wait_seconds = 20")
+    waits = {asked: deployment_from(folder.path, wait_for_lock=asked) for asked in (0, 7, 600)}
+    seconds = {asked: each.settings.kubernetes.lease_wait_seconds for asked, each in waits.items()}
+    assert seconds == {0: 20, 7: 20, 600: 600}
 
 
 def test_a_namespace_with_something_of_somebody_else_stays(folder: Folder, api: Api) -> None:

@@ -50,6 +50,8 @@ class ApiError(KvxError):
         """Whether the same request may succeed a little later."""
         self.said = ""
         """The server's own words, in which alone it tells why it lets no pod be made."""
+        self.held_by_others = False
+        """Whether fields belong to other managers, which only a person may take from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def refusal(answer: Answer, *, reading: bool) -> ApiError:
     failed = ExitCode.INCOMPLETE if reading else ExitCode.FAILED
     error = ApiError(words, fix, failed if code is None else code, answer.status, answer.reason)
     error.said = answer.said
+    error.held_by_others = bool(_held_fields(answer))
     error.transient = answer.status in TRANSIENT and not _NOT_IN_SCHEMA.search(answer.said)
     return error
 
@@ -167,14 +170,18 @@ def _admission(answer: Answer) -> Told | None:
 def _conflict(answer: Answer) -> Told:
     if answer.reason == "AlreadyExists":
         return f"{answer.what} is there already", "run the command again", None
-    fields = [_managed(each) for each in answer.causes if each.get("reason") == "FieldManagerConflict"]
+    fields = _held_fields(answer)
     if not fields:
         message = f"{answer.what} was changed by somebody else meanwhile: {answer.said}"
         return message, "run the command again", None
     told = "; ".join(f"{manager} has set {' and '.join(paths)}" for manager, paths in _by_manager(fields))
-    fix = "take those fields out of what kvx applies (an overlay of your own), or give them to kvx: "
-    fix += "kubectl apply --server-side --force-conflicts --field-manager=kvx -f .kvx/TARGET/manifests.yaml"
+    fix = "take those fields out of what kvx applies, by kubernetes.overlay, an overlay of your own"
     return f"{answer.what} has other managers, and kvx takes no field from anybody: {told}", fix, None
+
+
+def _held_fields(answer: Answer) -> list[tuple[str, str]]:
+    """Managers and their fields, in the server's order."""
+    return [_managed(each) for each in answer.causes if each.get("reason") == "FieldManagerConflict"]
 
 
 def _managed(cause: Mapping[str, Any]) -> tuple[str, str]:

@@ -39,7 +39,7 @@ def cleanup(
     Its process, its port and every file under .kvx/; of the target hetzner every machine, and all else
     that carries the cluster's label. It asks first: for machines, their cluster's name is wanted.
     """
-    deployment = deployment_from(folder, target)
+    deployment = deployment_from(folder, target, wait_for_lock)
     plan = plan_for(deployment)
     doomed = doomed_by(plan)
     if dry_run:

@@ -49,9 +49,11 @@ class ClusterTarget:
         return api_of(self.where, self.deployment.folder, world, attempts=attempts or ATTEMPTS)
 
 
-def cluster_target(folder: Path | None, target: str | None, command: str) -> ClusterTarget:
+def cluster_target(
+    folder: Path | None, target: str | None, command: str, wait_for_lock: float = 0
+) -> ClusterTarget:
     """KvxError with exit code 2 for the target local: it keeps nothing in a cluster."""
-    return of_deployment(deployment_from(folder, target), command)
+    return of_deployment(deployment_from(folder, target, wait_for_lock), command)
 
 
 def of_deployment(deployment: Deployment, command: str) -> ClusterTarget:

@@ -76,7 +76,7 @@ def deploy(
         "voice.kubeconfig": kubeconfig,
         "voice.context": context,
     }
-    deployment = deployment_of(load(flags))
+    deployment = deployment_of(load(flags), wait_for_lock)
     plan = ending_with(beginning_at(plan_for(deployment), from_phase), to_phase)
     if dry_run or check:
         print_plan(plan, SCHEMA if as_json else None, check=check)

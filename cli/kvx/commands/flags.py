@@ -1,5 +1,6 @@
 """The flags that several commands share, and the settings they lead to."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +24,10 @@ Target = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 WaitForLock = Annotated[
-    float, typer.Option("--wait-for-lock", metavar="SECONDS", min=0, help="Wait for another kvx to end.")
+    float,
+    typer.Option(
+        "--wait-for-lock", metavar="SECONDS", min=0, help="Wait for another kvx to end, here or elsewhere."
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")]
 Check = Annotated[
@@ -42,11 +46,14 @@ WaitForCapacity = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
 
 
-def deployment_of(loaded: Loaded) -> Deployment:
-    """The deployment that the settings mean."""
-    return Deployment(loaded.settings.target, loaded.settings)
+def deployment_of(loaded: Loaded, wait_for_lock: float = 0) -> Deployment:
+    """The deployment that the settings mean; who waits for another kvx here, waits for one elsewhere, too."""
+    settings = loaded.settings
+    seconds = max(wait_for_lock, settings.kubernetes.lease_wait_seconds)
+    kubernetes = replace(settings.kubernetes, lease_wait_seconds=seconds)
+    return Deployment(settings.target, replace(settings, kubernetes=kubernetes))
 
 
-def deployment_from(folder: Path | None, target: str | None = None) -> Deployment:
-    """The deployment of a command that has no flags but these two."""
-    return deployment_of(load({"folder": folder, "target": target}))
+def deployment_from(folder: Path | None, target: str | None = None, wait_for_lock: float = 0) -> Deployment:
+    """The deployment of a command that has no flags but these."""
+    return deployment_of(load({"folder": folder, "target": target}), wait_for_lock)

@@ -54,7 +54,8 @@ def apply(
     It takes no field from another manager, waits for no other kvx unless told to, and goes back once where
     the new version does not serve and the one before did. What is no longer wanted goes last.
     """
-    plan, deployment = alone_of("kubernetes", deployment_from(folder, target), chosen=target is not None)
+    wanted = deployment_from(folder, target, wait_for_lock)
+    plan, deployment = alone_of("kubernetes", wanted, chosen=target is not None)
     schema = SCHEMA if as_json else None
     if dry_run:
         print_plan(plan, schema)
@@ -87,13 +88,15 @@ def diff(target: Target = None, folder: Folder = None, *, full: Full = False, as
     from kvx.drivers import rendering
     from kvx.drivers.applying import difference
     from kvx.drivers.clusters import api_of
+    from kvx.drivers.manifest_applying import fields_of_others
     from kvx.world import real_world
 
     plan, _ = alone_of("kubernetes", deployment_from(folder, target), chosen=target is not None)
     world = real_world()
     objects = rendering.objects_of(rendering.rendered(_render_step(plan), world))
     step = next(step for step in plan.steps if isinstance(step, ApplyManifests))
-    changes = difference(api_of(step.where, step.folder, world), objects)
+    with fields_of_others(step):
+        changes = difference(api_of(step.where, step.folder, world), objects)
     tell(changes, full=full, as_json=as_json)
     if changes:
         raise typer.Exit(int(ExitCode.INCOMPLETE))

@@ -48,7 +48,7 @@ def restore(
     The whole archive is checked first, and the server says what each object would change. kvx asks before
     it writes; what is there beside the archive's objects is left as it is.
     """
-    cluster = cluster_target(folder, target, f"kvx restore {archive}")
+    cluster = cluster_target(folder, target, f"kvx restore {archive}", wait_for_lock)
     from kvx.drivers.restoring import content_of
 
     content = content_of(archive, secrets_key, without_secrets=without_secrets)

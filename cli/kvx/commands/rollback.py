@@ -46,7 +46,7 @@ def rollback(
     from kvx.drivers.rolling_back import way_back
     from kvx.world import real_world
 
-    cluster = cluster_target(folder, target, "kvx rollback")
+    cluster = cluster_target(folder, target, "kvx rollback", wait_for_lock)
     way = way_back(cluster.api(real_world()), revision)
     if not way.changes and way.now.configuration == way.back.configuration:
         _say_that_nothing_differs(way, as_json=as_json)

@@ -154,7 +154,7 @@ def _held_by(lease: Object, holder: str, now: float) -> KvxError:
     renewed = max(0, round(now - _seconds(spec.get("renewTime"))))
     since, expires = _local(_seconds(spec.get("acquireTime"))), _local(_expires(spec) + SKEW_SECONDS)
     message = f"another kvx applies to this cluster: {holder}, since {since} (it was heard {renewed} s ago)"
-    fix = f"wait for it: KVX_KUBERNETES_LEASE_WAIT_SECONDS=600; not renewed, its lease expires at {expires}"
+    fix = f"wait for it (--wait-for-lock 600); not renewed, its lease expires at {expires}"
     return KvxError(message, fix, ExitCode.MISSING)
 
 

@@ -1,10 +1,13 @@
 """Performs the step that applies the manifests of a deployment."""
 
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 from kvx.cluster.order import Object
+from kvx.cluster.refusals import ApiError
 from kvx.cluster.releases import Made
 from kvx.drivers import releases, rollout, undoing
 from kvx.drivers.api_server import Api
@@ -61,7 +64,20 @@ def perform(step: ApplyManifests, world: World, serving: Serving = ROLLOUT) -> O
     """Roll out what was rendered; `serving` says what serves."""
     api, objects = api_of(step.where, step.folder, world), rendered_objects(step.folder)
     how = How(step.revisions_kept, step.lease_wait_seconds, step.serving_seconds, serving)
-    return roll_out(api, objects, _made(step, api, world), how, world)
+    with fields_of_others(step):
+        return roll_out(api, objects, _made(step, api, world), how, world)
+
+
+@contextmanager
+def fields_of_others(step: ApplyManifests) -> Iterator[None]:
+    """Tells beside a field that somebody else has set the command that takes it from them."""
+    try:
+        yield
+    except ApiError as error:
+        if not error.held_by_others:
+            raise
+        fix = f"{error.fix}; or give them to kvx: {shlex.join(step.taking)}, then run it again"
+        raise KvxError(error.message, fix, error.exit_code) from None
 
 
 def _made(step: ApplyManifests, api: Api, world: World) -> Made:

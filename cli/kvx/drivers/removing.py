@@ -38,7 +38,7 @@ def is_done(step: RemoveManifests, world: World) -> bool:
 def perform(step: RemoveManifests, world: World) -> Outcome:
     """Members first; the namespace last, only where nobody else has anything in it, and until it is gone."""
     api = api_of(step.where, step.folder, world)
-    with held_lease(api, NAMESPACE, 0, world) as held:
+    with held_lease(api, NAMESPACE, step.lease_wait_seconds, world) as held:
         found = members.all_members(api, NAMESPACE)
         for each in reversed(found):
             if each["kind"] != "Namespace":
@@ -94,9 +94,9 @@ def _delete_spaces(api: Api, spaces: list[Object], step: RemoveManifests, world:
         name = each["metadata"]["name"]
         world.progress(f"delete Namespace {name}, and wait until it is gone")
         api.delete(api.path_of(each), uid=each["metadata"]["uid"])
-        if not wait_until(lambda each=each: api.find(each) is None, step.deadline_seconds, world):  # type: ignore[misc]
+        if not wait_until(lambda each=each: api.find(each) is None, step.gone_seconds, world):  # type: ignore[misc]
             why = "; ".join(held_up(api.find(each) or {}))
-            message = f"the namespace {name} was not gone after {step.deadline_seconds:g} s"
+            message = f"the namespace {name} was not gone after {step.gone_seconds:g} s"
             fix = f"kubectl describe namespace {name}; mend what it names, then run the command again"
             raise KvxError(f"{message}: {why}" if why else message, fix)
 

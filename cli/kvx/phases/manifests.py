@@ -20,6 +20,10 @@ _NOT_IN_PODS = frozenset(
         "port",
         "metrics_host",
         "metrics_port",
+        "engines_file",
+        "engine_keys_folder",
+        "ledger_file",
+        "ledger_address_file",
         "kubeconfig",
         "context",
         "model",
@@ -53,7 +57,9 @@ def manifests(*, made: bool) -> Callable[[Deployment], Phase]:
                     settings.deadline_seconds,
                 ),
             ),
-            undo=() if made else (RemoveManifests(folder, where), RemoveFolder(folder)),
+            undo=()
+            if made
+            else (RemoveManifests(folder, where, settings.lease_wait_seconds), RemoveFolder(folder)),
         )
 
     return phase

@@ -69,6 +69,11 @@ class ApplyManifests:
             f"--filename={self.folder / RENDERED}",
         )
 
+    @property
+    def taking(self) -> tuple[str, ...]:
+        """The same, with which a person takes fields from other managers."""
+        return (*self.command, "--force-conflicts")
+
 
 @dataclass(frozen=True, slots=True)
 class RemoveManifests:
@@ -76,7 +81,13 @@ class RemoveManifests:
 
     folder: Path
     where: Where
-    deadline_seconds: float = 300
+    lease_wait_seconds: float = 0
+    gone_seconds: float = 300
+
+    @property
+    def deadline_seconds(self) -> float:
+        """Waiting for the lease, then until the namespace is gone."""
+        return self.lease_wait_seconds + self.gone_seconds
 
     @property
     def words(self) -> str:
