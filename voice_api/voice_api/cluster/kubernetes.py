@@ -58,6 +58,11 @@ class KubernetesCluster:
         return self._known[1]
 
     @property
+    def connection(self) -> Connection:
+        """The way to its API server, for whoever does more than ask."""
+        return self._connection
+
+    @property
     def description(self) -> ClusterDescription:
         return ClusterDescription(name=self._connection.name, demo=False)
 
