@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvx import journal
+from kvx.commands.cost_engines import engine_use, with_engines
 from kvx.commands.flags import deployment_from
 from kvx.commands.machines import place_machines
 from kvx.cost.report import Basis, Report, report
@@ -37,9 +38,7 @@ class Costs:
     @property
     def folder(self) -> Path:
         """Where the ledger and the last report lie."""
-        from kvx.drivers.costing import ledger_of
-
-        return ledger_of(self.deployment.folder)
+        return _ledger(self.deployment)
 
 
 def costs(
@@ -54,11 +53,14 @@ def costs(
     deployment = deployment_from(folder, "hetzner")
     plan = plan_for(deployment)
     basis = _basis(deployment, plan, month, budget, world)
-    found = _cluster(deployment, basis, world) if cluster and month is None else None
+    api, found = _cluster(deployment, basis, world) if cluster and month is None else (None, None)
+    wrong = () if found is None else found.wrong
+    engines = engine_use(deployment.settings.cost, api, () if found is None else found.voice_pods)
+    basis, silent = with_engines(basis, engines, _ledger(deployment))
     if found is None:
-        return Costs(deployment, plan, basis, report(basis))
+        return Costs(deployment, plan, basis, report(basis), (*wrong, *silent))
     audio = _audio(deployment, basis, found)
-    return Costs(deployment, plan, basis, report(basis, found.shares, audio), found.wrong)
+    return Costs(deployment, plan, basis, report(basis, found.shares, audio), (*wrong, *silent))
 
 
 def _basis(
@@ -104,15 +106,16 @@ def standing_of(deployment: Deployment, basis: Basis, world: "World") -> "Standi
     return cost_cluster.standing(api, basis.histories)
 
 
-def _cluster(deployment: Deployment, basis: Basis, world: "World") -> "Found | None":
+def _cluster(deployment: Deployment, basis: Basis, world: "World") -> "tuple[Api | None, Found | None]":
     """None where no cluster is known."""
     from kvx.drivers import cost_cluster
 
     try:
         api = _api(deployment, world)
     except KvxError as error:
-        return cost_cluster.Found(None, (), (error.message,))
-    return None if api is None else cost_cluster.ask(api, basis.histories)
+        return None, cost_cluster.Found(None, (), (error.message,))
+    inside = deployment.settings.cost.inside
+    return api, None if api is None else cost_cluster.ask(api, basis.histories, inside=inside)
 
 
 def _api(deployment: Deployment, world: "World") -> "Api | None":
@@ -128,6 +131,11 @@ def _api(deployment: Deployment, world: "World") -> "Api | None":
 
 def _audio(deployment: Deployment, basis: Basis, found: "Found") -> "Audio | None":
     from kvx.drivers import cost_ledger
+
+    return cost_ledger.add_sound(_ledger(deployment), basis.month, found.counters)
+
+
+def _ledger(deployment: Deployment) -> Path:
     from kvx.drivers.costing import ledger_of
 
-    return cost_ledger.add_sound(ledger_of(deployment.folder), basis.month, found.counters)
+    return ledger_of(deployment.folder)

@@ -10,8 +10,10 @@ import typer
 
 from kvx.commands.cost_basis import Costs, costs
 from kvx.commands.cost_report import MonthFlag
+from kvx.commands.cost_table import bounds_of
 from kvx.commands.flags import Folder, Json
 from kvx.commands.table import Table
+from kvx.cost.bill import rounded
 from kvx.cost.forecast import BreakEven
 from kvx.cost.forecast import forecast as foretold
 from kvx.cost.verdict import exit_code, shown
@@ -40,6 +42,8 @@ def forecast(*, folder: Folder = None, as_json: Json = False) -> None:
         )
         print(f"  {shown(told.by_pace):>10}  at the pace of {days}")
         print(f"So between {shown(told.least)} and {shown(told.most)}; more traffic is not foreseen.")
+        for row in bounds_of(found.report):
+            print(f"  {row[0]} ({row[1]})")
     _end(found)
 
 
@@ -74,9 +78,15 @@ def orphans(*, folder: Folder = None, as_json: Json = False) -> None:
 def break_even(
     *,
     per_minute: Annotated[
-        float,
-        typer.Option("--per-minute", metavar="EUR", min=0.000001, help="What an engine asks for a minute."),
-    ],
+        float | None,
+        typer.Option(
+            "--per-minute",
+            metavar="EUR",
+            min=0.000001,
+            help="What an engine asks for a minute.",
+            show_default="what the dearest has cost this month",
+        ),
+    ] = None,
     share: Annotated[
         float,
         typer.Option(metavar="PART", min=0, max=1, help="Part of the machines that is there for sound."),
@@ -90,10 +100,11 @@ def break_even(
     if monthly is None:
         message = f"what the machines cost is not known: no price for {', '.join(found.report.missing)}"
         raise KvxError(message, "kvx cost report --by resource", ExitCode.INCOMPLETE)
-    told = BreakEven(monthly, Decimal(str(per_minute)), Decimal(str(share)))
+    price, whose = _price_of_a_minute(found, per_minute)
+    told = BreakEven(monthly, price, Decimal(str(share)))
     if as_json:
         document = {"monthly_net": f"{monthly:f}", "minutes": f"{told.minutes:.0f}"}
-        _json({"break_even": {**document, "per_minute": str(per_minute), "share": str(share)}}, found)
+        _json({"break_even": {**document, "per_minute": f"{price:f}", "share": str(share)}}, found)
         return
     currency = found.basis.prices.currency
     print(f"Whole: {told.minutes:.0f} minutes a month cost as much there as the machines here.")
@@ -101,9 +112,22 @@ def break_even(
     print(
         f"Assumed: {shown(monthly)} {currency} net a month for all that stands, {told.share:.0%} for sound,"
     )
-    print(
-        f"{per_minute} {currency} a minute there, without a free allowance; the machines can hear that much."
-    )
+    print(f"{price:f} {currency} a minute there{whose}, without a free allowance;")
+    print("the machines can hear that much.")
+
+
+def _price_of_a_minute(found: Costs, given: float | None) -> tuple[Decimal, str]:
+    """And in words whose it is."""
+    if given is not None:
+        return Decimal(str(given)), ""
+    from kvx.cost.usage import by_engine
+
+    paid = [(each.per_minute, name) for name, each in by_engine(found.report.used).items() if each.per_minute]
+    if not paid:
+        message = "no cloud engine has cost anything for a minute this month, so that no price is known"
+        raise KvxError(message, "kvx cost break-even --per-minute 0.059", ExitCode.USAGE)
+    price, name = max(paid)
+    return rounded(price), f", as {name} has cost this month"
 
 
 def advise(*, folder: Folder = None, as_json: Json = False) -> None:
@@ -150,7 +174,7 @@ def import_invoice(
         message = f"{file} is not text in UTF-8"
         raise KvxError(message, "download the CSV again", ExitCode.USAGE) from None
     invoice = read_invoice(text)
-    told = reconcile(invoice, _costs(folder, str(invoice.month)).report.bill)
+    told = reconcile(invoice, _costs(folder, str(invoice.month)).report.machines)
     if as_json:
         rows = [
             {

@@ -5,7 +5,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kvx.cost.audio import of_a_minute
-from kvx.cost.report import Report
+from kvx.cost.report import Report, voices_part
+from kvx.cost.times import text_of
+from kvx.cost.usage import KIND, by_engine, by_key
 from kvx.cost.verdict import findings, shown
 
 if TYPE_CHECKING:
@@ -14,14 +16,19 @@ if TYPE_CHECKING:
 
 WIDTH, AMOUNT = 80, 12
 NOBODYS = "outside any cluster"
+MACHINES = "the machines, whoever is heard"
 
 OF_THE_BILL: dict[str, "Callable[[Charge], str]"] = {
-    "cluster": lambda charge: charge.cluster or NOBODYS,
-    "pool": lambda charge: f"{charge.cluster or NOBODYS}  {charge.pool or '-'}",
+    "cluster": lambda charge: charge.product if charge.kind == KIND else charge.cluster or NOBODYS,
+    "pool": lambda charge: (
+        charge.words if charge.kind == KIND else f"{charge.cluster or NOBODYS}  {charge.pool or '-'}"
+    ),
     "product": lambda charge: charge.words,
     "location": lambda charge: charge.location or "anywhere",
     "node": lambda charge: charge.node or "-",
     "resource": lambda charge: f"{charge.kind.replace('_', ' ')} {charge.name}: {charge.words}",
+    "engine": lambda charge: charge.type if charge.kind == KIND else MACHINES,
+    "key": lambda charge: charge.name if charge.kind == KIND else MACHINES,
 }
 OF_THE_SHARES: dict[str, "Callable[[Share], str]"] = {
     "namespace": lambda part: part.namespace,
@@ -56,8 +63,6 @@ def _head(report: Report, *, gross: bool) -> Iterator[str]:
 
 
 def _minute(report: Report) -> str:
-    from kvx.cost.times import text_of
-
     return text_of(report.basis.until)[:16].replace("T", " ")
 
 
@@ -109,10 +114,41 @@ def _stand_out(report: Report) -> Iterator[str]:
             yield _row(words, f"{shown(kept.difference)} saved")
     if report.shares is not None:
         yield _row("idle: no pod asks for it (a month, net)", shown(report.shares.idle))
+    yield from _sound(report)
+    yield from (_row(*each) for each in bounds_of(report))
+
+
+def _sound(report: Report) -> Iterator[str]:
+    """A minute of sound: of all that is paid, of what the voice API's own pods take, and in the cloud."""
     if report.audio is not None:
-        each = of_a_minute(report.bill.net, report.audio)
-        heard, spoken = (
-            seconds / 60 for seconds in (report.audio.heard_seconds, report.audio.spoken_seconds)
-        )
-        amount = "no sound yet" if each is None else f"{each:.4f}"
-        yield _row(f"a minute of sound ({heard:.1f} heard, {spoken:.1f} spoken this month), net", amount)
+        heard, spoken = (each / 60 for each in (report.audio.heard_seconds, report.audio.spoken_seconds))
+        words = f"a minute of sound ({heard:.1f} heard, {spoken:.1f} spoken this month), net"
+        yield _row(words, _minute_price(of_a_minute(report.bill.net, report.audio)))
+        own = voices_part(report)
+        if own is not None:
+            yield _row("  of what the voice API's pods take", _minute_price(of_a_minute(own, report.audio)))
+    for of, used in (("engine", by_engine(report.used)), ("key", by_key(report.used))):
+        for name, each in used.items():
+            words = f"  {of} {name}: {each.minutes:.1f} minutes heard, {each.characters} characters spoken"
+            yield _row(words, f"{each.net:.4f}" if each.per_minute is None else _per_minute(each.per_minute))
+
+
+def _minute_price(net: Decimal | None) -> str:
+    return "no sound yet" if net is None else f"{net:.4f}"
+
+
+def _per_minute(net: Decimal) -> str:
+    return f"{net:.4f} / min"
+
+
+def bounds_of(report: Report) -> Iterator[tuple[str, str]]:
+    """What is left of an engine's allowance, and until when at today's pace."""
+    for each in report.basis.allowances:
+        who = f"{each.engine} {each.name}" + (f", key {each.key}" if each.key else "")
+        if each.ends_early and each.empty_at is not None:
+            until = f": used up {text_of(each.empty_at)[:16].replace('T', ' ')} UTC at this pace"
+        elif each.resets_at is not None:
+            until = f": lasts until it begins anew, {text_of(each.resets_at)[:10]}"
+        else:
+            continue
+        yield f"{who}{until}", f"{each.left_ratio:.0%} left"

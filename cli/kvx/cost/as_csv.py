@@ -11,6 +11,7 @@ from kvx.cost.bill import Charge, rounded
 from kvx.cost.history import Key
 from kvx.cost.report import Report
 from kvx.cost.times import text_of
+from kvx.cost.usage import KIND
 
 _CATEGORIES = {
     "server": "Compute",
@@ -22,9 +23,17 @@ _CATEGORIES = {
     "floating IP": "Networking",
     "snapshot": "Storage",
     "traffic": "Networking",
+    "cloud engine": "AI and Machine Learning",
 }
 _PROVIDER = "Hetzner Online GmbH"
-_UNITS = {"hours": "Hours", "GB hours": "GB-Hours", "TB": "TiB"}
+_UNITS = {
+    "hours": "Hours",
+    "GB hours": "GB-Hours",
+    "TB": "TiB",
+    "minutes": "Minutes",
+    "characters": "Characters",
+    "requests": "Requests",
+}
 
 
 def as_csv(report: Report) -> str:
@@ -49,10 +58,12 @@ def _focus(charge: Charge, report: Report, listed: Decimal) -> dict[str, object]
     month, currency = charge.month, report.basis.prices.currency
     net = "" if charge.net is None else f"{charge.net:f}"
     price = "" if charge.price is None else f"{charge.price:f}"
+    provider = charge.type if charge.kind == KIND else _PROVIDER
+    service = "Speech" if charge.kind == KIND else f"Hetzner Cloud {charge.product}"
     quantity, unit = f"{charge.quantity:f}", _UNITS[charge.unit]
     values = {
         "BilledCost": net,
-        "BillingAccountId": "hetzner",
+        "BillingAccountId": "hetzner" if provider == _PROVIDER else provider,
         "BillingAccountName": "",
         "BillingCurrency": currency,
         "BillingPeriodEnd": text_of(month.end),
@@ -68,21 +79,21 @@ def _focus(charge: Charge, report: Report, listed: Decimal) -> dict[str, object]
         "ContractedCost": net,
         "ContractedUnitPrice": price,
         "EffectiveCost": net,
-        "InvoiceIssuerName": _PROVIDER,
+        "InvoiceIssuerName": provider,
         "ListCost": "" if charge.net is None else f"{rounded(charge.net * listed):f}",
         "ListUnitPrice": "" if charge.price is None else f"{charge.price * listed:f}",
         "PricingCategory": "Standard",
         "PricingQuantity": quantity,
         "PricingUnit": unit,
-        "ProviderName": _PROVIDER,
-        "PublisherName": _PROVIDER,
+        "ProviderName": provider,
+        "PublisherName": provider,
         "RegionId": charge.location,
         "RegionName": charge.location,
-        "ResourceId": f"{charge.kind}/{charge.id}",
+        "ResourceId": f"{charge.kind}/{charge.id or charge.name}",
         "ResourceName": charge.name,
         "ResourceType": charge.kind,
         "ServiceCategory": _CATEGORIES[charge.product],
-        "ServiceName": f"Hetzner Cloud {charge.product}",
+        "ServiceName": service,
         "SkuId": charge.type or charge.product,
         "SkuPriceId": f"{charge.type or charge.product}@{charge.location}",
         "SubAccountId": charge.cluster,

@@ -51,6 +51,7 @@ def _families(report: Report) -> Iterator[tuple[str, str, list[Sample]]]:
     yield "kvx_cost_price_list_timestamp_seconds", "The day of the price list", [({}, listed)]
     yield from _orphans(report, unit)
     yield from _cluster(report, unit)
+    yield from _engines(report)
 
 
 def _progress(report: Report) -> Decimal:
@@ -83,6 +84,41 @@ def _cluster(report: Report, unit: str) -> Iterator[tuple[str, str, list[Sample]
         each = of_a_minute(report.bill.net, report.audio)
         words = "Net cost of this month by the minute of sound heard or spoken"
         yield f"kvx_cost_audio_minute_{unit}", words, [({}, None if each is None else round(each, 6))]
+
+
+def _engines(report: Report) -> Iterator[tuple[str, str, list[Sample]]]:
+    """Always in euros: so the voice API counts. Of bounds, those that hold for all keys together."""
+    labels = [{"engine": each.engine, "key": each.key} for each in report.used]
+    families: tuple[tuple[str, str, list[Decimal | int | float | None]], ...] = (
+        (
+            "euros",
+            "Net cost of a cloud engine this month until now, by key",
+            [each.net for each in report.used],
+        ),
+        (
+            "heard_seconds",
+            "Sound a cloud engine heard this month",
+            [each.milliseconds / 1000 for each in report.used],
+        ),
+        (
+            "characters",
+            "Characters a cloud engine spoke this month",
+            [each.characters for each in report.used],
+        ),
+    )
+    for name, words, amounts in families:
+        yield f"kvx_cost_engine_{name}", words, list(zip(labels, amounts, strict=True))
+    bounds = [each for each in report.basis.allowances if each.key is None and each.resets_at is not None]
+    labels = [{"engine": each.engine, "allowance": each.name, "unit": each.unit} for each in bounds]
+    left = [round(each.left_ratio, 6) for each in bounds]
+    words = "Part of an engine's allowance that is left"
+    yield "kvx_cost_allowance_left_ratio", words, list(zip(labels, left, strict=True))
+    words = "When an engine's allowance begins anew"
+    resets = [each.resets_at for each in bounds]
+    yield "kvx_cost_allowance_resets_timestamp_seconds", words, list(zip(labels, resets, strict=True))
+    words = "When an engine's allowance is used up at the pace of today, before it begins anew"
+    empty = [each.empty_at if each.ends_early else None for each in bounds]
+    yield "kvx_cost_allowance_empty_timestamp_seconds", words, list(zip(labels, empty, strict=True))
 
 
 def _family(name: str, words: str, samples: list[Sample]) -> str:

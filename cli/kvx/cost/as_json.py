@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from kvx.cost.audio import of_a_minute
 from kvx.cost.bill import Bill, Charge
-from kvx.cost.report import Report
+from kvx.cost.report import Report, voices_part
 from kvx.cost.times import text_of
+from kvx.cost.usage import Allowance, Used, by_engine, by_key
 from kvx.cost.verdict import exit_code, findings
 
 SCHEMA = "kvx/cost/v1"
@@ -68,6 +69,10 @@ def as_json(report: Report) -> dict[str, object]:
         ],
         "shares": _shares(report),
         "audio": _audio(report),
+        "engines": [used_as_json(each) for each in report.used],
+        "by_engine": {name: _amounts(each) for name, each in by_engine(report.used).items()},
+        "by_key": {name: _amounts(each) for name, each in by_key(report.used).items()},
+        "allowances": [_allowance(each) for each in report.basis.allowances],
         "findings": [
             {"words": each.words, "fix": each.fix, "exit_code": int(each.code)} for each in findings(report)
         ],
@@ -128,10 +133,40 @@ def _audio(report: Report) -> dict[str, object] | None:
     if report.audio is None:
         return None
     each = of_a_minute(report.bill.net, report.audio)
+    own = of_a_minute(voices_part(report), report.audio)
     return {
         "heard_seconds": _text(report.audio.heard_seconds),
         "spoken_seconds": _text(report.audio.spoken_seconds),
         "net_per_minute": None if each is None else f"{each:.4f}",
+        "net_per_minute_of_the_voice_api": None if own is None else f"{own:.4f}",
+    }
+
+
+def used_as_json(used: Used) -> dict[str, object]:
+    """What an engine was used for with a key."""
+    return {"engine": used.engine, "key": used.key, **_amounts(used)}
+
+
+def _amounts(used: Used) -> dict[str, object]:
+    return {
+        "requests": used.requests,
+        "heard_seconds": _text(Decimal(used.milliseconds) / 1000),
+        "characters": used.characters,
+        "net": _text(used.net),
+        "net_per_minute": None if used.per_minute is None else f"{used.per_minute:.4f}",
+    }
+
+
+def _allowance(allowance: Allowance) -> dict[str, object]:
+    times = {"resets_at": allowance.resets_at, "empty_at": allowance.empty_at}
+    return {
+        "name": allowance.name,
+        "engine": allowance.engine,
+        "key": allowance.key,
+        "unit": allowance.unit,
+        "limit": allowance.limit,
+        "left": allowance.left,
+        **{name: None if second is None else text_of(second) for name, second in times.items()},
     }
 
 

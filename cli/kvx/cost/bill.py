@@ -19,7 +19,16 @@ TERABYTE = 2**40
 _PLACES = Decimal("0.0001")
 
 Product = Literal[
-    "server", "backups", "load balancer", "volume", "IPv4", "IPv6", "floating IP", "snapshot", "traffic"
+    "server",
+    "backups",
+    "load balancer",
+    "volume",
+    "IPv4",
+    "IPv6",
+    "floating IP",
+    "snapshot",
+    "traffic",
+    "cloud engine",
 ]
 
 
@@ -27,7 +36,8 @@ Product = Literal[
 class Charge:
     """One line: a resource, under one price, in one month. None: the price is unknown.
 
-    `quantity` is in hours, of sized things in GB hours, of traffic in TB; `price` is that of one unit.
+    `quantity` is in hours, of sized things in GB hours, of traffic in TB, of engines in minutes,
+    characters or requests; `price` is that of one unit.
     """
 
     month: Month
@@ -54,7 +64,9 @@ class Charge:
     def words(self) -> str:
         """What is billed, such as `server cax21@nbg1`; of what has no types, the product alone."""
         place = f"{self.type}@{self.location}"
-        return f"{self.product} {place}" if self.type and self.kind != "primary_ip" else self.product
+        if not self.type or self.kind == "primary_ip":
+            return self.product
+        return f"{self.product} {place if self.location else self.type}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from kvx.cost.bill import bill
 from kvx.cost.report import Report
 from kvx.cost.times import DAY_SECONDS
+from kvx.cost.usage import Stretch, at_pace, until
 
 _DAYS = 7
 
@@ -34,11 +35,23 @@ def forecast(report: Report) -> Forecast:
     days = min(_DAYS, (basis.until - max(first, month.begin)) // DAY_SECONDS)
     if days == 0:
         return Forecast(report.committed.net, report.committed.net, 0)
-    before = bill(basis.histories, month, basis.until - days * DAY_SECONDS, None).net
-    if report.bill.net is None or before is None:
+    before, now = (
+        bill(basis.histories, month, basis.until - days * DAY_SECONDS, None).net,
+        report.machines.net,
+    )
+    if report.bill.net is None or now is None or before is None:
         return Forecast(report.committed.net, None, days)
     left = Decimal(month.end - basis.until) / (days * DAY_SECONDS)
-    return Forecast(report.committed.net, report.bill.net + (report.bill.net - before) * left, days)
+    return Forecast(report.committed.net, now + (now - before) * left + _engines(report, days), days)
+
+
+def _engines(report: Report, days: int) -> Decimal:
+    """Cloud engines; where nobody told of them that long ago, the pace is that of the month until now."""
+    basis = report.basis
+    before = until(basis.used, basis.until - days * DAY_SECONDS)
+    length = Decimal(days) if before else Decimal(basis.until - basis.month.begin) / DAY_SECONDS
+    stretch = Stretch(basis.until, basis.month.end, basis.allowances)
+    return at_pace(report.used, before, length, stretch)
 
 
 @dataclass(frozen=True, slots=True)

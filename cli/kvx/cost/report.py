@@ -13,6 +13,7 @@ from kvx.cost.prices import Prices
 from kvx.cost.sharing import Shares
 from kvx.cost.sighting import rate_of
 from kvx.cost.times import DAY_SECONDS, Month, day_of
+from kvx.cost.usage import KIND, Allowance, Used, charges, until
 
 OLD_PRICES_DAYS = 30
 
@@ -45,6 +46,9 @@ class Basis:
     stale: str = ""
     deploys: tuple[tuple[str, int], ...] = ()
     """Name and beginning of each deploy in the month, oldest first."""
+    used: tuple[Used, ...] = ()
+    """What cloud engines were used for in the month, as it was told, oldest first."""
+    allowances: tuple[Allowance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,16 @@ class Report:
     monthly: Decimal | None
     shares: Shares | None = None
     audio: Audio | None = None
+
+    @property
+    def machines(self) -> Bill:
+        """What Hetzner asks for, without the cloud engines."""
+        return Bill(tuple(charge for charge in self.bill.charges if charge.kind != KIND))
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        """Cloud engines, each with each key."""
+        return until(self.basis.used, self.basis.until)
 
     @property
     def price_age_days(self) -> int:
@@ -94,8 +108,8 @@ def report(basis: Basis, shares: Shares | None = None, audio: Audio | None = Non
     alive = [each for each in basis.histories if each.end is None]
     return Report(
         basis=basis,
-        bill=bill(basis.histories, month, basis.until, prices.vat_rate),
-        committed=bill(basis.histories, month, month.end, prices.vat_rate),
+        bill=_whole(basis, basis.until, prices.vat_rate),
+        committed=_whole(basis, month.end, prices.vat_rate),
         days=tuple(_days(basis)),
         deploys=tuple(_deploys(basis)),
         kept=tuple(_kept(alive, prices)),
@@ -105,6 +119,24 @@ def report(basis: Basis, shares: Shares | None = None, audio: Audio | None = Non
         shares=shares,
         audio=audio,
     )
+
+
+def voices_part(report: Report, namespace: str = "kvx") -> Decimal | None:
+    """Of the month's bill what the voice API has a part in: its pods' share of the nodes, and all engines."""
+    if report.shares is None or not report.shares.monthly:
+        return None
+    part = report.shares.by(lambda each: each.namespace).get(namespace)
+    machines, whole = report.machines.net, report.bill.net
+    if part is None or machines is None or whole is None:
+        return None
+    return machines * part / report.shares.monthly + whole - machines
+
+
+def _whole(basis: Basis, second: int, vat_rate: Decimal | None) -> Bill:
+    """Machines and cloud engines up to a second."""
+    machines = bill(basis.histories, basis.month, second, vat_rate).charges
+    engines = charges(until(basis.used, second), basis.month, basis.prices.currency, vat_rate)
+    return Bill((*machines, *engines))
 
 
 def _days(basis: Basis) -> Iterator[tuple[str, Decimal | None]]:
@@ -124,7 +156,7 @@ def _grown(basis: Basis, marks: Sequence[tuple[str, int]]) -> Iterator[tuple[str
     before: Decimal | None = Decimal(0)
     ends = [*(begin for _, begin in marks[1:]), basis.until]
     for (name, _), end in zip(marks, ends, strict=True):
-        after = bill(basis.histories, basis.month, end, None).net
+        after = _whole(basis, end, None).net
         yield name, None if after is None or before is None else after - before
         before = after
 

@@ -4,7 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
+import httpx
+
+from kvx.cluster.pods import is_ready
 from kvx.cost.advice import Standing
 from kvx.cost.cluster_reading import Taken, placed_pods, priced_nodes, used_by_pods
 from kvx.cost.history import History
@@ -27,9 +31,11 @@ class Found:
     shares: Shares | None
     counters: tuple[Counter, ...]
     wrong: tuple[str, ...] = ()
+    voice_pods: tuple[str, ...] = ()
+    """Names of the voice API's pods that are ready."""
 
 
-def ask(api: Api, histories: tuple[History, ...]) -> Found:
+def ask(api: Api, histories: tuple[History, ...], *, inside: bool = False) -> Found:
     """Shares of the nodes' prices, and the sound that was heard; raises only where asked to stop."""
     try:
         nodes = api.list("/api/v1/nodes", deadline_seconds=ASK_SECONDS)
@@ -38,8 +44,10 @@ def ask(api: Api, histories: tuple[History, ...]) -> Found:
         return Found(None, (), (_said(error),))
     used, wrong = _used(api)
     shared = shares(priced_nodes(nodes, histories), placed_pods(pods, used))
-    counters, silent = _sound(api, [each for each in pods if _is_voice_api(each)])
-    return Found(shared, counters, (*wrong, *silent))
+    voice = [each for each in pods if _is_voice_api(each)]
+    counters, silent = _sound(api, voice, inside=inside)
+    ready = tuple(str(each["metadata"]["name"]) for each in voice if is_ready(each))
+    return Found(shared, counters, (*wrong, *silent), ready)
 
 
 def standing(api: Api, histories: tuple[History, ...]) -> Standing:
@@ -59,25 +67,45 @@ def _used(api: Api) -> tuple[dict[tuple[str, str], Taken], tuple[str, ...]]:
     return dict(used_by_pods(found)), ()
 
 
-def _is_voice_api(pod: dict[str, object]) -> bool:
+def _is_voice_api(pod: dict[str, Any]) -> bool:
     match pod:
         case {"metadata": {"namespace": "kvx", "labels": {"app.kubernetes.io/name": "voice-api"}}}:
             return True
     return False
 
 
-def _sound(api: Api, pods: list[dict[str, object]]) -> tuple[tuple[Counter, ...], tuple[str, ...]]:
+def _sound(
+    api: Api, pods: list[dict[str, Any]], *, inside: bool
+) -> tuple[tuple[Counter, ...], tuple[str, ...]]:
     counters: list[Counter] = []
     wrong: list[str] = []
     for pod in pods:
         metadata = pod["metadata"]
-        assert isinstance(metadata, dict)  # noqa: S101  _is_voice_api has seen it
-        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{metadata['name']}:{METRICS_PORT}/proxy/metrics"
         try:
-            counters += counters_in(str(metadata["uid"]), api.text(path, deadline_seconds=ASK_SECONDS))
+            text = _figures_at(pod) if inside else _figures_by(api, str(metadata["name"]))
+            counters += counters_in(str(metadata["uid"]), text)
         except KvxError as error:
             wrong.append(f"what {metadata['name']} heard is not known: {_said(error)}")
     return tuple(counters), tuple(wrong)
+
+
+def _figures_by(api: Api, pod: str) -> str:
+    """Through the API server, which reaches pods where no policy forbids it."""
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:{METRICS_PORT}/proxy/metrics"
+    return api.text(path, deadline_seconds=ASK_SECONDS)
+
+
+def _figures_at(pod: dict[str, Any]) -> str:
+    """From within the cluster, where a policy of its own opens the way."""
+    address = str((pod.get("status") or {}).get("podIP") or "")
+    host = f"[{address}]" if ":" in address else address
+    try:
+        answer = httpx.get(f"http://{host}:{METRICS_PORT}/metrics", timeout=ASK_SECONDS, trust_env=False)
+        answer.raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        message = f"its port {METRICS_PORT} does not answer ({type(error).__name__})"
+        raise KvxError(message, "kubectl -n kvx get networkpolicies", ExitCode.INCOMPLETE) from None
+    return answer.text
 
 
 def counters_in(source: str, text: str) -> Iterator[Counter]:

@@ -34,6 +34,11 @@ CREATE TABLE IF NOT EXISTS counters (
     source TEXT PRIMARY KEY, started INTEGER NOT NULL, heard INTEGER NOT NULL, spoken INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS sound (month TEXT PRIMARY KEY, heard INTEGER NOT NULL, spoken INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS used (
+    month TEXT NOT NULL, engine TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, raw TEXT NOT NULL,
+    told TEXT NOT NULL, PRIMARY KEY (month, engine, key, at)
+);
+CREATE TABLE IF NOT EXISTS allowances (only INTEGER PRIMARY KEY, document TEXT NOT NULL);
 """
 
 
@@ -70,7 +75,7 @@ def read(folder: Path, since: int) -> Ledger:
     """Histories that had not ended by `since`; an empty ledger where there is none."""
     if not (folder / NAME).exists():
         return Ledger()
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
         return _ledger(connection, since)
 
 
@@ -80,7 +85,7 @@ def record(folder: Path, look: Look, since: int) -> Ledger:
     A look that is older than the last one adds nothing: another kvx was quicker. Raises a KvxError (exit
     code 4) where the clock stands before the last look by more than a run can take.
     """
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
         before = _ledger(connection, 0)
         _check_clock(before.looked_at, look.at)
         if before.looked_at is None or look.at > before.looked_at:
@@ -94,7 +99,7 @@ def add_sound(folder: Path, month: Month, counters: Sequence[Counter]) -> Audio 
     A counter that is new counts from its start if that was in this month, else from now on; one that
     started again counts from nothing.
     """
-    with _opened(folder) as connection:
+    with opened(folder) as connection:
         for each in counters:
             heard, spoken = _grown(connection, each, month)
             connection.execute(
@@ -154,7 +159,7 @@ def _ledger(connection: sqlite3.Connection, since: int) -> Ledger:
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
+def opened(folder: Path) -> Iterator[sqlite3.Connection]:
     """One transaction, alone with the file; a file that is none is named."""
     path = folder / NAME
     with file_errors(path):

@@ -53,6 +53,13 @@ class VoiceSettings:
     live_names: Annotated[bool | None, Says("hear what is not understood again, for the cluster's names")] = (
         None
     )
+    engines_file: Annotated[Path | None, Says("file of the cloud engines and who may use them")] = None
+    engine_keys_folder: Annotated[Path | None, Says("folder with a file for each engine's key")] = None
+    local_only: Annotated[bool | None, Says("let no sound and no text leave the machine")] = None
+    ledger_file: Annotated[Path | None, Says("SQLite file of what engines cost")] = None
+    ledger_address_file: Annotated[Path | None, Says("file with the PostgreSQL address of that ledger")] = (
+        None
+    )
     processor_url: Annotated[str | None, Says("voice processor, such as http://127.0.0.1:8485")] = None
     jobs_folder: Annotated[Path | None, Says("where a voice processor keeps its jobs")] = None
     jobs_most: Annotated[int | None, Says("jobs that may wait there", 1, 100_000)] = None
@@ -225,6 +232,17 @@ class CostSettings:
     webhook: Annotated[str | None, Says("address that is told what is not well, https://...")] = None
     webhook_secret: Annotated[
         Secret | None, Says("key that signs what the webhook is told", variable="KVX_COST_WEBHOOK_SECRET")
+    ] = None
+    voice_url: Annotated[
+        str | None, Says("voice API that says what its cloud engines were used for; the cluster's unless set")
+    ] = None
+    voice_key: Annotated[
+        Secret | None, Says("key for that voice API, where it wants one", variable="KVX_COST_VOICE_KEY")
+    ] = None
+    usage_file: Annotated[Path | None, Says("file with what it says, in the place of asking it")] = None
+    inside: Annotated[bool, Says("this runs in the cluster, and reaches pods by their addresses")] = False
+    config_map: Annotated[
+        str | None, Says("ConfigMap that holds the last report of --cron, NAMESPACE/NAME")
     ] = None
 
 
