@@ -52,7 +52,7 @@ class Happening:
 class Conversation(Protocol):
     """Sound both ways, until somebody ends it; used by one thread that sends and one that reads.
 
-    Sending and reading raise EngineFailedError once the engine does not go on.
+    Reading raises EngineFailedError once the engine does not go on; sending only where it takes nothing more.
     """
 
     def send(self, samples: NDArray[np.float32]) -> None:

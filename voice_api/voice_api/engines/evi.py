@@ -110,7 +110,12 @@ class _Wire:
         self.emotions: Mapping[str, float] = {}
 
     def send(self, text: str) -> None:
-        self._socket.send(text)
+        """Who reads is told that it is closed, and by what was said last, why."""
+        try:
+            self._socket.send(text)
+        except EngineFailedError as error:
+            if error.failure.reason == "too_late":
+                raise
 
     def recv(self) -> str:
         seconds = min(max(0.0, self.until - time.monotonic()), SILENCE_SECONDS)
