@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from voice_api.engines.calls import Answer, Calls, Form
 from voice_api.engines.failure import EngineFailedError, Failure, Key, of_status
+from voice_api.engines.sounds import as_bytes
 from voice_api.errors import VoiceApiError
 from voice_api.speech.protocol import ALONE, SAMPLE_RATE, Company, Segment, TranscribeOptions, Transcript
 
 DEADLINE_SECONDS = 1.2
+ADDRESS = "https://api.openai.com/v1"
+MODEL = "whisper-1"
 PATH = "audio/transcriptions"
 
 
@@ -77,18 +80,13 @@ def _fields(model: str, options: TranscribeOptions) -> dict[str, str]:
     return fields
 
 
-def can_do(options: TranscribeOptions) -> bool:
-    """Whether an engine of this kind has what is asked for; words and times are not in its answer."""
-    return options.task == "transcribe" and not (options.words or options.timestamps)
-
-
 def _wav(samples: NDArray[np.float32]) -> bytes:
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(SAMPLE_RATE)
-        sound.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+        sound.writeframes(as_bytes(samples))
     return file.getvalue()
 
 
