@@ -1,10 +1,19 @@
-"""Whether a new version of a Deployment serves, how far it is, and what is in its way."""
+"""Whether a new version of a workload serves, how far it is, and what is in its way."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kvx.cluster.pods import condition, is_ready, name_of, statuses, troubles_of
 from kvx.cluster.refused_pods import refusal, shortened
+from kvx.cluster.sets import (
+    SETS,
+    available_of_set,
+    complete_set,
+    created_of_set,
+    is_of,
+    newest_hash,
+    wanted_of_set,
+)
 from kvx.cluster.trouble import AT_ONCE, Object, Trouble, without_repetition
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -14,7 +23,10 @@ ZERO_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A Deployment and what belongs to it, as the API server shows it; `events` in any order."""
+    """A Deployment and what belongs to it, as the API server shows it; `events` in any order.
+
+    Or a StatefulSet, or a DaemonSet with its ControllerRevisions in the place of ReplicaSets.
+    """
 
     deployment: Object
     replica_sets: Sequence[Object] = ()
@@ -64,6 +76,8 @@ def least_of(deployment: Object, objects: Sequence[Object], begun: int | None = 
 
 def complete(deployment: Object, least: Least | None = None) -> bool:
     """Whether a Deployment's own figures say that its newest version serves, alone and often enough."""
+    if deployment.get("kind") in SETS:
+        return complete_set(deployment)
     wanted = wanted_replicas(deployment)
     status = deployment.get("status") or {}
     updated, available = int(status.get("updatedReplicas") or 0), int(status.get("availableReplicas") or 0)
@@ -77,18 +91,17 @@ def complete(deployment: Object, least: Least | None = None) -> bool:
 
 def serves_something(deployment: Object) -> bool:
     """Whether any pod of it, of whatever version, is available."""
-    return int((deployment.get("status") or {}).get("availableReplicas") or 0) > 0
+    return available_of_set(deployment) > 0
 
 
 def wanted_replicas(deployment: Object) -> int:
-    wanted = (deployment.get("spec") or {}).get("replicas")
-    return 1 if wanted is None else int(wanted)
+    return wanted_of_set(deployment)
 
 
 def state_of(found: Found, least: Least | None = None) -> State:
     """All that can be said of a rollout from one look."""
-    name, newest = name_of(found.deployment), newest_replica_set(found)
-    pods = _of(newest, found.pods)
+    name, newest = name_of(found.deployment), newest_version(found)
+    pods = _of(newest, found)
     ready = tuple(name_of(pod) for pod in pods if is_ready(pod))
     if complete(found.deployment, least):
         return State(
@@ -100,8 +113,34 @@ def state_of(found: Found, least: Least | None = None) -> State:
     return State(False, words, without_repetition(tuple(_troubles(found, newest, pods))), ready, enough)
 
 
-def newest_replica_set(found: Found) -> Object | None:
-    """The ReplicaSet of the version that is wanted now; None until a controller has made it."""
+def in_the_way(found: Found) -> tuple[Object, ...]:
+    """Pods of an older version that will never be ready, and for which a StatefulSet waits all the same.
+
+    Its controller replaces no pod before the one it works on is ready: so a version that cannot start holds
+    up the one that mends it ("forced rollback" in Kubernetes' own pages).
+    """
+    newest = newest_version(found)
+    strategy = ((found.deployment.get("spec") or {}).get("updateStrategy") or {}).get("type")
+    if newest is None or found.deployment.get("kind") != "StatefulSet" or strategy == "OnDelete":
+        return ()
+    uid, mine = (newest.get("metadata") or {}).get("uid"), _of(newest, found)
+    old = [each for each in found.pods if _owner(each) == uid and each not in mine and not _ends(each)]
+    return tuple(each for each in old if any(_lasts(trouble) for trouble in _of_pod(found, each)))
+
+
+def _of_pod(found: Found, pod: Object) -> tuple[Trouble, ...]:
+    return troubles_of(pod, _events_of(found, pod), frozenset())
+
+
+def _lasts(trouble: Trouble) -> bool:
+    return trouble.patience_seconds is not None
+
+
+def newest_version(found: Found) -> Object | None:
+    """The owner of the pods that are wanted now, a ReplicaSet or the set itself; None until a controller has
+    said which they are."""
+    if found.deployment.get("kind") in SETS:
+        return found.deployment if newest_hash(found.deployment, found.replica_sets) else None
     if not _observed(found.deployment):
         return None
     revision, own = _revision(found.deployment), (found.deployment.get("metadata") or {}).get("uid")
@@ -110,9 +149,10 @@ def newest_replica_set(found: Found) -> Object | None:
 
 
 def _troubles(found: Found, newest: Object | None, pods: Sequence[Object]) -> Iterator[Trouble]:
-    if wanted_replicas(found.deployment) == 0:
-        words = f"the Deployment {name_of(found.deployment)} is scaled to 0, so nothing can serve"
-        fix = f"kubectl scale deployment {name_of(found.deployment)} --replicas 2"
+    kind = str(found.deployment.get("kind") or "Deployment")
+    if wanted_replicas(found.deployment) == 0 and kind != "DaemonSet":
+        words = f"the {kind} {name_of(found.deployment)} is scaled to 0, so nothing can serve"
+        fix = f"kubectl scale {kind.lower()} {name_of(found.deployment)} --replicas 2"
         yield Trouble("scaled_to_zero", words, fix, ZERO_SECONDS)
     if newest is None:
         words = f"no controller has looked at the new version of {name_of(found.deployment)} yet"
@@ -139,7 +179,7 @@ def _refused(found: Found, newest: Object) -> Iterator[Trouble]:
     if failed.get("status") == "True":
         yield _while_others_end(refusal(str(failed.get("message", ""))), found)
         return
-    created = int((newest.get("status") or {}).get("replicas") or 0)
+    created = created_of_set(newest)
     wishes = wanted_replicas(newest)
     events = [event for event in _events_of(found, newest) if event.get("reason") == "FailedCreate"]
     if events and created < wishes:
@@ -194,11 +234,15 @@ def _happened(event: Object) -> str:
     return str(next(filter(None, times), "") or (event.get("metadata") or {}).get("creationTimestamp", ""))
 
 
-def _of(owner: Object | None, pods: Sequence[Object]) -> tuple[Object, ...]:
+def _of(owner: Object | None, found: Found) -> tuple[Object, ...]:
     if owner is None:
         return ()
     uid = (owner.get("metadata") or {}).get("uid")
-    return tuple(pod for pod in pods if _owner(pod) == uid and not _ends(pod))
+    own = tuple(pod for pod in found.pods if _owner(pod) == uid and not _ends(pod))
+    if owner.get("kind") not in SETS:
+        return own
+    newest = newest_hash(owner, found.replica_sets)
+    return tuple(pod for pod in own if newest and is_of(pod, newest))
 
 
 def _ends(pod: Object) -> bool:

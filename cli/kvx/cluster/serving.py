@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kvx.cluster.sets import SETS
 from kvx.cluster.trouble import Object
 
 HTTP = "http"
@@ -38,6 +39,23 @@ def servers_in(objects: Sequence[Object]) -> tuple[Server, ...]:
 
 def deployments_in(objects: Sequence[Object]) -> tuple[Object, ...]:
     return tuple(each for each in objects if each.get("kind") == "Deployment")
+
+
+def workloads_in(objects: Sequence[Object]) -> tuple[Object, ...]:
+    """All that is rolled out: sets first, on which others may stand."""
+    sets = tuple(each for each in objects if each.get("kind") in SETS)
+    return (*sets, *deployments_in(objects))
+
+
+def spoken_to(objects: Sequence[Object]) -> tuple[Object, ...]:
+    """The Deployments that answer people; all workloads, where no Service says which do."""
+    servers = {(each.namespace, each.deployment) for each in servers_in(objects)}
+    found = [each for each in deployments_in(objects) if (namespace_of(each), _name(each)) in servers]
+    return tuple(found) or workloads_in(objects)
+
+
+def _name(thing: Object) -> str:
+    return str(thing["metadata"]["name"])
 
 
 def namespace_of(thing: Object) -> str:

@@ -12,12 +12,14 @@ from kvx.cluster.rollout import (
     Least,
     State,
     complete,
+    in_the_way,
     least_of,
     serves_something,
     state_of,
     wanted_replicas,
 )
-from kvx.cluster.serving import Serving, deployments_in, namespace_of, servers_in
+from kvx.cluster.serving import Serving, namespace_of, servers_in, spoken_to, workloads_in
+from kvx.cluster.sets import SETS
 from kvx.cluster.trouble import Log, Object, Trouble, hopeless, standing
 from kvx.drivers import releases, voice_api
 from kvx.drivers.api_server import Api
@@ -56,29 +58,33 @@ class _Watch:
 
 
 def before(api: Api, objects: Sequence[Object]) -> Before:
-    """Asked before anything is applied; what serves may be of whatever version."""
-    wanted = deployments_in(objects)
+    """Asked before anything is applied; what serves may be of whatever version.
+
+    Only what answers people counts: a workload that is new, or ails beside it, is no reason to leave them
+    without an answer.
+    """
+    wanted = spoken_to(objects)
     release = releases.latest(api, namespace_of(wanted[0])) if wanted else None
     found = [api.find(each) for each in wanted]
     return Before(release, bool(found) and all(each and serves_something(each) for each in found))
 
 
 def serves(api: Api, objects: Sequence[Object]) -> bool:
-    """Whether every Deployment serves its newest version now; one look."""
-    found = [api.find(each) for each in deployments_in(objects)]
+    """Whether every workload serves its newest version now; one look."""
+    found = [api.find(each) for each in workloads_in(objects)]
     return all(each is not None and complete(each, least_of(each, objects)) for each in found)
 
 
 def await_serving(
     api: Api, objects: Sequence[Object], deadline_seconds: float, world: World
 ) -> Mapping[str, object]:
-    """Wait for every Deployment, then let each of its pods hear a sentence and answer it.
+    """Wait for every workload, then let each pod that a Service leads to hear a sentence and answer it.
 
     Gives what was heard and answered, and by which pods. Raises a KvxError with the reason in words: as
     soon as it is hopeless, or at the deadline.
     """
     end = world.monotonic() + deadline_seconds
-    serving = [await_rollout(api, each, objects, end, world) for each in deployments_in(objects)]
+    serving = [await_rollout(api, each, objects, end, world) for each in workloads_in(objects)]
     turns = ask_each(api, objects, serving, world)
     first = next(iter(turns.values()), {})
     return {**first, "pods": {each.deployment: list(each.pods) for each in serving}, "answered": list(turns)}
@@ -87,7 +93,7 @@ def await_serving(
 def await_rollout(
     api: Api, deployment: Object, objects: Sequence[Object], end: float, world: World
 ) -> Serving:
-    """The pods of one Deployment's newest version, once they alone serve."""
+    """The pods of one workload's newest version, once they alone serve."""
     watch = _Watch(deployment, end, objects)
     while True:
         state = _looked(api, watch, world)
@@ -102,15 +108,16 @@ def await_rollout(
 
 
 def look(api: Api, deployment: Object) -> Found:
-    """Everything that is needed to tell how a Deployment is doing, by five requests."""
+    """Everything that is needed to tell how a workload is doing, by five requests."""
     namespace, now = namespace_of(deployment), api.find(deployment)
     if now is None:
-        message = f"the Deployment {name_of(deployment)} is gone: somebody deleted it meanwhile"
+        message = f"the {deployment['kind']} {name_of(deployment)} is gone: somebody deleted it meanwhile"
         raise KvxError(message, "kvx deploy")
+    versions = "controllerrevisions" if now.get("kind") in SETS else "replicasets"
     labels = ",".join(f"{key}={value}" for key, value in now["spec"]["selector"]["matchLabels"].items())
     return Found(
         now,
-        api.list(f"/apis/apps/v1/namespaces/{namespace}/replicasets", labelSelector=labels),
+        api.list(f"/apis/apps/v1/namespaces/{namespace}/{versions}", labelSelector=labels),
         api.list(f"/api/v1/namespaces/{namespace}/pods", labelSelector=labels),
         api.list(f"/api/v1/namespaces/{namespace}/events"),
         _nodes(api),
@@ -130,10 +137,19 @@ def _looked(api: Api, watch: _Watch, world: World) -> State | None:
         watch.least = watch.least or least_of(found.deployment, watch.objects, begun)
         watch.state = state = state_of(found, watch.least)
         words = _told(watch, state, world.monotonic())
+        _clear(api, found, world)
     if words != watch.told:
         watch.told = words
         world.progress(words)
     return state
+
+
+def _clear(api: Api, found: Found, world: World) -> None:
+    """Take away pods of an older version that the newest one would wait for in vain."""
+    for pod in in_the_way(found):
+        world.progress(f"delete pod {name_of(pod)}, which is of an older version and cannot start")
+        path = f"/api/v1/namespaces/{namespace_of(found.deployment)}/pods/{name_of(pod)}"
+        api.delete(path, uid=pod["metadata"]["uid"])
 
 
 def _told(watch: _Watch, state: State, now: float) -> str:
