@@ -153,7 +153,7 @@ def test_health_names_the_processor_the_kernels_the_threads_and_the_lanes(start:
     report = start(threads=3).client.get("/health").json()
     assert report["threads"] == {"count": 3, "from": "the setting threads"}
     assert report["cpu"]["int8_kernel"]
-    assert set(report["queue"]) == {"short", "long", "speaking", "acting"}
+    assert set(report["queue"]) == {"short", "long", "speaking", "acting", "elsewhere"}
     assert report["queue"]["short"]["seconds"] == 0
     assert report["queue"]["short"]["seconds_heard_per_second"] > 1, "measured at the first decode"
     assert start().client.get("/health").json()["threads"]["from"] != "the setting threads"

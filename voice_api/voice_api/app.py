@@ -24,6 +24,7 @@ from voice_api.http.replies import answer_routing, error_response
 from voice_api.http.service import Service
 from voice_api.http.speech import speech_routes
 from voice_api.http.transcriptions import transcription_routes
+from voice_api.http.usage import usage_routes
 from voice_api.version import VERSION
 
 log = logging.getLogger("voice_api.requests")
@@ -39,6 +40,7 @@ def build_app(service: Service) -> FastAPI:
         model_routes,
         command_routes,
         realtime_routes,
+        usage_routes,
     )
     return framed(service.figures, service.close, [routes(service) for routes in every])
 

@@ -3,11 +3,15 @@
 import asyncio
 import logging
 from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voice_api.cluster.choose import ClusterChoice, choose_cluster
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.core import CommandCore
 from voice_api.commands.vocabulary import Vocabulary
+from voice_api.engines.elsewhere import Elsewhere, elsewhere, nothing_elsewhere
+from voice_api.engines.file import read_engines
 from voice_api.errors import VoiceApiError
 from voice_api.http.engines import Engines
 from voice_api.http.health import chosen_threads
@@ -18,7 +22,11 @@ from voice_api.speech.processor import processor
 from voice_api.speech.protocol import Speaker
 from voice_api.speech.speakers.cache import CachedSpeaker
 from voice_api.speech.speakers.espeak import EspeakSpeaker
+from voice_api.usage.opened_later import OpenedLater
 from voice_api.version import VERSION
+
+if TYPE_CHECKING:
+    from voice_api.usage.store import SqlStore
 
 log = logging.getLogger("voice_api.assemble")
 
@@ -32,11 +40,40 @@ def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]"
     if settings.live_names:
         names.likely()  # begins to ask, so that the first caller has them
     engines = Engines(listener, speaker, CommandCore(cluster), cluster.description, names, model)
-    service = open_service(settings, engines)
+    service = open_service(settings, engines, engines_elsewhere(settings, around))
     prove(service)
     _tell_figures(service)
     _tell(service, cluster)
     return service
+
+
+def engines_elsewhere(settings: Settings, around: Surroundings) -> Elsewhere:
+    """What the engines file says, with its ledger; SettingsError where it cannot be so."""
+    if not settings.engines_file:
+        return nothing_elsewhere()
+    folder = Path(settings.engine_keys_folder) if settings.engine_keys_folder else None
+    try:
+        file = read_engines(Path(settings.engines_file))
+        store = OpenedLater(lambda: _ledger_store(settings, around))
+        return elsewhere(file, store, folder, around.variable, local_only=settings.local_only)
+    except VoiceApiError as error:
+        raise SettingsError(error.message, error.fix) from None
+
+
+def _ledger_store(settings: Settings, around: Surroundings) -> "SqlStore":
+    """PostgreSQL where a file has its address, which may hold a password; else a file of this machine."""
+    # It takes long to import, and most services have no ledger.
+    from voice_api.usage.store import SqlStore, postgresql_engine, sqlite_engine, unavailable  # noqa: PLC0415
+
+    if not settings.ledger_address_file:
+        return SqlStore(
+            sqlite_engine(Path(settings.ledger_file) if settings.ledger_file else around.ledger_file)
+        )
+    try:
+        address = Path(settings.ledger_address_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise unavailable(f"ledger_address_file cannot be read: {type(error).__name__}") from None
+    return SqlStore(postgresql_engine(address))
 
 
 def prove(service: Service) -> None:

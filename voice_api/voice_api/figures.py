@@ -83,6 +83,29 @@ class Figures:
         self.partials = Counter(
             "kvx_voice_partials", "Hearings of sound that was still spoken", registry=registry
         )
+        self.answers = Counter(
+            "kvx_voice_answers",
+            "Sounds heard and texts spoken, by the engine that was wished, the one that answered, and why "
+            "it was another one",
+            ("task", "wished", "engine", "reason"),
+            registry=registry,
+        )
+        self.budget_limit = _of_budgets("limit", "At most so much of a unit in a window", registry)
+        self.budget_used = _of_budgets("used", "So much of it is used or held", registry)
+        self.budget_resets = _of_budgets(
+            "resets_timestamp_seconds", "When a month of a budget begins anew", registry
+        )
+        self.budget_empty = _of_budgets(
+            "empty_timestamp_seconds",
+            "When nothing is left at today's pace; infinite where it lasts until it begins anew",
+            registry,
+        )
+        self.engine_ready = Gauge(
+            "kvx_voice_engine_ready",
+            "1 where an engine elsewhere would be asked now, by its state",
+            ("engine", "state"),
+            registry=registry,
+        )
         self.sessions = Gauge(
             "kvx_voice_realtime_sessions", "Sessions open at /v1/realtime", registry=registry
         )
@@ -107,6 +130,15 @@ class Figures:
         for outcome in NAMES_OUTCOMES:
             self.live_names.labels(outcome)
         self._answered = 0
+        self._before: list[Callable[[], None]] = []
+
+    def before_reading(self, renew: Callable[[], None]) -> None:
+        """Call `renew` each time before the figures are read."""
+        self._before.append(renew)
+
+    def answered_by(self, task: str, wished: str | None, engine: str, reason: str | None) -> None:
+        """Count who heard or spoke."""
+        self.answers.labels(task, wished or "none", engine, reason or "none").inc()
 
     def watch(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Ask `value` each time the figures are read."""
@@ -142,7 +174,15 @@ class Figures:
 
     def text(self) -> bytes:
         """The figures in Prometheus' text format."""
+        for renew in self._before:
+            renew()
         return generate_latest(self.registry)
+
+
+def _of_budgets(name: str, words: str, registry: CollectorRegistry) -> Gauge:
+    """A figure of every budget; key is a caller's name, or all."""
+    labels = ("engine", "key", "unit", "window")
+    return Gauge(f"kvx_voice_budget_{name}", words, labels, registry=registry)
 
 
 class JobFigures:

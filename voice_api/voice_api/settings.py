@@ -3,7 +3,7 @@
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from math import isfinite
 from pathlib import Path
@@ -82,6 +82,15 @@ class Settings:
         default=True,
         metadata={"help": "hear a command again with the cluster's names where it is not understood"},
     )
+    engines_file: str = _text("", "file of the cloud engines and who may use them; empty has none")
+    engine_keys_folder: str = _text("", "folder with a file for each engine's key; empty has none")
+    local_only: bool = field(
+        default=False, metadata={"help": "let no sound and no text leave this machine, whatever is asked"}
+    )
+    ledger_file: str = _text("", "SQLite file of what engines cost; empty is in the user's data folder")
+    ledger_address_file: str = _text(
+        "", "file with the postgresql:// address of that ledger, where several machines share it"
+    )
     processor_url: str = _text("", "voice processor that hears what may be answered later; empty has none")
     jobs_folder: str = _text("", "where `process` keeps its jobs; empty is the user's data folder")
     jobs_most: int = _count(100, 1, 100_000, "jobs that may wait at the processor; more get 429")
@@ -132,6 +141,8 @@ class Surroundings:
     home              the user's home folder, None for a process without one
     models_folder     where models are kept unless a setting says otherwise
     jobs_folder       the same for jobs
+    ledger_file       the same for what engines cost
+    variable          an environment variable by a name that the engines file gives
     """
 
     notify_socket: str | None
@@ -139,6 +150,8 @@ class Surroundings:
     home: Path | None
     models_folder: Path
     jobs_folder: Path
+    ledger_file: Path = Path("/var/lib/kvx/usage.sqlite")
+    variable: Callable[[str], str | None] = field(default=lambda _: None, repr=False)
 
 
 def surroundings(environment: Mapping[str, str] | None = None) -> Surroundings:
@@ -151,6 +164,8 @@ def surroundings(environment: Mapping[str, str] | None = None) -> Surroundings:
         home=home,
         models_folder=data / "kvx" / "models",
         jobs_folder=data / "kvx" / "jobs",
+        ledger_file=data / "kvx" / "usage.sqlite",
+        variable=environment.get,
     )
 
 

@@ -1,19 +1,21 @@
-"""HTTP calls to an engine that end in time: on a loop of their own, with connections that are kept."""
+"""HTTP calls to an engine that end in time, with connections that are kept."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
 from voice_api.engines.failure import Failure
+from voice_api.engines.loop import Loop
 
-LOOK_SECONDS = 0.02
 MOST_BYTES = 4_000_000
-"""More is no transcript, however long the sound was."""
+"""More is no transcript and no sentence, however long the sound was."""
 
 LONGEST_SECONDS = 60.0
+Headers = Callable[[str], Mapping[str, str]]
+"""The headers that carry a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,23 @@ class Form:
     path: str
     fields: Mapping[str, str]
     files: Mapping[str, tuple[str, bytes, str]]
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        return {"data": self.fields, "files": self.files}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An object to be sent as JSON."""
+
+    path: str
+    body: Mapping[str, object]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        return {"json": self.body, "params": self.parameters}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +53,16 @@ class Answer:
     body: bytes
 
 
+def bearer(key: str) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
 class Calls:
     """Calls to one address. No proxy, no .netrc, no redirect: the key goes nowhere else."""
 
-    def __init__(self, address: str) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="engine-calls", daemon=True)
-        self._thread.start()
+    def __init__(self, address: str, headers: Headers = bearer) -> None:
+        self._loop = Loop()
+        self._headers = headers
         self._client = httpx.AsyncClient(
             base_url=address,
             timeout=LONGEST_SECONDS,
@@ -48,28 +70,20 @@ class Calls:
             headers={"Accept-Encoding": "identity"},
         )
 
-    def post(self, form: Form, key: str, seconds: float, go_on: Callable[[], None]) -> Answer | Failure:
-        """Send a form; an answer or a failure after `seconds` at the latest, or what `go_on` raises."""
-        asking = asyncio.run_coroutine_threadsafe(self._post(form, key, seconds), self._loop)
-        try:
-            while True:
-                go_on()
-                try:
-                    return asking.result(LOOK_SECONDS)
-                except TimeoutError:
-                    continue
-        finally:
-            asking.cancel()
+    def post(
+        self, request: Form | Letter, key: str, seconds: float, go_on: Callable[[], None]
+    ) -> Answer | Failure:
+        """An answer or a failure after `seconds` at the latest, or what `go_on` raises."""
+        return self._loop.result(self._post(request, key, seconds), go_on)
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._client.aclose(), self._loop).result(5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._loop.result(self._client.aclose())
+        self._loop.close()
 
-    async def _post(self, form: Form, key: str, seconds: float) -> Answer | Failure:
+    async def _post(self, request: Form | Letter, key: str, seconds: float) -> Answer | Failure:
         """Failures are values: an exception of httpx knows the request, and the request the key."""
-        headers = {"Authorization": f"Bearer {key}"}
-        sending = self._client.stream("POST", form.path, headers=headers, data=form.fields, files=form.files)
+        headers = dict(self._headers(key))
+        sending = self._client.stream("POST", request.path, headers=headers, **request.content)
         try:
             async with asyncio.timeout(seconds), sending as response:
                 body = await _whole(response)

@@ -1,7 +1,7 @@
 """Which engine is wished, and which are tried; pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from voice_api.engines.engine import LOCAL, Engine
@@ -27,11 +27,13 @@ class Answered:
 
     degraded  another engine was wished
     reason    why that one did not answer
+    wished    that one; None where no engine can do it at all
     """
 
     engine: str
     degraded: bool = False
     reason: Reason | None = None
+    wished: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Choice:
     def answered(self, engine: Engine, failure: Reason | None = None) -> Answered:
         """What the reply says when that engine answered, after a failure of the one before it."""
         degraded = engine.name != self.wished
-        return Answered(engine.name, degraded, (self.reason or failure) if degraded else None)
+        return Answered(engine.name, degraded, (self.reason or failure) if degraded else None, self.wished)
 
 
 def choose(policy: Policy, candidates: Sequence[Candidate]) -> Choice:

@@ -1,25 +1,23 @@
-"""One call to an engine that costs: held, sent, heard, and settled by what came of it."""
+"""One call to an engine that costs: held, sent, made, and settled by what came of it."""
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from math import ceil
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Generic, TypeVar
 
 from voice_api.engines.choice import Reason
 from voice_api.engines.engine import Engine
 from voice_api.engines.failure import EngineFailedError, Failure
 from voice_api.errors import VoiceApiError
-from voice_api.speech.protocol import SAMPLE_RATE, Company, TranscribeOptions, Transcript
-from voice_api.usage.amounts import Unit
+from voice_api.usage.amounts import Amounts, Unit
 from voice_api.usage.budgets import Refused
 from voice_api.usage.entries import Ask, Entry
 from voice_api.usage.ledger import Exhausted, Granted, Ledger, Repeated
 
 log = logging.getLogger("voice_api.engines")
+Got = TypeVar("Got")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,48 +29,58 @@ class Barred:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """An engine and what it is asked to hear."""
+class Purchase(Generic[Got]):
+    """What an engine is asked for.
+
+    most   what is held for it
+    call   EngineFailedError where nothing comes of it
+    spent  what it came to, once it was answered
+    """
 
     engine: Engine
-    samples: NDArray[np.float32]
-    options: TranscribeOptions
-    company: Company
-
-    @property
-    def milliseconds(self) -> int:
-        """Whole seconds, as providers count them."""
-        return ceil(len(self.samples) / SAMPLE_RATE) * 1000
+    most: Amounts
+    call: Callable[[], Got]
+    spent: Callable[[Got], Amounts]
 
 
 def spend(
-    call: Call, ledger: Ledger, caller: str, idempotency_key: str, lives_ms: int
-) -> Transcript | Failure | Barred:
+    purchase: Purchase[Got], ledger: Ledger, caller: str, idempotency_key: str, lives_ms: int
+) -> Got | Failure | Barred:
     """Call the engine if the ledger has room; what else is raised counts in full."""
-    name = call.engine.name
-    amounts = call.engine.price.amounts(call.milliseconds)
+    name = purchase.engine.name
+    ask = Ask(line_key(caller, idempotency_key, name), name, caller, purchase.most, lives_ms)
     try:
-        entry = _held(ledger, Ask(_key(caller, idempotency_key, name), name, caller, amounts, lives_ms))
+        entry = _held(ledger, ask)
         if isinstance(entry, Barred):
             return entry
         if not ledger.send(entry):
             return Barred("repeated")
     except VoiceApiError:
         return Barred("ledger_unavailable")
-    outcome = _called(call)
-    _settle(ledger, entry, call, outcome)
-    return outcome
+    try:
+        got = purchase.call()
+    except EngineFailedError as error:
+        _failed(ledger, entry, error.failure)
+        return error.failure
+    _settle(ledger, entry, purchase.spent(got))
+    return got
 
 
-def _key(*parts: str) -> str:
+def line_key(*parts: str) -> str:
     """Of one length whatever a caller sends, and never the same for two callers."""
     return sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _held(ledger: Ledger, ask: Ask) -> Entry | Barred:
-    match ledger.reserve(ask):
-        case Granted(entry):
-            return entry
+    outcome = ledger.reserve(ask)
+    return outcome.entry if isinstance(outcome, Granted) else barred_by(outcome)
+
+
+def barred_by(refusal: Refused | Exhausted | Repeated | None) -> Barred:
+    """Why the ledger does not let an engine be asked; None is that nothing can be written down."""
+    match refusal:
+        case None:
+            return Barred("ledger_unavailable")
         case Repeated():
             return Barred("repeated")
         case Exhausted(until):
@@ -81,27 +89,25 @@ def _held(ledger: Ledger, ask: Ask) -> Entry | Barred:
             return Barred("rate" if use.budget.unit == Unit.REQUESTS else "budget", retry_at)
 
 
-def _called(call: Call) -> Transcript | Failure:
-    listener = call.engine.listener
-    assert listener is not None, "only engines that listen are chosen"  # noqa: S101  for the types
-    try:
-        return listener.transcribe(call.samples, call.options, call.company)
-    except EngineFailedError as error:
-        return error.failure
-
-
-def _settle(ledger: Ledger, entry: Entry, call: Call, outcome: Transcript | Failure) -> None:
+def _settle(ledger: Ledger, entry: Entry, spent: Amounts) -> None:
     """Where the ledger is gone by now, the line counts in full: the answer is given all the same."""
     try:
-        match outcome:
-            case Transcript(billed_seconds=seconds):
-                heard = call.milliseconds if seconds is None else ceil(seconds * 1000)
-                ledger.settle(entry, call.engine.price.amounts(heard))
-            case Failure(spent=True):
-                ledger.settle(entry, entry.held)
-            case Failure():
-                ledger.release(entry)
-        if isinstance(outcome, Failure) and outcome.reason == "exhausted":
+        ledger.settle(entry, spent)
+    except VoiceApiError as error:
+        _not_settled(entry, error)
+
+
+def _failed(ledger: Ledger, entry: Entry, failure: Failure) -> None:
+    try:
+        if failure.spent:
+            ledger.settle(entry, entry.held)
+        else:
+            ledger.release(entry)
+        if failure.reason == "exhausted":
             ledger.exhaust(entry.engine, entry.caller)
     except VoiceApiError as error:
-        log.warning("not settled", extra={"engine": entry.engine, "code": error.code})
+        _not_settled(entry, error)
+
+
+def _not_settled(entry: Entry, error: VoiceApiError) -> None:
+    log.warning("not settled", extra={"engine": entry.engine, "code": error.code})

@@ -11,15 +11,18 @@ from starlette.responses import JSONResponse, Response
 
 from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_whole
 from voice_api.commands.core import DEMO_NOTICE, Reply
+from voice_api.engines.choice import Answered
 from voice_api.errors import VoiceApiError
+from voice_api.http.allowances import answer_headers
 from voice_api.http.bodies import is_form, media_type
 from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
-from voice_api.http.listening import Heard
+from voice_api.http.listening import HEARD_HERE, Heard
 from voice_api.http.service import Service
 from voice_api.http.speech import check_length, check_voice
 from voice_api.http.tickets import Ticket
 from voice_api.http.transcription_wish import language, required_file, unsupported
 from voice_api.http.waiting import while_wanted
+from voice_api.http.wishes import Wished, members_of, wished
 from voice_api.settings import SWITCH
 
 SOUND_FIELDS = frozenset({"speak", "response_format", "voice", "language"})
@@ -52,9 +55,11 @@ def command_routes(service: Service) -> APIRouter:
 
     @router.post("/v1/commands")
     async def commands(request: Request) -> Response:
+        asked = wished(service.elsewhere, request.headers)
         command = await _read(service, request)
-        work = _answer(service, command)
-        return JSONResponse(await while_wanted(request, service.settings.request_seconds, work))
+        work = _answer(service, command, asked)
+        content, answered = await while_wanted(request, service.settings.request_seconds, work)
+        return JSONResponse(content, headers=await answer_headers(service.elsewhere, asked, answered))
 
     return router
 
@@ -108,18 +113,20 @@ def _format(name: str) -> AudioFormat:
     raise unsupported("response_format", name, tuple(MEDIA_TYPES))
 
 
-async def _answer(service: Service, command: Command) -> dict[str, object]:
+async def _answer(service: Service, command: Command, asked: Wished) -> tuple[dict[str, object], Answered]:
     started = time.perf_counter()
     heard = None
     if command.sound is not None:
         options = service.with_live_names(service.command_options(command.language))
-        heard = await _lasting(service, await service.listening.file(command.sound, options))
+        listening = service.listening.file(command.sound, options, wished=asked)
+        heard = await _lasting(service, await listening)
     text = heard.transcript.text.strip() if heard else command.text or ""
     reply = _asked_back(service, heard) if heard and _unsure(heard) else await service.act(text)
     audio, speak_ms = await _spoken(service, command, reply.reply)
     timings = {**(heard.timings_ms if heard else {}), **reply.timings_ms, **speak_ms}
     timings["total"] = (time.perf_counter() - started) * 1000
-    return {
+    answered = heard.answered if heard else HEARD_HERE
+    content = {
         "id": f"cmd_{uuid4().hex}",
         "object": "voice.command",
         "status": reply.status,
@@ -128,10 +135,11 @@ async def _answer(service: Service, command: Command) -> dict[str, object]:
         "intent": _intent(reply),
         "reply": reply.reply,
         "data": dict(reply.data),
-        "engine": "local",
+        **members_of(answered),
         "timings_ms": {stage: round(milliseconds, 3) for stage, milliseconds in timings.items()},
         "audio": audio,
     }
+    return content, answered
 
 
 async def _lasting(service: Service, heard: Heard) -> Heard:

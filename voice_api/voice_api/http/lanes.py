@@ -1,4 +1,4 @@
-"""Which lanes there are: short commands, long files, speech, and questions to the cluster."""
+"""Which lanes there are: short commands, long files, speech, questions to the cluster, engines elsewhere."""
 
 from dataclasses import dataclass
 
@@ -18,18 +18,24 @@ SPEAKING_THREADS = 2
 """A short reply is spoken beside a long text: the synthesiser takes them sentence by sentence."""
 
 
+ELSEWHERE_THREADS = 8
+"""Who finds none of them free is answered here: nobody waits to be able to wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """Short and long hear, speaking speaks, acting asks the cluster."""
+    """Short and long hear, speaking speaks, acting asks the cluster, elsewhere asks engines elsewhere."""
 
     short: Lane
     long: Lane
     speaking: Lane
     acting: Lane
+    elsewhere: Lane
 
     @property
     def named(self) -> dict[str, Lane]:
-        return {"short": self.short, "long": self.long, "speaking": self.speaking, "acting": self.acting}
+        hearing = {"short": self.short, "long": self.long}
+        return {**hearing, "speaking": self.speaking, "acting": self.acting, "elsewhere": self.elsewhere}
 
     @property
     def busy_seconds(self) -> float:
@@ -67,4 +73,5 @@ def open_lanes(settings: Settings) -> Lanes:
         long=Lane("long", room, give_way=next(polite).give_way, tidy=tidying.after),
         speaking=Lane("speaking", room, SPEAKING_THREADS, next(polite).give_way),
         acting=Lane("acting", Room(settings.max_waiting)),
+        elsewhere=Lane("elsewhere", Room(0), ELSEWHERE_THREADS),
     )

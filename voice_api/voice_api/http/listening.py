@@ -3,16 +3,20 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from voice_api.audio import AudioLimits, Sound, read_sound
+from voice_api.engines.choice import Answered
+from voice_api.engines.elsewhere import Elsewhere
+from voice_api.engines.engine import LOCAL, Engine
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures
 from voice_api.http.lane import Lane
 from voice_api.http.lanes import Lanes
 from voice_api.http.readiness import Readiness
 from voice_api.http.tickets import Ticket
+from voice_api.http.wishes import HOME, Wished
 from voice_api.settings import Settings
 from voice_api.sound_length import declared_seconds
 from voice_api.speech.protocol import Company, GivenUpError, Listener, Segment, TranscribeOptions, Transcript
@@ -27,29 +31,49 @@ def nobody(_: Segment) -> None:
     """For whoever waits for the whole."""
 
 
+HEARD_HERE = Answered(LOCAL, wished=LOCAL)
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A transcript and what it took; timings_ms adds "decode_audio" to the transcript's own."""
+    """A transcript, what it took, and by whom; timings_ms adds "decode_audio" to the transcript's own."""
 
     transcript: Transcript
     timings_ms: dict[str, float]
+    answered: Answered = HEARD_HERE
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """One listener and the two lanes in which it listens."""
+    """One listener and the two lanes in which it listens; others elsewhere, in a lane of their own."""
 
     settings: Settings
     listener: Listener
     lanes: Lanes
     readiness: Readiness
     figures: Figures
+    elsewhere: Elsewhere
 
-    async def file(self, body: bytes, options: TranscribeOptions, hearer: Hearer = nobody) -> Heard:
+    async def file(
+        self, body: bytes, options: TranscribeOptions, hearer: Hearer = nobody, wished: Wished = HOME
+    ) -> Heard:
         """What is said in a sound file; VoiceApiError for what cannot be listened to.
 
-        A file that turns out to be longer than its header says is begun anew among the long ones.
+        Who hears it here after all, hears it as if nobody else had been asked.
         """
+
+        def sound(ticket: Ticket) -> Sound:
+            return read_sound(
+                body, audio_limits(self.settings, self.settings.max_audio_seconds), lambda: _ended(ticket)
+            )
+
+        found = await self._elsewhere(sound, options, hearer, wished)
+        if isinstance(found, Heard):
+            return found
+        return self._told(await self._file_here(body, options, hearer), found)
+
+    async def _file_here(self, body: bytes, options: TranscribeOptions, hearer: Hearer) -> Heard:
+        """A file that turns out to be longer than its header says is begun anew among the long ones."""
         short, longest = self.settings.short_seconds, self.settings.max_audio_seconds
         declared = declared_seconds(body)
         if declared is None or declared <= short:
@@ -63,14 +87,17 @@ class Listening:
         amount = longest if declared is None or declared <= short else min(declared, longest)
         return await self._counted(self.lanes.long, self._file(body, longest, options, hearer), amount)
 
-    async def sound(self, sound: Sound, options: TranscribeOptions) -> Heard:
+    async def sound(self, sound: Sound, options: TranscribeOptions, wished: Wished = HOME) -> Heard:
         """What is said in a short sound that is decoded already."""
+        found = await self._elsewhere(lambda _: sound, options, nobody, wished)
+        if isinstance(found, Heard):
+            return found
 
         def hear(ticket: Ticket) -> Heard:
             transcript = self._transcribed(sound, options, nobody, ticket)
             return Heard(transcript, dict(transcript.timings_ms))
 
-        return await self._counted(self.lanes.short, hear, sound.duration_seconds)
+        return self._told(await self._counted(self.lanes.short, hear, sound.duration_seconds), found)
 
     async def partial(self, sound: Sound, options: TranscribeOptions) -> str:
         """What is said so far in a sound that is still spoken; it is counted when it is heard whole."""
@@ -86,6 +113,37 @@ class Listening:
             lambda ticket: self._transcribed(sound, TranscribeOptions(), nobody, ticket),
             sound.duration_seconds,
         )
+
+    async def _elsewhere(
+        self, sound: Callable[[Ticket], Sound], options: TranscribeOptions, hearer: Hearer, wished: Wished
+    ) -> Heard | Answered:
+        """What an engine elsewhere has heard; or that it is to be heard here, and what to say of that."""
+        if wished.at_home:
+            return HEARD_HERE
+        hearing = self.elsewhere.hearing(Engine(LOCAL, self.listener, leaves_machine=False), wished.only)
+
+        def hear(ticket: Ticket) -> Heard | Answered:
+            company = Company(ticket.go_on, hearer)
+            found = hearing.elsewhere(sound(ticket).samples, options, wished.wish, company)
+            if isinstance(found, Answered):
+                return found
+            transcript, answered = found
+            return Heard(transcript, dict(transcript.timings_ms), answered)
+
+        try:
+            found = await self.lanes.elsewhere.run(hear)
+        except VoiceApiError as error:
+            if error.code != "queue_full" or wished.wish.insists:
+                raise
+            return Answered(LOCAL, degraded=True, reason="busy")
+        if isinstance(found, Heard):
+            self._count(found)
+            return self._told(found, found.answered)
+        return found
+
+    def _told(self, heard: Heard, answered: Answered) -> Heard:
+        self.figures.answered_by("listen", answered.wished, answered.engine, answered.reason)
+        return replace(heard, answered=answered)
 
     def _file(
         self, body: bytes, longest_seconds: float, options: TranscribeOptions, hearer: Hearer
@@ -104,13 +162,16 @@ class Listening:
 
     async def _counted(self, lane: Lane, hear: Callable[[Ticket], Heard], amount: float) -> Heard:
         heard = await lane.run(hear, amount)
+        self._count(heard)
+        return heard
+
+    def _count(self, heard: Heard) -> None:
         self.figures.heard_seconds.inc(heard.transcript.duration_seconds)
         self.figures.stages(heard.timings_ms)
         self.figures.retried(heard.transcript.retries)
         self.figures.named(heard.transcript.names)
         if self.settings.log_transcripts:
             log.info("heard", extra={"words": heard.transcript.text})
-        return heard
 
     def _transcribed(
         self, sound: Sound, options: TranscribeOptions, hearer: Hearer, ticket: Ticket

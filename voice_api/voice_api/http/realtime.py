@@ -19,6 +19,7 @@ from voice_api.http.realtime_session import RealtimeSession
 from voice_api.http.realtime_wish import read_event
 from voice_api.http.replies import error_response
 from voice_api.http.service import Service
+from voice_api.http.wishes import Wished, wished
 
 log = logging.getLogger("voice_api.realtime")
 SEND_SECONDS = 10.0
@@ -40,6 +41,7 @@ def realtime_routes(service: Service) -> APIRouter:
     async def realtime(socket: WebSocket) -> None:
         try:
             _refuse(service, socket)
+            asked = wished(service.elsewhere, socket.headers, socket.query_params)
         except VoiceApiError as error:
             service.figures.rejected.labels(error.code).inc()
             await socket.send_denial_response(error_response(error))
@@ -47,7 +49,7 @@ def realtime_routes(service: Service) -> APIRouter:
         with _counted(service):
             offered = socket.scope.get("subprotocols", [])
             await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-            await _Conversation(service, socket).hold()
+            await _Conversation(service, socket, asked).hold()
 
     return router
 
@@ -81,10 +83,10 @@ def _counted(service: Service) -> Iterator[None]:
 class _Conversation:
     """Reads events and answers them until one side ends, nothing comes any more, or the service drains."""
 
-    def __init__(self, service: Service, socket: WebSocket) -> None:
+    def __init__(self, service: Service, socket: WebSocket, asked: Wished) -> None:
         self._service = service
         self._socket = socket
-        self._session = RealtimeSession(service, self._send)
+        self._session = RealtimeSession(service, self._send, asked)
         self._bad_events = 0
 
     async def hold(self) -> None:

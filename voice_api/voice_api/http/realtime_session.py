@@ -17,6 +17,7 @@ from voice_api.http.models import check_listener
 from voice_api.http.realtime_wish import Json, SessionSettings, read_audio, updated
 from voice_api.http.service import Service
 from voice_api.http.waiting import too_late
+from voice_api.http.wishes import HOME, Wished
 from voice_api.speech.partials import LEAST_WAIT_SECONDS, Agreement, wait_seconds
 from voice_api.speech.protocol import SAMPLE_RATE, TranscribeOptions
 from voice_api.speech.sound_buffer import Inflow, SoundBuffer
@@ -43,12 +44,13 @@ class _Utterance:
 class RealtimeSession:
     """Takes the client's events one after the other; `broken` is done when a partial could not be sent."""
 
-    def __init__(self, service: Service, send: Send) -> None:
+    def __init__(self, service: Service, send: Send, wished: Wished = HOME) -> None:
         self.identity = f"sess_{uuid4().hex[:24]}"
         self.last_sound = time.monotonic()
         self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._service = service
         self._send = send
+        self._wished = wished
         self._settings = SessionSettings()
         self._inflow = Inflow(self._settings.rate)
         self._buffer = SoundBuffer()
@@ -207,7 +209,8 @@ class RealtimeSession:
         seconds = self._service.settings.request_seconds
         try:
             options = self._service.with_live_names(self._options)
-            heard = await asyncio.wait_for(self._service.listening.sound(sound, options), seconds)
+            listening = self._service.listening.sound(sound, options, self._wished.again(utterance.item))
+            heard = await asyncio.wait_for(listening, seconds)
         except TimeoutError:
             await self._send(events.failed(utterance.item, too_late(seconds)))
             return

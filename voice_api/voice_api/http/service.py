@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from voice_api.audio import Sound, resampled_speech
 from voice_api.commands.core import Reply
+from voice_api.engines.elsewhere import Elsewhere, nothing_elsewhere
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures
 from voice_api.http.bodies import Uploads
+from voice_api.http.budget_figures import BudgetFigures
 from voice_api.http.engines import Engines
 from voice_api.http.lanes import Lanes, open_lanes
 from voice_api.http.listening import Listening
@@ -45,6 +47,7 @@ class Service:
     readiness: Readiness
     listening: Listening
     sessions: Sessions
+    elsewhere: Elsewhere
     processor: Address | None = None
     started: float = field(default_factory=time.monotonic)
 
@@ -115,6 +118,7 @@ class Service:
 
     def close(self) -> None:
         self.lanes.stop()
+        self.elsewhere.close()
 
     def _counted(self, pieces: Iterator[NDArray[np.int16]], ticket: Ticket) -> Iterator[NDArray[np.int16]]:
         started = time.perf_counter()
@@ -126,9 +130,10 @@ class Service:
         self.figures.stages({"speak": (time.perf_counter() - started) * 1000})
 
 
-def open_service(settings: Settings, engines: Engines) -> Service:
-    """A service with its lanes open; `close` ends them."""
+def open_service(settings: Settings, engines: Engines, elsewhere: Elsewhere | None = None) -> Service:
+    """A service with its lanes open; `close` ends them, and the engines elsewhere."""
     figures = Figures()
+    elsewhere = elsewhere or nothing_elsewhere()
     lanes = open_lanes(settings)
     sessions = Sessions()
     memory = memory_guard(settings.memory_limit_bytes, settings.memory_headroom_bytes)
@@ -138,6 +143,8 @@ def open_service(settings: Settings, engines: Engines) -> Service:
     figures.watch(figures.resident, memory.resident)
     figures.watch(figures.ready, lambda: readiness.obstacle is None)
     figures.watch(figures.sessions, lambda: sessions.open)
+    if elsewhere.engines:
+        figures.before_reading(BudgetFigures(elsewhere, figures).renew)
     for name, lane in lanes.named.items():
         figures.watch(figures.queue_seconds.labels(name), partial(getattr, lane, "amount"))
         figures.watch(figures.lane_rate.labels(name), partial(getattr, lane.rate, "per_second"))
@@ -148,7 +155,8 @@ def open_service(settings: Settings, engines: Engines) -> Service:
         uploads=Uploads(settings.max_uploads, settings.upload_seconds, settings.max_body_bytes),
         lanes=lanes,
         readiness=readiness,
-        listening=Listening(settings, engines.listener, lanes, readiness, figures),
+        listening=Listening(settings, engines.listener, lanes, readiness, figures, elsewhere),
         sessions=sessions,
+        elsewhere=elsewhere,
         processor=processor_address(settings.processor_url),
     )

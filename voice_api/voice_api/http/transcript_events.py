@@ -11,6 +11,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.replies import error_content
 from voice_api.http.service import Service
 from voice_api.http.waiting import too_late
+from voice_api.http.wishes import HOME, Wished, members_of
 from voice_api.speech.protocol import Segment, TranscribeOptions, Transcript
 
 EVENT_STREAM = "text/event-stream"
@@ -19,7 +20,7 @@ AUDIO_TOKENS_A_SECOND = 50
 
 
 async def transcript_events(
-    service: Service, body: bytes, options: TranscribeOptions
+    service: Service, body: bytes, options: TranscribeOptions, wished: Wished = HOME
 ) -> AsyncGenerator[bytes, None]:
     """`transcript.text.delta` for each segment as soon as it is final, and `transcript.text.done`.
 
@@ -32,7 +33,7 @@ async def transcript_events(
     def hearer(segment: Segment) -> None:
         loop.call_soon_threadsafe(final.put_nowait, segment)
 
-    listening = asyncio.ensure_future(service.listening.file(body, options, hearer))
+    listening = asyncio.ensure_future(service.listening.file(body, options, hearer, wished))
     listening.add_done_callback(lambda _: final.put_nowait(None))
     deadline = loop.time() + service.settings.request_seconds
     told = ""
@@ -41,11 +42,13 @@ async def transcript_events(
             delta = joined(told, segment.text)
             told += delta
             yield event({"type": "transcript.text.delta", "delta": delta})
-        transcript = (await listening).transcript
+        heard = await listening
+        transcript = heard.transcript
         rest = transcript.text.removeprefix(told)
         if rest and transcript.text.startswith(told):
             yield event({"type": "transcript.text.delta", "delta": rest})
-        yield event({"type": "transcript.text.done", "text": transcript.text, "usage": usage(transcript)})
+        done = {"type": "transcript.text.done", "text": transcript.text, "usage": usage(transcript)}
+        yield event({**done, **members_of(heard.answered)})
     except TimeoutError:
         raise too_late(service.settings.request_seconds) from None
     finally:

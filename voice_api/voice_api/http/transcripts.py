@@ -5,18 +5,26 @@ from math import ceil
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from voice_api.engines.choice import Answered
+from voice_api.engines.engine import LOCAL
 from voice_api.errors import VoiceApiError
 from voice_api.http.transcription_wish import Wish
+from voice_api.http.wishes import members_of
 from voice_api.speech.protocol import Segment, Transcript, Word
 
+HERE = Answered(LOCAL)
 
-def transcript_response(transcript: Transcript, wish: Wish) -> Response:
+
+def transcript_response(transcript: Transcript, wish: Wish, answered: Answered = HERE) -> Response:
     """The answer of /v1/audio/transcriptions; VoiceApiError where words were to be timed and cannot be."""
     match wish.form:
         case "json":
-            return JSONResponse({"text": transcript.text, "usage": _usage(transcript)})
+            told = {"text": transcript.text, "usage": _usage(transcript), **members_of(answered)}
+            return JSONResponse(told)
         case "verbose_json":
-            return JSONResponse(verbose(transcript, wish.options.task, wish.granularities))
+            whole = verbose(transcript, wish.options.task, wish.granularities)
+            reason = transcript.reason or answered.reason
+            return JSONResponse({**whole, **members_of(answered), "reason": reason})
         case "text":
             return PlainTextResponse(f"{transcript.text}\n")
         case "srt":
