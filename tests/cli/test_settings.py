@@ -245,3 +245,26 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
     token = loaded.settings.hetzner.token
     assert token is not None
     assert token.reveal() == "very secret"
+
+
+def test_secrets_come_from_files_of_a_folder_and_the_environment_wins(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "HCLOUD_TOKEN").write_text("from-the-file\n")
+    (secrets / "..data").mkdir()  # as Kubernetes mounts them
+    environ = {"KVX_SECRETS_FOLDER": str(secrets)}
+    loaded = load({"folder": tmp_path}, environ)
+    assert loaded.settings.hetzner.token is not None
+    assert loaded.settings.hetzner.token.reveal() == "from-the-file"
+    assert loaded.settings.cost.webhook_secret is None
+    assert loaded.sources["hetzner.token"] == Source("environment", str(secrets / "HCLOUD_TOKEN"))
+    again = load({"folder": tmp_path}, environ | {"HCLOUD_TOKEN": "from-the-environment"}).settings
+    assert again.hetzner.token is not None
+    assert again.hetzner.token.reveal() == "from-the-environment"
+
+
+def test_a_secret_that_is_no_text_is_refused_by_its_file_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "HCLOUD_TOKEN").write_bytes(b"\xff\xfe")
+    with pytest.raises(KvxError, match="HCLOUD_TOKEN") as refusal:
+        load({"folder": tmp_path}, {"KVX_SECRETS_FOLDER": str(tmp_path)})
+    assert refusal.value.exit_code is ExitCode.USAGE

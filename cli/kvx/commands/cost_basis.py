@@ -98,7 +98,7 @@ def _deploys(path: Path, month: Month) -> Iterator[tuple[str, int]]:
 
 def standing_of(deployment: Deployment, basis: Basis, world: "World") -> "Standing | None":
     """Nodes and pods of the cluster, None where no cluster is known; raises where it does not answer."""
-    api = _api(deployment, world)
+    api = api_of(deployment, world)
     if api is None:
         return None
     from kvx.drivers import cost_cluster
@@ -111,14 +111,14 @@ def _cluster(deployment: Deployment, basis: Basis, world: "World") -> "tuple[Api
     from kvx.drivers import cost_cluster
 
     try:
-        api = _api(deployment, world)
+        api = api_of(deployment, world)
     except KvxError as error:
         return None, cost_cluster.Found(None, (), (error.message,))
     inside = deployment.settings.cost.inside
     return api, None if api is None else cost_cluster.ask(api, basis.histories, inside=inside)
 
 
-def _api(deployment: Deployment, world: "World") -> "Api | None":
+def api_of(deployment: Deployment, world: "World") -> "Api | None":
     """By the kubeconfig that was handed over, or that kvx.toml names."""
     own, named = deployment.folder / "kubeconfig", deployment.settings.kubernetes.kubeconfig
     if not own.is_file() and named is None:

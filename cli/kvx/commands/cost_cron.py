@@ -1,5 +1,6 @@
 """kvx cost report --cron: one line when all is well, more when not; never two at once."""
 
+import json
 import random
 import sys
 import time
@@ -12,12 +13,14 @@ from kvx.commands.cost_basis import Costs, costs
 from kvx.commands.cost_table import talk_of
 from kvx.commands.flags import deployment_from
 from kvx.cost.as_figures import as_figures
+from kvx.cost.as_json import as_json
 from kvx.cost.verdict import exit_code, findings, one_line
-from kvx.errors import ExitCode
+from kvx.errors import ExitCode, KvxError
 
 if TYPE_CHECKING:
     from kvx.drivers.cost_telling import Listeners
     from kvx.settings import CostSettings
+    from kvx.world import World
 
 
 def from_cron(folder: Path | None, budget: float | None) -> None:
@@ -36,13 +39,32 @@ def from_cron(folder: Path | None, budget: float | None) -> None:
         from kvx.commands.cost_report import keep
 
         keep(found)
+        figures = figures_of(found, time.monotonic() - began)
         if settings.textfile is not None:
-            figures = figures_of(found, time.monotonic() - began)
             cost_telling.write_report(settings.textfile, figures, mode=0o644)
+        if settings.config_map is not None:
+            _show_in_cluster(found, settings.config_map, figures, world)
         _tell(found, settings)
     code = exit_code(found.report)
     if code is not ExitCode.DONE:
         raise typer.Exit(int(code))
+
+
+def _show_in_cluster(found: Costs, place: str, figures: str, world: "World") -> None:
+    """The line and what is not well as they are now; of reports the last good one, without its lines."""
+    from kvx.commands.cost_basis import api_of
+    from kvx.drivers import cost_config_map
+
+    api = api_of(found.deployment, world)
+    if api is None:
+        message = "cost.config_map is set, and no cluster is known"
+        raise KvxError(message, "set kubernetes.kubeconfig in kvx.toml", ExitCode.MISSING)
+    told = "\n\n".join((*found.wrong, *talk_of(found.report)))
+    data = {"line": one_line(found.report), "not-well": told, "figures.prom": figures}
+    if exit_code(found.report) is not ExitCode.INCOMPLETE:
+        document = {**as_json(found.report), "lines": [], "shares": None}
+        data["report.json"] = json.dumps(document, separators=(",", ":"))
+    cost_config_map.write(api, place, data)
 
 
 def figures_of(found: Costs, seconds: float) -> str:

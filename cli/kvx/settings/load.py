@@ -24,7 +24,12 @@ from kvx.settings.keys import KEYS, TABLES, VARIABLES, Key, convert
 from kvx.settings.pools import pools_of
 
 # They begin with KVX_ and steer kvx, its tests and voice-api, but are no settings.
-NOT_SETTINGS = frozenset({"KVX_FOLDER", "KVX_DEBUG", "KVX_REQUIRE", "KVX_VOICE_SETTINGS", "KVX_CALLED_AS"})
+NOT_SETTINGS = frozenset(
+    {
+        *("KVX_FOLDER", "KVX_DEBUG", "KVX_REQUIRE", "KVX_VOICE_SETTINGS", "KVX_CALLED_AS"),
+        "KVX_SECRETS_FOLDER",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ def load(
     sources = {"folder": source, **dict.fromkeys(KEYS, Source("default"))}
     for key, value, origin in (
         *_from_file(folder),
+        *_from_secrets(environ, cwd),
         *_from_environment(environ, cwd),
         *_from_flags(flags, cwd),
     ):
@@ -113,6 +119,26 @@ def _from_file(folder: Path) -> Iterator[tuple[Key, object, Source]]:
             fix = f"take the line out of {NAME}, then: export {KEYS[name].variable}=..."
             raise _wrong(source, f"{name} is a secret, and {NAME} is no place for one", fix)
         yield KEYS[name], _value(KEYS[name], value, source, folder), source
+
+
+def _from_secrets(environ: Mapping[str, str], cwd: Path) -> Iterator[tuple[Key, object, Source]]:
+    """Secrets that lie in a folder, each in a file called as its variable: so a cluster hands them over."""
+    folder = environ.get("KVX_SECRETS_FOLDER")
+    if not folder:
+        return
+    for name, key in VARIABLES.items():
+        path = cwd / folder / name
+        if key.kind is Secret and path.is_file():
+            source = Source("environment", str(path))
+            yield key, _value(key, _secret_in(path, source), source, cwd), source
+
+
+def _secret_in(path: Path, source: Source) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise _wrong(source, f"the secret cannot be read: {why}", f"ls -l {path}") from None
 
 
 def _from_environment(environ: Mapping[str, str], cwd: Path) -> Iterator[tuple[Key, object, Source]]:

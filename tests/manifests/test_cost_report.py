@@ -1,0 +1,104 @@
+"""The component cost-report: it fits the program it starts, its image and the voice API beside it."""
+
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from kvx.lint.linting import lint
+from kvx.lint.reading import read
+from kvx.settings.load import load
+
+pytestmark = pytest.mark.needs("kubectl")
+NAME = "cost-report"
+
+
+@pytest.fixture
+def text(rendering: ModuleType, tmp_path: Path) -> str:
+    return str(rendering.with_components(tmp_path, "hetzner", (NAME,)))
+
+
+def pod(rendering: ModuleType, text: str) -> dict[str, Any]:
+    found: dict[str, Any] = rendering.one(text, "CronJob", NAME)["spec"]["jobTemplate"]["spec"]["template"][
+        "spec"
+    ]
+    return found
+
+
+def mounts(rendering: ModuleType, text: str) -> dict[str, dict[str, Any]]:
+    """What is mounted, by its place."""
+    its = pod(rendering, text)
+    volumes = {each["name"]: each for each in its["volumes"]}
+    return {each["mountPath"]: volumes[each["name"]] for each in its["containers"][0]["volumeMounts"]}
+
+
+def test_it_breaks_no_rule(text: str) -> None:
+    report = lint([read(text, "hetzner")])
+    assert report.findings == ()
+    assert "secret-missing" in {each.rule for each in report.ignored}
+
+
+def test_its_settings_are_settings_of_kvx_and_lie_where_they_say(
+    rendering: ModuleType, text: str, tmp_path: Path
+) -> None:
+    variables = rendering.one(text, "ConfigMap", "cost-report-settings")["data"]
+    settings = load({"folder": tmp_path}, variables).settings
+    mounted = mounts(rendering, text)
+    kubeconfig = settings.kubernetes.kubeconfig
+    assert kubeconfig is not None
+    assert (
+        "kubeconfig"
+        in rendering.one(text, "ConfigMap", mounted[str(kubeconfig.parent)]["configMap"]["name"])["data"]
+    )
+    assert mounted[variables["KVX_SECRETS_FOLDER"]]["secret"]["secretName"] == NAME
+    assert settings.cost.config_map == f"kvx/{rendering.one(text, 'ConfigMap', NAME)['metadata']['name']}"
+    assert settings.cost.inside
+    service = re.fullmatch(r"http://([a-z-]+)", settings.cost.voice_url or "")
+    assert service is not None
+    assert 80 in {each["port"] for each in rendering.one(text, "Service", service[1])["spec"]["ports"]}
+
+
+def test_its_ledger_is_where_the_image_has_its_folder(rendering: ModuleType, text: str) -> None:
+    recipe = (rendering.ROOT / "docker" / "kvx.Dockerfile").read_text()
+    folder = re.search(r"KVX_FOLDER=(\S+)", recipe)
+    assert folder is not None
+    claim = mounts(rendering, text)[f"{folder[1]}/.kvx"]["persistentVolumeClaim"]["claimName"]
+    assert rendering.one(text, "PersistentVolumeClaim", claim)
+    assert pod(rendering, text)["securityContext"]["runAsUser"] == 65532
+    assert "USER 65532" in recipe
+
+
+def test_it_may_read_what_is_shared_and_write_its_own_config_map_only(
+    rendering: ModuleType, text: str
+) -> None:
+    (rule,) = rendering.one(text, "Role", NAME)["rules"]
+    assert (rule["resources"], rule["resourceNames"], rule["verbs"]) == (["configmaps"], [NAME], ["patch"])
+    rules = rendering.one(text, "ClusterRole", "kvx-cost-report-reader")["rules"]
+    assert {verb for each in rules for verb in each["verbs"]} == {"list"}
+    assert not any("secrets" in each["resources"] for each in rules)
+
+
+def test_the_way_to_the_voice_api_is_open_at_both_ends_and_the_metadata_service_at_none(
+    rendering: ModuleType, text: str
+) -> None:
+    out = rendering.one(text, "NetworkPolicy", NAME)["spec"]
+    its = rendering.one(text, "NetworkPolicy", "voice-api-from-cost-report")["spec"]["ingress"][0]
+    assert its["from"][0]["podSelector"]["matchLabels"] == out["podSelector"]["matchLabels"]
+    assert (
+        {each["port"] for each in its["ports"]}
+        == {"http", "metrics"}
+        == {each["port"] for each in out["egress"][0]["ports"]}
+    )
+    assert out["ingress"] == []
+    world = [each["ipBlock"] for rule in out["egress"] for each in rule["to"] if "ipBlock" in each]
+    assert all("169.254.0.0/16" in each["except"] for each in world if "." in each["cidr"])
+
+
+def test_two_never_run_at_once_and_none_runs_on(rendering: ModuleType, text: str) -> None:
+    spec = rendering.one(text, "CronJob", NAME)["spec"]
+    job = spec["jobTemplate"]["spec"]
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert job["activeDeadlineSeconds"] < 3600
+    assert job["backoffLimit"] == 0
