@@ -224,7 +224,8 @@ class _starting:  # noqa: N801  reads as the words it stands for
             name: given.pop(name) for name in ("listener", "speaker", "commands", "names") if name in given
         }
         engines = replace(self._engines, **parts)
-        service = open_service(Settings(**given), engines)
+        elsewhere = given.pop("elsewhere", None)
+        service = open_service(Settings(**given), engines, elsewhere)
         if proved:
             asyncio.run(service.prove())
         listening = socket.create_server(("127.0.0.1", 0))
