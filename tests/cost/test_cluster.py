@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -10,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 from kvx.cost.advice import advice
 from kvx.cost.audio import Audio
@@ -20,6 +22,7 @@ from kvx.drivers import cost_cluster, cost_ledger
 from kvx.drivers.api_server import connect
 from kvx.drivers.cost_ledger import Counter
 from kvx.drivers.hetzner_reading import server_type
+from kvx.errors import KvxError
 from kvx.machines.catalogue import Catalogue
 from kvx.world import real_world
 
@@ -118,6 +121,91 @@ def test_a_node_that_nobody_needs_is_advised_away(cluster: Any) -> None:
     assert found[0].saves == Decimal("10.49")
     assert "without cost-workers-" in found[0].words
     assert any("as cax11 instead of cax21" in each.words for each in found)
+
+
+def owned(one: dict[str, Any], deployment: str) -> dict[str, Any]:
+    """As if the Deployment's ReplicaSet had made it."""
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{deployment}-5d4f7c9b8d", "uid": "u"}
+    one["metadata"]["ownerReferences"] = [owner]
+    return one
+
+
+def autoscaler(deployment: str, cpu: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A VerticalPodAutoscaler, and what its recommender would write."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
+    metadata = {"name": deployment, "namespace": "default"}
+    spec = {"targetRef": target, "updatePolicy": {"updateMode": "Off"}}
+    told = [] if cpu is None else [{"containerName": "c", "target": {"cpu": cpu}}]
+    kind = {"apiVersion": "autoscaling.k8s.io/v1", "kind": "VerticalPodAutoscaler"}
+    return {**kind, "metadata": metadata, "spec": spec}, {
+        "status": {"recommendation": {"containerRecommendations": told}}
+    }
+
+
+def define(api: Any, path: str) -> None:
+    """The kinds of the Vertical Pod Autoscaler, as its project ships them."""
+    for file in sys.modules["definitions_component"].folder().glob("vpa*.yaml"):
+        for each in yaml.safe_load_all(file.read_text()):
+            api.apply(each)
+    end = time.monotonic() + 60
+    while not answers(api, path) and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def advised(cluster: Any, api_server: Any) -> Iterator[Any]:
+    """Two workloads of three cores each, and a Vertical Pod Autoscaler that says one needs half a core."""
+    path = "/apis/autoscaling.k8s.io/v1/namespaces/default/verticalpodautoscalers"
+    define(cluster, path)
+    ask = api_server.request
+    for name, on in (("shop", "cost-workers-1"), ("mill", "cost-workers-2")):
+        ask("POST", f"{SPACE}/pods", owned(pod(f"{name}-1", on, "3", "1Gi"), name))
+    for item, status in (autoscaler("mill", "500m"), autoscaler("shop", None)):
+        ask("POST", path, item)
+        ask("PATCH", f"{path}/{item['metadata']['name']}/status", status)
+    try:
+        yield cluster
+    finally:
+        for name in ("shop", "mill"):
+            ask("DELETE", f"{SPACE}/pods/{name}-1", {"gracePeriodSeconds": 0})
+            ask("DELETE", f"{path}/{name}")
+
+
+def answers(api: Any, path: str) -> bool:
+    try:
+        api.list(path)
+    except KvxError:
+        return False
+    return True
+
+
+@pytest.mark.needs("kube-apiserver", "definitions")
+def test_requests_as_they_are_advised_may_free_a_node_and_that_is_said(advised: Any) -> None:
+    """3 + 3 cores never fit on one node of four, 3 + 0.5 do; other pods of the cluster left out."""
+    document = snapshot_document()
+    types = {each["name"]: server_type(each) for each in document["server_types"]}
+    standing = cost_cluster.standing(advised, MACHINES)
+    assert standing.advised is not None
+
+    def ours(pods: Any) -> list[Any]:
+        return [each for each in pods if each.name in {"shop-1", "mill-1"}]
+
+    nodes = [each for each in standing.nodes if each.name.startswith("cost-")]
+    standing = replace(standing, nodes=nodes, pods=ours(standing.pods), advised=ours(standing.advised))
+    assert {each.name: each.cores for each in standing.advised or ()} == {
+        "shop-1": 3,
+        "mill-1": Decimal("0.5"),
+    }
+    found = advice(standing, Catalogue(types, {}), snapshot())
+    assert found
+    removing = [each for each in found if "without cost-workers-" in each.words]
+    assert removing
+    assert all(
+        each.words.startswith("with requests as the Vertical Pod Autoscaler advises") for each in removing
+    )
+    assert all(each.saves == Decimal("10.49") for each in removing)
+    alone = advice(replace(standing, advised=None), Catalogue(types, {}), snapshot())
+    assert not [each for each in alone if "without" in each.words]
 
 
 def test_sound_is_added_up_over_restarts_and_by_month(tmp_path: Path) -> None:

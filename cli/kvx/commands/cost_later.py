@@ -131,7 +131,7 @@ def _price_of_a_minute(found: Costs, given: float | None) -> tuple[Decimal, str]
 
 
 def advise(*, folder: Folder = None, as_json: Json = False) -> None:
-    """Say what would save money: nodes that can go or be smaller, by what pods ask for or use."""
+    """Say what would save money: nodes that can go or be smaller, by what pods need or are advised to ask."""
     from kvx.commands.cost_basis import standing_of
     from kvx.commands.machines import place_machines
     from kvx.cost.advice import advice

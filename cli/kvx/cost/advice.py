@@ -1,7 +1,7 @@
 """What saves money: a node that can go, or can be a smaller type. Freed parts of a node save nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from kvx.cost.history import History
@@ -12,6 +12,8 @@ from kvx.machines.catalogue import Catalogue, ServerType
 from kvx.machines.fleet import CONTROL_PLANE, Place
 
 DAEMON = "DaemonSet/"
+_ADVISED = "with requests as the Vertical Pod Autoscaler advises: "
+_AS_ADVISED = "kvx status shows the requests, set them first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,29 @@ class Standing:
     pods: Sequence[PlacedPod]
     servers: Mapping[str, History]
     """By the name of the node."""
+    advised: Sequence[PlacedPod] | None = None
+    """The same pods with requests as the Vertical Pod Autoscaler advises; None where it says nothing."""
 
 
 def advice(standing: Standing, catalogue: Catalogue, prices: Prices) -> tuple[Advice, ...]:
-    """The largest saving first; control planes stay as they are."""
-    found = (*_without_a_node(standing), *_smaller(standing, catalogue, prices))
+    """The largest saving first; control planes stay as they are.
+
+    What only holds once requests are as the Vertical Pod Autoscaler advises says so, and comes beside.
+    """
+    found = list(_found(standing, catalogue, prices))
+    if standing.advised is not None:
+        known = {each.command for each in found}
+        after = replace(standing, pods=standing.advised)
+        found += [
+            replace(each, words=f"{_ADVISED}{each.words}", command=f"{_AS_ADVISED}; then {each.command}")
+            for each in _found(after, catalogue, prices)
+            if each.command not in known
+        ]
     return tuple(sorted(found, key=lambda each: -each.saves))
+
+
+def _found(standing: Standing, catalogue: Catalogue, prices: Prices) -> Iterator[Advice]:
+    yield from (*_without_a_node(standing), *_smaller(standing, catalogue, prices))
 
 
 def rooms(standing: Standing, others: Mapping[str, ServerType] | None = None) -> list[Room]:

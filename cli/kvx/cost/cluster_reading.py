@@ -13,6 +13,7 @@ from kvx.cost.sharing import PlacedPod, PricedNode
 Json = Mapping[str, Any]
 Taken = tuple[Decimal, Decimal]
 """Cores and bytes."""
+Advised = Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]]
 
 _OVER = ("Succeeded", "Failed")
 
@@ -23,9 +24,27 @@ def priced_nodes(nodes: Iterable[Json], histories: Iterable[History]) -> tuple[P
     return tuple(_node(node, by_name, beside) for node in nodes)
 
 
-def placed_pods(pods: Iterable[Json], used: Mapping[tuple[str, str], Taken]) -> tuple[PlacedPod, ...]:
-    """Every pod that holds its node; `used` by namespace and name, where somebody measures it."""
-    return tuple(_placed(pods, used))
+def placed_pods(
+    pods: Iterable[Json], used: Mapping[tuple[str, str], Taken], advised: Advised | None = None
+) -> tuple[PlacedPod, ...]:
+    """Every pod that holds its node; `used` by namespace and name, where somebody measures it.
+
+    With `advised`, as if each container requested what the Vertical Pod Autoscaler advises.
+    """
+    return tuple(_placed(pods, used, advised or {}))
+
+
+def advised_requests(autoscalers: Iterable[Json]) -> Advised:
+    """The targets of VerticalPodAutoscalers that have one, by namespace and workload, then by container."""
+    found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for each in autoscalers:
+        target = (each.get("spec") or {}).get("targetRef") or {}
+        key = str(each["metadata"].get("namespace")), f"{target.get('kind')}/{target.get('name')}"
+        told = (((each.get("status") or {}).get("recommendation")) or {}).get("containerRecommendations")
+        for container in told or ():
+            if container.get("target"):
+                found.setdefault(key, {})[str(container.get("containerName"))] = container["target"]
+    return found
 
 
 def used_by_pods(metrics: Iterable[Json]) -> Mapping[tuple[str, str], Taken]:
@@ -63,17 +82,20 @@ def _node(
     return PricedNode(name, cores, memory, monthly)
 
 
-def _placed(pods: Iterable[Json], used: Mapping[tuple[str, str], Taken]) -> Iterator[PlacedPod]:
+def _placed(
+    pods: Iterable[Json], used: Mapping[tuple[str, str], Taken], advised: Advised
+) -> Iterator[PlacedPod]:
     for pod in pods:
         metadata, spec = pod["metadata"], pod.get("spec") or {}
         if not spec.get("nodeName") or (pod.get("status") or {}).get("phase") in _OVER:
             continue
         namespace, name = str(metadata.get("namespace")), str(metadata["name"])
-        cores, memory = requested(spec)
+        workload = _workload(metadata)
+        cores, memory = requested(spec, advised.get((namespace, workload)))
         used_cores, used_memory = used.get((namespace, name), (Decimal(0), Decimal(0)))
         yield PlacedPod(
             namespace,
-            _workload(metadata),
+            workload,
             name,
             str(spec["nodeName"]),
             max(cores, used_cores),
@@ -81,19 +103,22 @@ def _placed(pods: Iterable[Json], used: Mapping[tuple[str, str], Taken]) -> Iter
         )
 
 
-def requested(spec: Json) -> Taken:
+def requested(spec: Json, advised: Mapping[str, Mapping[str, Any]] | None = None) -> Taken:
     """What the scheduler sets aside: all containers together, or the largest before them."""
+    of = advised or {}
     before = spec.get("initContainers") or ()
     beside = [each for each in before if each.get("restartPolicy") == "Always"]
-    together = _sum(_requests(each) for each in (*(spec.get("containers") or ()), *beside))
-    first = [_requests(each) for each in before if each not in beside]
+    together = _sum(_requests(each, of) for each in (*(spec.get("containers") or ()), *beside))
+    first = [_requests(each, of) for each in before if each not in beside]
     cores = max((each[0] for each in (together, *first)), default=Decimal(0))
     memory = max((each[1] for each in (together, *first)), default=Decimal(0))
     return _sum(((cores, memory), _taken(spec.get("overhead"))))
 
 
-def _requests(container: Json) -> Taken:
-    return _taken((container.get("resources") or {}).get("requests"))
+def _requests(container: Json, advised: Mapping[str, Mapping[str, Any]]) -> Taken:
+    """What is advised, and where nothing is, what is asked for."""
+    asked = (container.get("resources") or {}).get("requests") or {}
+    return _taken({**asked, **advised.get(str(container.get("name")), {})})
 
 
 def _taken(resources: Json | None) -> Taken:

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 
 from kvx.cluster.pods import is_ready
+from kvx.cluster.refusals import ApiError
 from kvx.cost.advice import Standing
-from kvx.cost.cluster_reading import Taken, placed_pods, priced_nodes, used_by_pods
+from kvx.cost.cluster_reading import Taken, advised_requests, placed_pods, priced_nodes, used_by_pods
 from kvx.cost.history import History
 from kvx.cost.sharing import Shares, shares
 from kvx.drivers.api_server import Api
@@ -56,7 +57,19 @@ def standing(api: Api, histories: tuple[History, ...]) -> Standing:
     pods = api.list("/api/v1/pods", deadline_seconds=ASK_SECONDS)
     used, _ = _used(api)
     servers = {each.name: each for each in histories if each.kind == "server" and each.end is None}
-    return Standing(priced_nodes(nodes, histories), placed_pods(pods, used), servers)
+    told = advised_requests(_autoscalers(api))
+    advised = placed_pods(pods, used, told) if told else None
+    return Standing(priced_nodes(nodes, histories), placed_pods(pods, used), servers, advised)
+
+
+def _autoscalers(api: Api) -> tuple[dict[str, Any], ...]:
+    """None where the kind is not known; raises a KvxError for every other refusal."""
+    try:
+        return api.list("/apis/autoscaling.k8s.io/v1/verticalpodautoscalers", deadline_seconds=ASK_SECONDS)
+    except ApiError as error:
+        if error.status == 404:
+            return ()
+        raise
 
 
 def _used(api: Api) -> tuple[dict[tuple[str, str], Taken], tuple[str, ...]]:
