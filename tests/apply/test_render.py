@@ -128,9 +128,18 @@ def test_without_a_proven_image_nothing_is_rendered(folder: Folder) -> None:
 
 
 def test_an_image_that_nodes_have_and_no_registry_is_never_pulled() -> None:
-    text = kustomization(Wanted("hetzner"), Image("kvx.invalid/voice-api", DIGEST, "Never"), "o", "c")
+    image = Image("kvx.invalid/voice-api", "kvx.invalid/voice-api", DIGEST, "Never")
+    text = kustomization(Wanted("hetzner"), [image], "o", "c")
     assert 'value: "Never"' in text
     assert "newName" not in text
+
+
+def test_an_image_that_only_a_component_runs_is_missed_by_its_name(folder: Folder) -> None:
+    folder.set('components = ["voice-processor"]')
+    refusal = refused(folder)
+    assert refusal.exit_code is ExitCode.MISSING
+    assert refusal.message == "no image voice-processor was proven for this target yet"
+    assert "REGISTRY/voice-processor:TAG --keep" in refusal.fix
 
 
 @pytest.mark.parametrize(
@@ -191,7 +200,7 @@ def test_rendered_again_nothing_is_left_to_do_until_a_setting_changes(folder: Fo
 @pytest.mark.parametrize("value", ["a: b", "#1", "-", "{x}", "it's", 'a "word"', "ü", "yes", "=", "1e3", " "])
 def test_any_value_of_a_setting_is_written_so_that_it_is_read_back(value: str) -> None:
     wanted = Wanted("cluster", settings=(("KVX_VOICE_VOICE", value),))
-    document = yaml.safe_load(kustomization(wanted, None, "o", "c"))
+    document = yaml.safe_load(kustomization(wanted, (), "o", "c"))
     assert document["configMapGenerator"][0]["literals"] == [f"KVX_VOICE_VOICE={value}"]
 
 

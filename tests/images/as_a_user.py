@@ -46,7 +46,7 @@ class User:
 
     @property
     def log(self) -> Path:
-        return self.folder / ".kvx" / "cluster" / "images" / "build.log"
+        return self.folder / ".kvx" / "cluster" / "images" / "build-voice-api.log"
 
     @property
     def docker(self) -> Path:

@@ -37,7 +37,7 @@ def build(folder: Path, tag: str, *images: Made) -> Reference:
     """An index of these images in the folder, as the last that was built; not proven yet."""
     digest = IntoFolder(folder).index(tag, *images)
     reference = Reference(LOCAL, "voice-api", tag, digest)
-    (folder / "images" / "built.json").write_text(json.dumps({"reference": str(reference)}))
+    (folder / "images" / "built.json").write_text(json.dumps({"images": {"voice-api": str(reference)}}))
     return reference
 
 

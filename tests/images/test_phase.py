@@ -62,26 +62,27 @@ def _git(folder: Path, *words: str) -> None:
 @pytest.mark.needs("git")
 def test_only_what_is_in_the_image_makes_it_dirty(small_clone: Path) -> None:
     world = real_world()
-    assert sources_of(small_clone, world).change == b""
+    assert sources_of(small_clone, ("docker",), world).change == b""
     (small_clone / "elsewhere").write_text("x")
-    assert sources_of(small_clone, world).change == b""
+    assert sources_of(small_clone, ("docker",), world).change == b""
     (small_clone / "docker" / "file").write_text("two")
-    changed = sources_of(small_clone, world).change
+    changed = sources_of(small_clone, ("docker",), world).change
     (small_clone / "docker" / "new").write_text("x")
-    assert b"" != changed != sources_of(small_clone, world).change
+    assert b"" != changed != sources_of(small_clone, ("docker",), world).change
+    assert sources_of(small_clone, ("cli",), world).change == b""
 
 
 @pytest.mark.needs("git")
 def test_a_login_in_the_address_of_the_clone_stays_out_of_the_image(small_clone: Path) -> None:
-    assert sources_of(small_clone, real_world()).address == ""
+    assert sources_of(small_clone, ("docker",), real_world()).address == ""
     _git(small_clone, "remote", "add", "origin", "https://name:token@example.com/kvx.git")
-    assert sources_of(small_clone, real_world()).address == "https://example.com/kvx.git"
+    assert sources_of(small_clone, ("docker",), real_world()).address == "https://example.com/kvx.git"
 
 
 @pytest.mark.needs("git")
 def test_a_folder_that_is_no_clone_is_told(tmp_path: Path) -> None:
     with pytest.raises(KvxError, match="is no clone of git"):
-        sources_of(tmp_path, real_world())
+        sources_of(tmp_path, ("docker",), real_world())
 
 
 def test_a_build_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

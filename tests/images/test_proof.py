@@ -198,6 +198,7 @@ def test_the_tags_of_a_repository_are_listed_with_their_sizes(
     done = kvx_images("list", f"{local_registry.name}/{pusher.repository}")
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
-    assert first.split()[:2] == ["one", digest]
+    name = pusher.repository.rpartition("/")[2]
+    assert first.split()[:2] == [f"{name}:one", digest]
     assert "linux/amd64 0.0 MB, linux/arm64 0.0 MB" in first
     assert second.endswith("linux/arm64 0.0 MB")

@@ -181,7 +181,7 @@ def test_what_cannot_be_proven_is_not_kept_and_a_tag_that_was_moved_since_is_ref
     assert ended.returncode == 1
     assert "must not roll out: linux/a" in ended.stderr
     assert not user.kept.exists()
-    built = json.loads((user.log.parent / "built.json").read_text())["reference"]
+    built = json.loads((user.log.parent / "built.json").read_text())["images"]["voice-api"]
     named, _, digest = built.partition("@")
     pusher = Pusher(f"http://{workshop.registry}/v2", "phase/voice-api")
     another = pusher.index(named.rpartition(":")[2], right("arm64"), right("amd64"))

@@ -81,7 +81,7 @@ def test_it_is_built_for_both_processors_and_proven(verified: dict[str, Any]) ->
     assert set(image["platforms"]) == {"linux/arm64", "linux/amd64"}
     sizes = {name: each["size_bytes"] / MEGABYTE for name, each in image["platforms"].items()}
     print(", ".join(f"{name} {size:.1f} MB" for name, size in sizes.items()))
-    assert sizes["linux/arm64"] < 102  # 150 are allowed
+    assert sizes["linux/arm64"] < 110  # 150 are allowed
     assert all(each["programs"] > 100 for each in image["platforms"].values())
 
 

@@ -39,7 +39,7 @@ group "default" { targets = ["voice-api"] }
 target "voice-api" {
   context    = "docker"
   platforms  = split(",", PLATFORMS)
-  tags       = ["${REPOSITORY}:${TAG}"]
+  tags       = ["${REPOSITORY}/voice-api:${TAG}"]
   args = { VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE, SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH }
 }
 """

@@ -59,7 +59,8 @@ def test_it_breaks_no_rule_in_any_size_and_has_no_place_without_its_own_room(
 def test_its_settings_are_settings_of_the_program(rendering: ModuleType, text: str) -> None:
     settings = load_settings(None, {}, environment(rendering, text))
     container = pod(rendering, text)["containers"][0]
-    assert container["args"] == ["process"]
+    assert container["image"].startswith(f"kvx.invalid/{NAME}@"), "which has the command"
+    assert "args" not in container
     ports = {each["name"]: each["containerPort"] for each in container["ports"]}
     assert ports == {"jobs": settings.port, "metrics": settings.metrics_port}
     mounts = {each["mountPath"] for each in container["volumeMounts"]}
@@ -98,15 +99,16 @@ def test_its_probes_ask_for_routes_that_there_are(rendering: ModuleType, text: s
 
 def test_what_kvx_fills_in_reaches_it_as_well(rendering: ModuleType, tmp_path: Path) -> None:
     digest = f"sha256:{'5' * 64}"
-    image = Image("kvx.invalid/voice-api", digest, "Never")
+    names = ("kvx.invalid/voice-api", f"kvx.invalid/{NAME}")
+    images = [Image(name, name, digest, "Never") for name in names]
     above = Path(*[".."] * len(tmp_path.resolve().relative_to("/").parts)) / rendering.K8S.relative_to("/")
     overlay = above / "overlays" / "hetzner"
     wanted = Wanted("hetzner", components_of((NAME,), "s"), settings=(("KVX_VOICE_BEAMS", "2"),))
     (tmp_path / "kustomization.yaml").write_text(
-        kustomization(wanted, image, str(overlay), str(above / "components"))
+        kustomization(wanted, images, str(overlay), str(above / "components"))
     )
     text = rendering.rendered(tmp_path)
     container = pod(rendering, text)["containers"][0]
-    assert (container["image"], container["imagePullPolicy"]) == (f"kvx.invalid/voice-api@{digest}", "Never")
+    assert (container["image"], container["imagePullPolicy"]) == (f"kvx.invalid/{NAME}@{digest}", "Never")
     settings = load_settings(None, {}, environment(rendering, text))
     assert (settings.beams, settings.drain_seconds) == (2, 10)

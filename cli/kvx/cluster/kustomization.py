@@ -1,15 +1,20 @@
 """The kustomization that kvx writes for a target: the overlay and what the settings say beside it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 NAMESPACE = "kvx"
 NAME = "voice-api"
-UNFILLED = "kvx.invalid/voice-api"
-# All that run this image; kustomize reads names as patterns.
-OF_ITS_IMAGE = "voice-(api|processor)"
+# Who runs an image of ours, and where what it runs is written down.
+IMAGE_LABEL = "kvx/image"
+TEMPLATES = {
+    "Deployment": "/spec/template",
+    "StatefulSet": "/spec/template",
+    "DaemonSet": "/spec/template",
+    "CronJob": "/spec/jobTemplate/spec/template",
+}
 ARCHITECTURE = "kubernetes.io/arch"
 # A pod ends after it left the Service (preStop), drained, and had some to spare: k8s/base/voice-api.
 LEAVING_SECONDS, SPARE_SECONDS = 3, 17
@@ -38,8 +43,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Where the image of the voice API is; `pull_policy` Never where nodes have it and no registry does."""
+    """Where what k8s/ calls `unfilled` is; `pull_policy` Never where nodes have it and no registry does."""
 
+    unfilled: str
     name: str
     digest: str
     pull_policy: str = "IfNotPresent"
@@ -52,12 +58,12 @@ def components_of(chosen: tuple[str, ...], size: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*needed, *own)))
 
 
-def kustomization(wanted: Wanted, image: Image | None, overlay: str, components: str) -> str:
+def kustomization(wanted: Wanted, images: Sequence[Image], overlay: str, components: str) -> str:
     """The file; `overlay` and `components` are the folders as they are reached from its own."""
-    return "\n".join(_lines(wanted, image, overlay, components)) + "\n"
+    return "\n".join(_lines(wanted, images, overlay, components)) + "\n"
 
 
-def _lines(wanted: Wanted, image: Image | None, overlay: str, components: str) -> Iterator[str]:
+def _lines(wanted: Wanted, images: Sequence[Image], overlay: str, components: str) -> Iterator[str]:
     yield f"# Written by kvx for the target {wanted.target}; change kvx.toml instead. kvx kubernetes render"
     yield "# shows what comes of it, and so does kubectl kustomize with this folder."
     yield "apiVersion: kustomize.config.k8s.io/v1beta1"
@@ -67,20 +73,21 @@ def _lines(wanted: Wanted, image: Image | None, overlay: str, components: str) -
     if wanted.components:
         yield "components:"
         yield from (f"  - {_text(f'{components}/{name}')}" for name in wanted.components)
-    yield from _image(image) if image else ()
+    yield from _images(images) if images else ()
     yield from _settings(wanted) if wanted.settings else ()
-    patches = [line for patch in _patches(wanted, image) for line in patch]
+    patches = [line for patch in _patches(wanted, images) for line in patch]
     if patches:
         yield "patches:"
         yield from patches
 
 
-def _image(image: Image) -> Iterator[str]:
+def _images(images: Sequence[Image]) -> Iterator[str]:
     yield "images:"
-    yield f"  - name: {UNFILLED}"
-    if image.name != UNFILLED:
-        yield f"    newName: {_text(image.name)}"
-    yield f"    digest: {image.digest}"
+    for image in images:
+        yield f"  - name: {image.unfilled}"
+        if image.name != image.unfilled:
+            yield f"    newName: {_text(image.name)}"
+        yield f"    digest: {image.digest}"
 
 
 def _settings(wanted: Wanted) -> Iterator[str]:
@@ -94,11 +101,10 @@ def _settings(wanted: Wanted) -> Iterator[str]:
     yield "      immutable: true  # which a merge would lose"
 
 
-def _patches(wanted: Wanted, image: Image | None) -> Iterator[tuple[str, ...]]:
-    if image is not None and image.pull_policy != "IfNotPresent":
-        why = "Nodes have the image; no registry does."
-        path = "/spec/template/spec/containers/0/imagePullPolicy"
-        yield _json_patch("Deployment", why, ("replace", path, image.pull_policy), name=OF_ITS_IMAGE)
+def _patches(wanted: Wanted, images: Sequence[Image]) -> Iterator[tuple[str, ...]]:
+    for image in images:
+        if image.pull_policy != "IfNotPresent":
+            yield from _pull_policies(image)
     if wanted.arm64 is not None:
         yield _json_patch("Deployment", f"arm64: {wanted.arm64}", _affinity(wanted.arm64))
     if wanted.drain_seconds is not None:
@@ -112,6 +118,15 @@ def _patches(wanted: Wanted, image: Image | None) -> Iterator[tuple[str, ...]]:
     quotas = [*_quota("cpu", wanted.cpu_quota), *_quota("memory", wanted.memory_quota)]
     if quotas:
         yield _json_patch("ResourceQuota", "The most that the namespace may use.", *quotas)
+
+
+def _pull_policies(image: Image) -> Iterator[tuple[str, ...]]:
+    """For all that run it, which have a label that says so."""
+    selector = f"labelSelector: {IMAGE_LABEL}={image.unfilled.rpartition('/')[2]}"
+    for kind, template in TEMPLATES.items():
+        path = f"{template}/spec/containers/0/imagePullPolicy"
+        why = "Nodes have the image; no registry does."
+        yield _json_patch(kind, why, ("replace", path, image.pull_policy), which=selector)
 
 
 Operation = tuple[str, str, object]
@@ -138,13 +153,13 @@ def _affinity(arm64: str) -> Operation:
     return ("add", path, {"nodeAffinity": kind})
 
 
-def _json_patch(kind: str, why: str, *operations: Operation, name: str = NAME) -> tuple[str, ...]:
+def _json_patch(kind: str, why: str, *operations: Operation, which: str = f"name: {NAME}") -> tuple[str, ...]:
     """A patch of the object of that kind, with its reason; values are JSON, which is YAML."""
     lines = [
         f"  # {why}",
         "  - target:",
         f"      kind: {kind}",
-        f"      name: {name}",
+        f"      {which}",
         "    patch: |-",
     ]
     for operation, path, value in operations:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kvx.commands.check import Check
 from kvx.errors import KvxError
 from kvx.images.builders import ALONE
+from kvx.images.recipes import recipe_of
 from kvx.images.reference import LOCAL, parse_reference
 from kvx.steps.images import BuildImages, CheckImages, ImagesWanted
 
@@ -25,13 +26,13 @@ def of_building(step: BuildImages) -> Iterator[Check]:
 
 
 def of_checking(step: CheckImages) -> Iterator[Check]:
-    """Whether there is an image that the cluster can pull."""
+    """Whether there are images that the cluster can pull."""
     from kvx.drivers import image_checking
     from kvx.world import real_world
 
     try:
         if image_checking.is_done(step, real_world()):
-            yield Check("images", "ok", "an image is kept that the cluster can pull")
+            yield Check("images", "ok", f"the cluster can pull {' and '.join(step.names)}")
             return
         image_checking.perform(step, real_world())
     except KvxError as error:
@@ -42,12 +43,13 @@ def _sources(step: BuildImages) -> Check:
     from kvx.drivers.sources import sources_of
     from kvx.world import real_world
 
+    made_of = {folder for name in step.wanted.names for folder in recipe_of(name).made_of}
     try:
-        found = sources_of(step.source, real_world())
+        found = sources_of(step.source, sorted(made_of), real_world())
     except KvxError as error:
         return Check("sources", "missing", error.message, error.fix)
     if found.change and not step.wanted.allow_dirty:
-        words = "what goes into the image was changed since the last commit"
+        words = "what goes into the images was changed since the last commit"
         return Check("sources", "missing", words, "git commit; or allow it with images.allow_dirty = true")
     return Check("sources", "ok", f"revision {found.revision[:12]}{' and changes' if found.change else ''}")
 
@@ -110,10 +112,10 @@ def _registry(step: BuildImages) -> Check:
     if step.wanted.repository == LOCAL:
         return Check("registry", "ok", f"none: images lie in {step.folder}, and go onto the nodes by SSH")
     try:
-        with closing(
-            Registry(parse_reference(f"{step.wanted.repository}/voice-api"), real_world())
-        ) as registry:
-            registry.check_writing()
+        for name in step.wanted.names:
+            place = parse_reference(f"{step.wanted.repository}/{name}")
+            with closing(Registry(place, real_world())) as registry:
+                registry.check_writing()
     except KvxError as error:
         return Check("registry", "missing", error.message, error.fix)
     return Check("registry", "ok", f"{step.wanted.repository} answers and may be written to")

@@ -19,6 +19,7 @@ from kvx.plan import Phase, Plan
 from kvx.targets import plan_for
 
 if TYPE_CHECKING:
+    from kvx.images.layers import Contents
     from kvx.images.proof import Examined, Wanted
     from kvx.images.reference import Reference
 
@@ -26,9 +27,9 @@ SCHEMA = "kvx/images/v1"
 MEGABYTE = 1_000_000
 PLATFORMS = ("linux/arm64", "linux/amd64")
 
-Name = Annotated[
-    str | None,
-    typer.Argument(metavar="[IMAGE]", help="REGISTRY/REPOSITORY:TAG; without it, those that were kept."),
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[IMAGE]...", help="REGISTRY/REPOSITORY:TAG; without any, those that were kept."),
 ]
 Repository = Annotated[str, typer.Argument(metavar="REPOSITORY", help="REGISTRY/REPOSITORY.")]
 Platforms = Annotated[
@@ -123,7 +124,7 @@ def _show_or_run(
 
 @app.command()
 def verify(
-    image: Name = None,
+    images: Names = None,
     *,
     platform: Platforms = None,
     largest: Largest = 150,
@@ -134,7 +135,7 @@ def verify(
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Prove an image in its registry, without pulling it. Exit code 0: it may roll out; 1: it must not.
+    """Prove images in their registry, without pulling them. Exit code 0: they may roll out; 1: one must not.
 
     The index has the platforms, every program inside is of its platform's processor, it runs as no root,
     checks its health, is small, says where it is from, and holds no secret. Its tag still means its digest.
@@ -155,20 +156,28 @@ def verify(
         revision,
         attested=KINDS if attested else (),
     )
-    names = (
-        [(parse_reference(image), wanted)]
-        if image
-        else [
-            (each.reference, replace(wanted, attested=tuple({*wanted.attested, *each.attested})))
-            for each in image_records.kept(file).values()
-        ]
-    )
+    names = [(parse_reference(each), wanted) for each in images or ()] or [
+        (each.reference, replace(wanted, attested=tuple({*wanted.attested, *each.attested})))
+        for each in image_records.kept(file).values()
+    ]
     world = real_world(lambda words: print(words, file=sys.stderr))
-    found = [(name, image_proof.examined(name, held, world, deployment.folder)) for name, held in names]
+    seen: dict[str, Contents] = {}
+    found = [
+        (name, image_proof.examined(name, _held(name, to), world, deployment.folder, seen))
+        for name, to in names
+    ]
     for name, examined in found:
         if keep and not examined.findings:
             image_records.keep(file, record.proven(name, examined))
     _tell(found, wanted, as_json=as_json)
+
+
+def _held(name: "Reference", wanted: "Wanted") -> "Wanted":
+    """What an image of that name is held to."""
+    from kvx.images.recipes import recipe_of
+    from kvx.images.record import name_of
+
+    return replace(wanted, serves=recipe_of(name_of(name)).serves)
 
 
 def _tell(found: "list[tuple[Reference, Examined]]", wanted: "Wanted", *, as_json: bool) -> None:
@@ -183,7 +192,8 @@ def _tell(found: "list[tuple[Reference, Examined]]", wanted: "Wanted", *, as_jso
         for finding in (each for _, examined in found for each in examined.findings):
             print(f"{finding.words}\nfix: {finding.fix}", file=sys.stderr)
         if not failed:
-            print(f"It may roll out on {' and '.join(map(str, wanted.platforms))}.", file=sys.stderr)
+            what = "They" if found[1:] else "It"
+            print(f"{what} may roll out on {' and '.join(map(str, wanted.platforms))}.", file=sys.stderr)
     if failed:
         raise typer.Exit(int(code))
 

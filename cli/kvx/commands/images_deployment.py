@@ -6,10 +6,10 @@ from pathlib import Path
 from kvx.commands.flags import deployment_from
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
+from kvx.images.recipes import NAMES
 from kvx.images.reference import LOCAL, Reference, parse_reference
 
 TARGETS = ("hetzner", "cluster")
-NAME = "voice-api"
 
 
 def images_deployment(
@@ -29,8 +29,9 @@ def images_deployment(
     return next((each for each in others if (each.folder / "images").exists()), others[-1])
 
 
-def repository_of(deployment: Deployment, typed: str | None) -> Reference:
-    """The one that was typed, else the settings', else the folder here."""
+def repositories_of(deployment: Deployment, typed: str | None) -> tuple[Reference, ...]:
+    """The one that was typed, else those of all images in the settings' registry, else in the folder here."""
     if typed is not None:
-        return parse_reference(typed)
-    return parse_reference(f"{deployment.settings.images.repository or LOCAL}/{NAME}")
+        return (parse_reference(typed),)
+    place = deployment.settings.images.repository or LOCAL
+    return tuple(parse_reference(f"{place}/{name}") for name in NAMES)

@@ -1,4 +1,4 @@
-"""kvx images list: the tags of a repository or of the folder here, and what each node has."""
+"""kvx images list: the tags of all images or of one repository, and what each node has."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kvx.commands.flags import Folder, Json, Target
-from kvx.commands.images_deployment import images_deployment, repository_of
+from kvx.commands.images_deployment import images_deployment, repositories_of
 
 if TYPE_CHECKING:
     from kvx.images.retention import Tagged
@@ -17,7 +17,7 @@ MEGABYTE = 1_000_000
 
 Repository = Annotated[
     str | None,
-    typer.Argument(metavar="[REPOSITORY]", help="REGISTRY/REPOSITORY; without it, that of the settings."),
+    typer.Argument(metavar="[REPOSITORY]", help="REGISTRY/REPOSITORY; without it, those of the settings."),
 ]
 
 
@@ -29,11 +29,12 @@ def list_tags(
     *,
     as_json: Json = False,
 ) -> None:
-    """Print the tags of a repository, with digest, platforms and compressed sizes; or what nodes have.
+    """Print the tags of every image, with digest, platforms and compressed sizes; or what nodes have.
 
     Without a repository and without one in the settings: what lies in .kvx/TARGET/images.
     """
-    from kvx.drivers.image_list import tagged
+    from kvx.drivers.image_list import tagged_in
+    from kvx.images.record import name_of
     from kvx.world import real_world
 
     deployment = images_deployment(folder, target)
@@ -50,16 +51,23 @@ def list_tags(
             for name, digest in sorted(images.items()):
                 print(f"{node:<24} {name}  {digest}")
         return
-    tags = list(tagged(repository_of(deployment, repository), world, deployment.folder))
+    places = tagged_in(repositories_of(deployment, repository), world, deployment.folder)
+    tags = [(name_of(place), each) for place, found in places.items() for each in found]
     if as_json:
-        rows = [
-            {"tag": each.tag, "digest": each.digest, "created": each.created, "size_bytes": dict(each.sizes)}
-            for each in tags
-        ]
-        print(json.dumps({"schema": SCHEMA, "tags": rows}))
+        print(json.dumps({"schema": SCHEMA, "tags": [_row(name, each) for name, each in tags]}))
         return
-    for each in tags:
-        print(f"{each.tag:<24} {each.digest}  {sizes_of(each)}")
+    for name, each in tags:
+        print(f"{f'{name}:{each.tag}':<40} {each.digest}  {sizes_of(each)}")
+
+
+def _row(name: str, tagged: "Tagged") -> dict[str, object]:
+    return {
+        "image": name,
+        "tag": tagged.tag,
+        "digest": tagged.digest,
+        "created": tagged.created,
+        "size_bytes": dict(tagged.sizes),
+    }
 
 
 def sizes_of(tagged: "Tagged") -> str:

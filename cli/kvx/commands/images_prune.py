@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kvx.commands.flags import Folder, Json, Target, Yes
-from kvx.commands.images_deployment import images_deployment, repository_of
+from kvx.commands.images_deployment import images_deployment, repositories_of
 from kvx.commands.images_list import Repository
 from kvx.commands.screen import asked
 from kvx.deployment import Deployment
@@ -15,8 +16,10 @@ from kvx.errors import ExitCode, KvxError
 
 if TYPE_CHECKING:
     from kvx.images.reference import Reference
-    from kvx.images.retention import Retention
+    from kvx.images.retention import Retention, Tagged
     from kvx.world import World
+
+    Found = Mapping[Reference, Retention]
 
 SCHEMA = "kvx/images/v1"
 
@@ -40,26 +43,26 @@ def prune(
     Without a registry it is about .kvx/TARGET/images and about the nodes, where what a container uses stays.
     """
     from kvx.drivers import image_pruning
-    from kvx.drivers.image_list import tagged
+    from kvx.drivers.image_list import tagged_in
     from kvx.images.retention import retention
     from kvx.lock import acquire
     from kvx.world import real_world
 
     deployment = images_deployment(folder, target)
     world = real_world(lambda words: print(words, file=sys.stderr))
-    where = repository_of(deployment, repository)
     used = image_pruning.kept_digests(deployment.folder.parent)
     if cluster:
         used |= _released(deployment, world)
-    found = retention(list(tagged(where, world, deployment.folder)), used, keep_last)
+    places = tagged_in(repositories_of(deployment, repository), world, deployment.folder)
+    found = {place: retention(tags, used, keep_last) for place, tags in places.items()}
     if delete:
-        _ask(where, found, yes=yes)
+        _ask(found, yes=yes)
         lock = acquire(deployment.lock, "kvx images prune")  # a build may be writing there
         try:
-            _delete(deployment, where, found, used, world)
+            _delete(deployment, found, used, world)
         finally:
             lock.release()
-    _tell(where, found, deleted=delete, as_json=as_json)
+    _tell(found, deleted=delete, as_json=as_json)
 
 
 def _released(deployment: Deployment, world: "World") -> frozenset[str]:
@@ -72,52 +75,59 @@ def _released(deployment: Deployment, world: "World") -> frozenset[str]:
     return frozenset(digest for each in releases for digest in released_digests(each.images))
 
 
-def _ask(where: "Reference", found: "Retention", *, yes: bool) -> None:
+def _ask(found: "Found", *, yes: bool) -> None:
     """Raises a KvxError with exit code 3 where nobody can be asked, and with 1 for anything but yes."""
-    if not found.goes or yes:
+    going = [(place, each) for place, retention in found.items() for each in retention.goes]
+    if not going or yes:
         return
     if not sys.stdin.isatty():
         message = "kvx images prune asks before it deletes anything, and there is no terminal to ask on"
         raise KvxError(message, "kvx images prune --delete --yes", ExitCode.MISSING)
-    for each in found.goes:
-        print(f"  {each.tag}  {each.digest}", file=sys.stderr)
-    if not asked(f"Delete {len(found.goes)} from {where}? They cannot be had back."):
+    for place, each in going:
+        print(f"  {place}:{each.tag}  {each.digest}", file=sys.stderr)
+    if not asked(f"Delete {len(going)}? They cannot be had back."):
         raise KvxError("nothing was deleted", "kvx images prune --delete, and answer yes")
 
 
-def _delete(
-    deployment: Deployment,
-    where: "Reference",
-    found: "Retention",
-    used: frozenset[str],
-    world: "World",
-) -> None:
+def _delete(deployment: Deployment, found: "Found", used: frozenset[str], world: "World") -> None:
     from kvx.drivers import image_pruning, inventory, node_images
     from kvx.phases.images import loading
 
-    freed = image_pruning.delete(where, found, world, deployment.folder)
+    freed = sum(
+        image_pruning.delete(place, going, world, deployment.folder) for place, going in found.items()
+    )
     if freed:
         world.progress(f"{freed / 1e6:.1f} MB are free in {deployment.folder}")
-    if where.is_local and (deployment.folder / inventory.NAME).exists():
-        stays = used | {each.digest for each, _ in found.kept}
+    are_local = any(place.is_local for place in found)
+    if are_local and (deployment.folder / inventory.NAME).exists():
+        stays = used | {each.digest for retention in found.values() for each, _ in retention.kept}
         node_images.remove_from_nodes(loading(deployment), frozenset(stays), world)
 
 
-def _tell(where: "Reference", found: "Retention", *, deleted: bool, as_json: bool) -> None:
+def _tell(found: "Found", *, deleted: bool, as_json: bool) -> None:
+    from kvx.images.record import name_of
+
+    kept = [(name_of(place), each, why) for place, its in found.items() for each, why in its.kept]
+    goes = [(name_of(place), each) for place, its in found.items() for each in its.goes]
     if as_json:
-        kept = [{"tag": each.tag, "digest": each.digest, "why": why} for each, why in found.kept]
-        goes = [{"tag": each.tag, "digest": each.digest} for each in found.goes]
-        print(
-            json.dumps(
-                {"schema": SCHEMA, "repository": str(where), "kept": kept, "goes": goes, "deleted": deleted}
-            )
-        )
+        document = {
+            "schema": SCHEMA,
+            "repositories": list(map(str, found)),
+            "kept": [{**_row(name, each), "why": why} for name, each, why in kept],
+            "goes": [_row(name, each) for name, each in goes],
+            "deleted": deleted,
+        }
+        print(json.dumps(document))
         return
-    for each, why in found.kept:
-        print(f"stays   {each.tag:<24} {each.digest}  {why}")
-    for each in found.goes:
-        print(f"{'deleted' if deleted else 'goes':<7} {each.tag:<24} {each.digest}")
-    if not deleted and found.goes:
+    for name, each, why in kept:
+        print(f"stays   {f'{name}:{each.tag}':<40} {each.digest}  {why}")
+    for name, each in goes:
+        print(f"{'deleted' if deleted else 'goes':<7} {f'{name}:{each.tag}':<40} {each.digest}")
+    if goes and not deleted:
         print("Nothing was deleted. Next: kvx images prune --delete", file=sys.stderr)
-    elif deleted and found.goes and not where.is_local:
+    elif goes and not all(place.is_local for place in found):
         print("The registry gives their room back when it collects its garbage next.", file=sys.stderr)
+
+
+def _row(name: str, tagged: "Tagged") -> dict[str, str]:
+    return {"image": name, "tag": tagged.tag, "digest": tagged.digest}

@@ -40,6 +40,10 @@ class Blobs(Protocol):
         """Whether the blob of that digest is there."""
         ...
 
+    def borrow(self, digest: str, owner: Reference) -> bool:
+        """Whether the blob is there now, because another repository of the same place has it."""
+        ...
+
     def put_blob(self, descriptor: Descriptor, content: BinaryIO) -> None: ...
 
     def put_manifest(self, name: str, media_type: str, content: bytes) -> None:

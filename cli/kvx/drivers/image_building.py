@@ -2,8 +2,9 @@
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from kvx.drivers import buildx
@@ -14,24 +15,62 @@ from kvx.drivers.files import replace_file
 from kvx.drivers.registry import Registry
 from kvx.drivers.sources import Sources, sources_of
 from kvx.errors import ExitCode, KvxError
+from kvx.images.recipes import recipe_of
 from kvx.images.reference import DIGEST, LOCAL, Reference, parse_reference
 from kvx.images.tag import tag_of
 from kvx.steps.images import BAKE_FILE, BuildImages
 from kvx.world import Outcome, World
 
-NAME = "voice-api"
 DIGEST_KEY = "containerimage.digest"
 
 
 def built_file(folder: Path) -> Path:
-    """What the last build pushed, for the proof that follows: a name with tag and digest."""
+    """What the last build made, for the proof that follows: by name, each with tag and digest."""
     return folder / "images" / "built.json"
 
 
 def is_done(step: BuildImages, world: World) -> bool:
-    """Whether the sources as they are were pushed, and their tag still means what was pushed."""
+    """Whether the sources as they are were pushed, and each tag still means what was pushed."""
     last = built(step.folder)
-    if last is None or str(last).partition("@")[0] != str(_reference(step, sources_of(step.source, world))):
+    return all(_is_built(step, name, last.get(name), world) for name in step.wanted.names)
+
+
+def perform(step: BuildImages, world: World) -> Outcome:
+    """One after the other: what the first is made of is the beginning of the next."""
+    end = world.monotonic() + step.deadline_seconds
+    wanted = {name: _sources(step, name, world) for name in step.wanted.names}
+    places = {name: _reference(step, name, sources) for name, sources in wanted.items()}
+    for place in places.values():
+        _refuse_closed_registry(place, world)  # told before minutes of work
+    pushed = {}
+    for name, place in places.items():
+        rest = replace(step, deadline_seconds=max(end - world.monotonic(), 0))
+        pushed[name] = _made(rest, name, wanted[name], place, world)
+    keep_built(step.folder, pushed)
+    names = {name: str(each) for name, each in pushed.items()}
+    return Outcome(True, tuple(f"pushed {each}" for each in names.values()), {"images": names})
+
+
+def built(folder: Path) -> Mapping[str, Reference]:
+    """What the last build made, by name; empty before there was one."""
+    try:
+        rows = json.loads(built_file(folder).read_text())["images"]
+        return {str(name): parse_reference(reference) for name, reference in rows.items()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, KvxError):
+        return {}
+
+
+def keep_built(folder: Path, images: Mapping[str, Reference]) -> None:
+    """In the place of what was built before: an image of another revision is not of this build."""
+    rows = {name: str(each) for name, each in images.items()}
+    replace_file(built_file(folder), json.dumps({"images": rows}) + "\n")
+
+
+def _is_built(step: BuildImages, name: str, last: Reference | None, world: World) -> bool:
+    if last is None:
+        return False
+    sources = sources_of(step.source, recipe_of(name).made_of, world)
+    if str(last).partition("@")[0] != str(_reference(step, name, sources)):
         return False
     with closing(opened(last, step.folder, world)) as blobs:
         found = blobs.digest(str(last.tag))
@@ -40,42 +79,33 @@ def is_done(step: BuildImages, world: World) -> bool:
     return found is not None
 
 
-def perform(step: BuildImages, world: World) -> Outcome:
-    sources = sources_of(step.source, world)
+def _sources(step: BuildImages, name: str, world: World) -> Sources:
+    """KvxError with exit code 2 for a change that nobody could build again."""
+    sources = sources_of(step.source, recipe_of(name).made_of, world)
     if sources.change and not step.wanted.allow_dirty:
-        message = (
-            "the sources of the image were changed since the last commit, so nobody could build it again"
-        )
+        message = f"the sources of {name} were changed since the last commit, so nobody could build it again"
         raise KvxError(message, "git commit; or allow it with images.allow_dirty = true", ExitCode.USAGE)
-    reference = _reference(step, sources)
-    _refuse_closed_registry(reference, world)  # told before minutes of work
+    return sources
+
+
+def _made(step: BuildImages, name: str, sources: Sources, place: Reference, world: World) -> Reference:
+    """One image with its digest, which is then where it belongs."""
     metadata = built_file(step.folder).with_name(f"metadata-{secrets.token_hex(4)}.json")
     build = Build(
-        tuple(_flags(step, metadata)),
-        dict(_variables(step, sources, str(reference.tag))),
+        (*_flags(step, name, metadata), name),
+        dict(_variables(step, sources, str(place.tag))),
         step.source,
-        built_file(step.folder).with_name("build.log"),
+        built_file(step.folder).with_name(f"build-{name}.log"),
         usable(step.wanted.builder, world),
     )
     try:
         buildx.run(build, step.deadline_seconds, world)
-        digest = _digest(metadata)
+        return replace(place, digest=_digest(metadata, name))
     except BuildFailedError:
-        _refuse_closed_registry(reference, world)  # it may be what failed
+        _refuse_closed_registry(place, world)  # it may be what failed
         raise
     finally:
         metadata.unlink(missing_ok=True)
-    pushed = Reference(reference.registry, reference.repository, reference.tag, digest)
-    replace_file(built_file(step.folder), json.dumps({"reference": str(pushed)}) + "\n")
-    return Outcome(changed=True, lines=(f"pushed {pushed}",), data={"image": str(pushed)})
-
-
-def built(folder: Path) -> Reference | None:
-    """What the last build pushed; None before there was one."""
-    try:
-        return parse_reference(json.loads(built_file(folder).read_text())["reference"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError, KvxError):
-        return None
 
 
 def _refuse_closed_registry(reference: Reference, world: World) -> None:
@@ -92,34 +122,34 @@ def _moved(last: Reference, found: str, file: Path) -> KvxError:
     return KvxError(message, fix, ExitCode.INCOMPLETE)
 
 
-def _reference(step: BuildImages, sources: Sources) -> Reference:
+def _reference(step: BuildImages, name: str, sources: Sources) -> Reference:
     tag = tag_of(sources.revision, sources.change)
-    return parse_reference(f"{step.wanted.repository}/{NAME}:{tag}")
+    return parse_reference(f"{step.wanted.repository}/{name}:{tag}")
 
 
-def _flags(step: BuildImages, metadata: Path) -> Iterator[str]:
+def _flags(step: BuildImages, name: str, metadata: Path) -> Iterator[str]:
     yield from (f"--file={BAKE_FILE}", "--progress=rawjson", f"--metadata-file={metadata}")
-    yield from ("--provenance=mode=max", *_output(step))
+    yield from ("--provenance=mode=max", *_output(step, name))
     secret_files = {"pip": step.wanted.pip_file, "certificates": step.wanted.certificates}
-    for name, file in secret_files.items():
+    for secret, file in secret_files.items():
         if file is not None:
-            yield f"--set=*.secrets+=id={name},src={file}"
+            yield f"--set=*.secrets+=id={secret},src={file}"
             yield f"--allow=fs.read={file.parent}"
 
 
-def _output(step: BuildImages) -> tuple[str, ...]:
-    """To the registry; without one into a folder, in the same form."""
+def _output(step: BuildImages, name: str) -> tuple[str, ...]:
+    """To the registry; without one into a folder, in the same form. Not of what it is made of."""
     if step.wanted.repository != LOCAL:
-        return ("--set=*.output=type=registry,oci-mediatypes=true",)
+        return (f"--set={name}.output=type=registry,oci-mediatypes=true",)
     layout = layout_folder(step.folder).resolve()
     layout.mkdir(parents=True, exist_ok=True)
-    return (f"--set=*.output=type=oci,dest={layout},tar=false", f"--allow=fs.write={layout}")
+    return (f"--set={name}.output=type=oci,dest={layout},tar=false", f"--allow=fs.write={layout}")
 
 
 def _variables(step: BuildImages, sources: Sources, tag: str) -> Iterator[tuple[str, str]]:
     wanted = step.wanted
     yield "PLATFORMS", ",".join(wanted.platforms)
-    yield "REPOSITORY", f"{wanted.repository}/{NAME}"
+    yield "REPOSITORY", wanted.repository
     yield "TAG", tag
     yield "PACKAGES", wanted.packages
     yield "REVISION", sources.revision
@@ -132,8 +162,8 @@ def _variables(step: BuildImages, sources: Sources, tag: str) -> Iterator[tuple[
         yield "BUILDER", wanted.builder_image
 
 
-def _digest(metadata: Path) -> str:
-    found = json.loads(metadata.read_text()).get(NAME, {}).get(DIGEST_KEY, "")
+def _digest(metadata: Path, name: str) -> str:
+    found = json.loads(metadata.read_text()).get(name, {}).get(DIGEST_KEY, "")
     if not DIGEST.fullmatch(found):
         raise KvxError("buildx does not tell which image it pushed", "update buildx to 0.17 or newer")
     return str(found)

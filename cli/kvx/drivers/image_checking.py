@@ -1,5 +1,6 @@
-"""Looks whether an image is kept that a cluster can pull, where kvx has no registry to build one into."""
+"""Looks whether images are kept that a cluster can pull, where kvx has no registry to build one into."""
 
+from collections.abc import Iterator
 from contextlib import closing
 
 from kvx.drivers import image_records
@@ -13,24 +14,30 @@ FILE = "images.json"
 
 
 def is_done(step: CheckImages, world: World) -> bool:
-    """Whether there is one, and its registry still has it."""
-    return all(_is_there(each, step, world) for each in _kept(step)) if _kept(step) else False
+    """Whether each is there, and its registry still has it."""
+    return next(_missing(step, world), None) is None
 
 
-def perform(step: CheckImages, _world: World) -> Outcome:
-    kept = _kept(step)
-    if kept:
-        message = f"{kept[0].reference} is kept, and its registry has it no more"
-    else:
-        message = "there is no registry that the images can go to, and no image was kept that is in one"
-    fix = 'set images.repository to "REGISTRY/FOLDER"; or kvx images verify REGISTRY/voice-api:TAG --keep'
-    raise KvxError(message, fix, ExitCode.MISSING)
+def perform(step: CheckImages, world: World) -> Outcome:
+    for name, kept in _missing(step, world):
+        message = f"there is no registry that the images can go to, and no {name} was kept that is in one"
+        if kept is not None:
+            message = f"{kept.reference} is kept, and its registry has it no more"
+        fix = f'set images.repository to "REGISTRY/FOLDER"; or kvx images verify REGISTRY/{name}:TAG --keep'
+        raise KvxError(message, fix, ExitCode.MISSING)
+    return Outcome(changed=False)
 
 
-def _kept(step: CheckImages) -> list[Proven]:
+def _missing(step: CheckImages, world: World) -> Iterator[tuple[str, Proven | None]]:
+    """The images that cannot be pulled, with what is kept of each."""
     file = step.folder / FILE
-    kept = image_records.kept(file).values() if file.exists() else ()
-    return [each for each in kept if not each.reference.is_local]
+    kept = image_records.kept(file) if file.exists() else {}
+    for name in step.names:
+        image = kept.get(name)
+        if image is None or image.reference.is_local:
+            yield name, None
+        elif not _is_there(image, step, world):
+            yield name, image
 
 
 def _is_there(image: Proven, step: CheckImages, world: World) -> bool:

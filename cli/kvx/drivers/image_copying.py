@@ -1,12 +1,11 @@
 """Pushes what was built into a folder: only blobs that the registry lacks, and the tag last of all."""
 
-import json
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
 from kvx.drivers import image_building
 from kvx.drivers.blobs import Blobs, opened
-from kvx.drivers.files import replace_file
 from kvx.errors import ExitCode, KvxError
 from kvx.images.documents import INDEXES, MANIFESTS, Descriptor, read_index, read_manifest
 from kvx.images.reference import Reference, parse_reference
@@ -15,34 +14,46 @@ from kvx.world import Outcome, World
 
 
 def is_done(step: PushImages, world: World) -> bool:
-    """Whether what was built last is in the registry already, under its tag."""
+    """Whether what was built last is in the registry already, under its tags."""
     built = image_building.built(step.folder)
-    if built is None:
-        return False
-    there = _there(step, built)
-    if built.is_local:
-        return False
-    with closing(opened(there, step.folder, world)) as blobs:
-        return str(built) == str(there) and blobs.digest(str(built.tag)) == built.digest
+    return bool(built) and all(_is_pushed(step, each, world) for each in built.values())
 
 
 def perform(step: PushImages, world: World) -> Outcome:
-    """The image with all that was attached to it; a tag that means something else there is refused."""
+    """The images with all that was attached to them; a tag that means something else there is refused."""
     built = image_building.built(step.folder)
-    if built is None or not built.is_local:
+    if not any(each.is_local for each in built.values()):
         raise KvxError("no image lies here that could be pushed", "kvx images build", ExitCode.MISSING)
+    pushed: dict[str, Reference] = {}
+    lines = []
+    for name, each in built.items():
+        pushed[name], sent = _pushed(step, each, tuple(pushed.values()), world)
+        lines.append(f"pushed {pushed[name]}, {sent / 1e6:.1f} MB of it new")
+    image_building.keep_built(step.folder, pushed)
+    return Outcome(True, tuple(lines), {"images": {name: str(each) for name, each in pushed.items()}})
+
+
+def _is_pushed(step: PushImages, built: Reference, world: World) -> bool:
+    if built.is_local or built != _there(step, built):
+        return False
+    with closing(opened(built, step.folder, world)) as blobs:
+        return blobs.digest(str(built.tag)) == built.digest
+
+
+def _pushed(
+    step: PushImages, built: Reference, before: Sequence[Reference], world: World
+) -> tuple[Reference, int]:
+    """Where it is now, and how many bytes of it were sent; of those `before` it may share layers."""
     there = _there(step, built)
     with (
         closing(opened(built, step.folder, world)) as source,
         closing(opened(there, step.folder, world)) as registry,
     ):
-        before = registry.digest(str(there.tag))
-        if before not in (None, there.digest):
-            message = f"the tag {there.tag} means {before} in {step.repository} already"
+        found = registry.digest(str(there.tag))
+        if found not in (None, there.digest):
+            message = f"the tag {there.tag} means {found} in {step.repository} already"
             raise KvxError(message, "find out who pushed it, or commit something new", ExitCode.INCOMPLETE)
-        sent = _Copy(source, registry, world).whole(there)
-    replace_file(image_building.built_file(step.folder), json.dumps({"reference": str(there)}) + "\n")
-    return Outcome(True, (f"pushed {there}, {sent / 1e6:.1f} MB of it new",), {"image": str(there)})
+        return there, _Copy(source, registry, before, world).whole(there)
 
 
 def _there(step: PushImages, built: Reference) -> Reference:
@@ -53,9 +64,9 @@ def _there(step: PushImages, built: Reference) -> Reference:
 class _Copy:
     """From one place to another; `sent` counts the bytes that the other had not."""
 
-    def __init__(self, source: Blobs, destination: Blobs, world: World) -> None:
+    def __init__(self, source: Blobs, destination: Blobs, before: Sequence[Reference], world: World) -> None:
         self._source, self._destination, self._world = source, destination, world
-        self._sent = 0
+        self._before, self._sent = before, 0
 
     def whole(self, image: Reference) -> int:
         """What leads to something is put after it, so that nothing is ever there in part."""
@@ -81,8 +92,14 @@ class _Copy:
     def _blobs(self, each: Descriptor) -> None:
         manifest = read_manifest(self._source.manifest(each.digest)[1])
         for blob in (*manifest.layers, manifest.config):
-            if not self._destination.has(blob.digest):
+            if not self._has(blob.digest):
                 self._world.progress(f"pushes {blob.digest[:19]}, {blob.size_bytes / 1e6:.1f} MB")
                 with self._source.layer(blob) as file:
                     self._destination.put_blob(blob, file)
                 self._sent += blob.size_bytes
+
+    def _has(self, digest: str) -> bool:
+        """There already, or taken over from an image that has the same layer."""
+        return self._destination.has(digest) or any(
+            self._destination.borrow(digest, each) for each in self._before
+        )

@@ -1,14 +1,28 @@
 """What a repository holds, or a folder: its tags, and for which platforms each is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from kvx.drivers.absent import NotThereError
 from kvx.drivers.blobs import Blobs, opened
 from kvx.images.documents import CONFIGURATIONS, Index, read_configuration, read_index, read_manifest
 from kvx.images.reference import Reference
 from kvx.images.retention import REFERRERS, Tagged
 from kvx.world import World
+
+
+def tagged_in(repositories: Sequence[Reference], world: World, folder: Path) -> dict[Reference, list[Tagged]]:
+    """The tags of each that is there; KvxError with exit code 3 where the registry has none of them."""
+    found, missing = {}, None
+    for repository in repositories:
+        try:
+            found[repository] = list(tagged(repository, world, folder))
+        except NotThereError as error:
+            missing = missing or error
+    if not found and missing is not None:
+        raise missing
+    return found
 
 
 def tagged(repository: Reference, world: World, folder: Path | None = None) -> Iterator[Tagged]:

@@ -17,18 +17,25 @@ from kvx.world import World
 PREDICATE = "in-toto.io/predicate-type"
 
 
-def examined(reference: Reference, wanted: Wanted, world: World, folder: Path | None = None) -> Examined:
+def examined(
+    reference: Reference,
+    wanted: Wanted,
+    world: World,
+    folder: Path | None = None,
+    seen: dict[str, Contents] | None = None,
+) -> Examined:
     """The image with everything that is wrong with it; KvxError where it cannot be read at all.
 
     A reference with tag and digest must still have them together: a tag that was moved is refused.
-    `folder` is the target's, where an image lies that is in no registry.
+    `folder` is the target's, where an image lies that is in no registry. What layers of other images held is
+    in `seen`, by their digests, and so will be those of this one.
     """
     with closing(opened(reference, folder or Path(), world)) as registry:
         if reference.tag and reference.digest:
             _refuse_moved_tag(registry, reference)
         digest, content = registry.manifest(reference.wanted)
         index = read_index(content)
-        layers = _Layers(registry, world)
+        layers = _Layers(registry, world, {} if seen is None else seen)
         images = {}
         for platform, place in _to_look_into(index, wanted).items():
             image = layers.image(place)
@@ -66,12 +73,12 @@ def _refuse_moved_tag(registry: Blobs, reference: Reference) -> None:
 
 
 class _Layers:
-    """Layers that were looked into already: platforms share some."""
+    """Layers that were looked into already: platforms and images share some."""
 
-    def __init__(self, registry: Blobs, world: World) -> None:
+    def __init__(self, registry: Blobs, world: World, seen: dict[str, Contents]) -> None:
         self._registry = registry
         self._world = world
-        self._seen: dict[str, Contents] = {}
+        self._seen = seen
 
     def image(self, digest: str) -> Image:
         _, content = self._registry.manifest(digest)

@@ -77,6 +77,9 @@ class Layout:
     def has(self, digest: str) -> bool:
         return self.path(digest).is_file()
 
+    def borrow(self, digest: str, owner: Reference) -> bool:
+        return self.has(digest) and owner.is_local  # all repositories of a folder have the same blobs
+
     def put_blob(self, descriptor: Descriptor, content: BinaryIO) -> None:
         if self.has(descriptor.digest):
             return

@@ -103,6 +103,16 @@ class Registry:
         except NotThereError:
             return False
 
+    def borrow(self, digest: str, owner: Reference) -> bool:
+        """Mounted; a registry that does not mount begins an upload instead, which is given up."""
+        words = str(httpx.QueryParams({"mount": digest, "from": owner.repository}))
+        with self._ask.answer(f"blobs/uploads/?{words}", method="POST") as told:
+            if told.status_code == httpx.codes.CREATED:
+                return True
+            place = told.url.join(told.headers["location"])
+        with self._ask.answer(str(place), method="DELETE"):
+            return False
+
     def put_blob(self, descriptor: Descriptor, content: BinaryIO) -> None:
         """What is there already is not sent."""
         if self.has(descriptor.digest):

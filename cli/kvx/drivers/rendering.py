@@ -1,24 +1,27 @@
 """Renders the manifests of a target: kustomization written, rendered by kubectl, looked at by kvx lint."""
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
-from kvx.cluster.kustomization import UNFILLED, Image, kustomization
+from kvx.cluster.kustomization import Image, kustomization
 from kvx.cluster.order import Object
 from kvx.drivers import image_records
 from kvx.drivers.files import file_errors, replace_file
 from kvx.drivers.kustomize import FILES, kustomization_in, render
 from kvx.errors import ExitCode, KvxError
+from kvx.images.recipes import UNFILLED_DIGEST, VOICE_API
 from kvx.images.record import Proven
+from kvx.images.reference import LOCAL
 from kvx.lint.linting import Finding, lint
 from kvx.lint.reading import read
 from kvx.steps.manifests import KUSTOMIZATION, RENDERED, RenderManifests
 from kvx.world import Outcome, World
 
-IMAGE = "voice-api"
-NOBODYS = f"{UNFILLED}@sha256:{'0' * 64}"
+NOBODYS = re.compile(rf"{re.escape(LOCAL)}/([\w-]+)@{UNFILLED_DIGEST}")
 
 
 def is_done(step: RenderManifests, world: World) -> bool:
@@ -55,7 +58,7 @@ def rendered(step: RenderManifests, world: World) -> str:
 
 def proven_image(images: Path) -> Proven | None:
     """The voice API's image that was proven for this target."""
-    return image_records.kept(images).get(IMAGE) if images.exists() else None
+    return _kept(images).get(VOICE_API.name)
 
 
 def objects_of(text: str) -> tuple[Object, ...]:
@@ -81,18 +84,21 @@ def _text(step: RenderManifests) -> str:
     here = (step.folder / KUSTOMIZATION).resolve()
     overlay = step.wanted.overlay or step.source / "overlays" / step.wanted.target
     _refuse_missing(overlay)
-    proven = proven_image(step.images)
-    image = None if proven is None else _image(proven)
+    images = [_image(name, each) for name, each in sorted(_kept(step.images).items())]
     seen = os.path.relpath(overlay.resolve(), here)
     return kustomization(
-        step.wanted, image, seen, os.path.relpath(step.source.resolve() / "components", here)
+        step.wanted, images, seen, os.path.relpath(step.source.resolve() / "components", here)
     )
 
 
-def _image(proven: Proven) -> Image:
+def _kept(images: Path) -> Mapping[str, Proven]:
+    return image_records.kept(images) if images.exists() else {}
+
+
+def _image(name: str, proven: Proven) -> Image:
     reference = proven.reference
-    name = f"{reference.registry}/{reference.repository}"
-    return Image(name, str(reference.digest), proven.pull_policy)
+    place = f"{reference.registry}/{reference.repository}"
+    return Image(f"{LOCAL}/{name}", place, str(reference.digest), proven.pull_policy)
 
 
 def _refuse_missing(overlay: Path) -> None:
@@ -102,9 +108,10 @@ def _refuse_missing(overlay: Path) -> None:
 
 
 def _refuse_without_image(text: str) -> None:
-    if NOBODYS in text:
-        message = "no image of the voice API was proven for this target yet"
-        fix = "kvx images builds and proves it; kvx images verify REGISTRY/voice-api:TAG --keep takes one"
+    missing = sorted(set(NOBODYS.findall(text)))
+    if missing:
+        message = f"no image {' and no image '.join(missing)} was proven for this target yet"
+        fix = f"kvx images builds and proves it; kvx images verify REGISTRY/{missing[0]}:TAG --keep takes one"
         raise KvxError(message, fix, ExitCode.MISSING)
 
 

@@ -8,7 +8,6 @@ from kvx.drivers.programs import run_program
 from kvx.errors import ExitCode, KvxError
 from kvx.world import World
 
-IN_THE_IMAGE = ("docker", "requirements", "voice_api")
 GIT_SECONDS = 60.0
 
 
@@ -22,10 +21,10 @@ class Sources:
     address: str
 
 
-def sources_of(folder: Path, world: World) -> Sources:
-    """Asked of git; KvxError with exit code 3 where the folder is no clone."""
-    change = _said(folder, ("diff", "HEAD", "--", *IN_THE_IMAGE), world).encode()
-    others = _said(folder, ("ls-files", "--others", "--exclude-standard", "--", *IN_THE_IMAGE), world)
+def sources_of(folder: Path, made_of: Sequence[str], world: World) -> Sources:
+    """Asked of git, about these folders in it; KvxError with exit code 3 where it is no clone."""
+    change = _said(folder, ("diff", "HEAD", "--", *made_of), world).encode()
+    others = _said(folder, ("ls-files", "--others", "--exclude-standard", "--", *made_of), world)
     for name in others.splitlines():
         change += name.encode() + (folder / name).read_bytes()
     revision, time = _said(folder, ("log", "-1", "--format=%H %ct"), world).split()

@@ -25,6 +25,8 @@ class Wanted:
     labels: tuple[str, ...] = LABELS
     attested: tuple[str, ...] = ()
     """What must have been attached: provenance, bill. What is there must be right in any case."""
+    serves: bool = True
+    """Whether it answers, and so must tell its health."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def _one(platform: Platform, image: Image, wanted: Wanted) -> Iterator[Finding]:
     if _is_root(configuration.user):
         words = f"{platform} runs as {configuration.user or 'root'}, by a name or number that may be root"
         yield Finding("runs_as_root", words, "end its Dockerfile with USER 65532:65532", platform)
-    if not configuration.has_health_check:
+    if wanted.serves and not configuration.has_health_check:
         words = f"{platform} has no health check"
         yield Finding("no_health_check", words, "give its Dockerfile a HEALTHCHECK", platform)
     yield from _size(platform, image.manifest, wanted)

@@ -1,10 +1,11 @@
 """The phase that builds and proves the images, and brings them to where the nodes get them from."""
 
 from kvx.deployment import Deployment
+from kvx.images.recipes import NAMES, names_for
 from kvx.images.reference import LOCAL
 from kvx.phases.configure import private_key
 from kvx.plan import Phase
-from kvx.settings import ImagesSettings
+from kvx.settings import Settings
 from kvx.steps.images import BuildImages, CheckImages, ImagesWanted, LoadImages, ProveImages, PushImages
 
 MEGABYTE = 1_000_000
@@ -14,8 +15,10 @@ def images(deployment: Deployment) -> Phase:
     """Build, push, prove; nothing to undo, for what is in a registry may be in use elsewhere."""
     settings, folder = deployment.settings.images, deployment.folder
     if settings.repository is None:
-        return Phase("images", "see that there is an image to pull", (CheckImages(folder),))
-    wanted = images_wanted(settings, settings.repository)
+        return Phase(
+            "images", "see that there are images to pull", (CheckImages(folder, names(deployment.settings)),)
+        )
+    wanted = images_wanted(deployment.settings, settings.repository)
     return Phase(
         name="images",
         summary="build, push and prove the images",
@@ -31,7 +34,7 @@ def images_onto_nodes(deployment: Deployment) -> Phase:
     settings, folder = deployment.settings.images, deployment.folder
     if settings.repository is not None:
         return images(deployment)
-    wanted = images_wanted(settings, LOCAL)
+    wanted = images_wanted(deployment.settings, LOCAL)
     return Phase(
         name="images",
         summary="build and prove the images, and load them onto the nodes",
@@ -46,7 +49,7 @@ def images_onto_nodes(deployment: Deployment) -> Phase:
 def build_alone(deployment: Deployment) -> Phase:
     """Into a folder here, and proven there; kept only where it goes onto nodes without a registry."""
     settings, folder = deployment.settings.images, deployment.folder
-    wanted = images_wanted(settings, LOCAL)
+    wanted = images_wanted(deployment.settings, LOCAL)
     keeps = settings.repository is None and deployment.target == "hetzner"
     build = BuildImages(folder, deployment.sources, wanted, settings.deadline_seconds)
     return Phase("images", "build and prove the images", (build, ProveImages(folder, wanted, keep=keeps)))
@@ -59,7 +62,7 @@ def push_alone(deployment: Deployment) -> Phase:
         return images(deployment)
     if settings.repository is None:
         return Phase("images", "load the images onto the nodes", (loading(deployment),))
-    wanted = images_wanted(settings, settings.repository)
+    wanted = images_wanted(deployment.settings, settings.repository)
     push = PushImages(folder, settings.repository, settings.deadline_seconds)
     return Phase("images", "push and prove the images", (push, ProveImages(folder, wanted)))
 
@@ -70,17 +73,25 @@ def loading(deployment: Deployment) -> LoadImages:
     return LoadImages(deployment.folder, private_key(deployment), seconds)
 
 
-def images_wanted(settings: ImagesSettings, repository: str) -> ImagesWanted:
+def names(settings: Settings) -> tuple[str, ...]:
+    """The images that the manifests need; an overlay of one's own may run any of them."""
+    kubernetes = settings.kubernetes
+    return NAMES if kubernetes.overlay is not None else names_for(kubernetes.components)
+
+
+def images_wanted(settings: Settings, repository: str) -> ImagesWanted:
     """The settings as the steps take them."""
+    images = settings.images
     return ImagesWanted(
         repository=repository,
-        platforms=settings.platforms,
-        largest_bytes=int(settings.largest_mb * MEGABYTE),
-        base=settings.base,
-        builder_image=settings.builder_image,
-        builder=settings.builder,
-        packages=settings.packages,
-        allow_dirty=settings.allow_dirty,
-        pip_file=settings.pip_file,
-        certificates=settings.certificates,
+        platforms=images.platforms,
+        largest_bytes=int(images.largest_mb * MEGABYTE),
+        names=names(settings),
+        base=images.base,
+        builder_image=images.builder_image,
+        builder=images.builder,
+        packages=images.packages,
+        allow_dirty=images.allow_dirty,
+        pip_file=images.pip_file,
+        certificates=images.certificates,
     )

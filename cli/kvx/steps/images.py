@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from kvx.images.recipes import VOICE_API
 from kvx.images.reference import LOCAL
 
 BAKE_FILE = "docker/docker-bake.hcl"
@@ -12,7 +13,8 @@ BAKE_FILE = "docker/docker-bake.hcl"
 class ImagesWanted:
     """What is to be built, and where it goes; None leaves the value to docker/docker-bake.hcl or to buildx.
 
-    repository   such as registry.example.com/acme: the image is REPOSITORY/voice-api; or kvx.invalid
+    repository   such as registry.example.com/acme: an image is REPOSITORY/NAME; or kvx.invalid
+    names        which of kvx.images.recipes
     base         what the image stands on; builder_image what it is built with
     builder      one of `docker buildx ls`
     pip_file, certificates   the package index and the certificates the build uses, which reach no layer
@@ -21,6 +23,7 @@ class ImagesWanted:
     repository: str
     platforms: tuple[str, ...]
     largest_bytes: int
+    names: tuple[str, ...] = (VOICE_API.name,)
     base: str | None = None
     builder_image: str | None = None
     builder: str | None = None
@@ -42,12 +45,13 @@ class BuildImages:
     @property
     def words(self) -> str:
         rest = "" if self.wanted.repository == LOCAL else ", and push them"
-        return f"build the images for {' and '.join(self.wanted.platforms)}{rest}"
+        wanted = self.wanted
+        return f"build {' and '.join(wanted.names)} for {' and '.join(wanted.platforms)}{rest}"
 
     @property
     def command(self) -> tuple[str, ...]:
         out = "--set=*.output=type=oci" if self.wanted.repository == LOCAL else "--push"
-        return ("docker", "buildx", "bake", f"--file={BAKE_FILE}", out)
+        return ("docker", "buildx", "bake", f"--file={BAKE_FILE}", out, *self.wanted.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class ProveImages:
     def command(self) -> tuple[str, ...]:
         flags = [f"--platform={platform}" for platform in self.wanted.platforms]
         keep = ["--keep"] if self.keep else []
-        return ("kvx", "images", "verify", f"{self.wanted.repository}/voice-api:TAG", *flags, *keep)
+        names = [f"{self.wanted.repository}/{name}:TAG" for name in self.wanted.names]
+        return ("kvx", "images", "verify", *names, *flags, *keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +111,15 @@ class LoadImages:
 
 @dataclass(frozen=True, slots=True)
 class CheckImages:
-    """Be sure that an image is kept which the cluster can pull: without a repository nothing is built."""
+    """Be sure that images are kept which the cluster can pull: without a repository nothing is built."""
 
     folder: Path
+    names: tuple[str, ...] = (VOICE_API.name,)
     deadline_seconds: float = 60
 
     @property
     def words(self) -> str:
-        return "see that an image is kept which the cluster can pull"
+        return f"see that {' and '.join(self.names)} are kept where the cluster can pull from"
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from workshop import ROOT, memory, opened, tools
 
-NAME = "localhost/voice-api"
+REPOSITORY = "localhost"
 TAG = "tests"
 SOURCES = ("docker", "requirements/builder.txt", "requirements/voice-api.txt", "voice_api")
 KEPT = 3
@@ -49,7 +49,7 @@ def _build(architecture: str, file: Path) -> None:
         with memory(Path(place)) as state, opened(Path(place), state) as workshop:
             output = f"type=oci,dest={made}"
             platform = f"--set=*.platform=linux/{architecture}"
-            workshop.bake(TAG, platform, output=output, REPOSITORY=NAME)
+            workshop.bake(TAG, platform, "voice-api", output=output, REPOSITORY=REPOSITORY)
         whole = Path(shutil.move(made, file.parent / f"{Path(place).name}.tar"))
         whole.rename(file)
 

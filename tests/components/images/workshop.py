@@ -108,12 +108,12 @@ class Workshop:
     def bake(
         self, tag: str, *flags: str, source: Path = ROOT, output: str = PUSHED, **variables: str
     ) -> None:
-        """The voice API's image from docker/docker-bake.hcl, pushed as voice-api:TAG by default."""
+        """The images of docker/docker-bake.hcl, or those that are named, pushed as NAME:TAG by default."""
         secrets = [f"id={name},src={file}" for name, file in set_up_for_pip()]
         usual = {
             "BASE": self.base,
             "BUILDER": self.builder,
-            "REPOSITORY": f"{self.registry}/voice-api",
+            "REPOSITORY": self.registry,
             "TAG": tag,
             "VERSION": "0.1.0",
             "REVISION": REVISION,
