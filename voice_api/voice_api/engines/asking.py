@@ -12,6 +12,7 @@ from voice_api.engines.failure import Failure
 from voice_api.engines.gate import Gate
 from voice_api.engines.spending import Barred, Got, Purchase, spend
 from voice_api.errors import VoiceApiError
+from voice_api.usage.amounts import Amounts
 from voice_api.usage.ledger import Ledger
 
 LIVES_MS = 60_000
@@ -42,10 +43,22 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What engines are chosen for.
+
+    able  whether an engine that is not local has what is asked for
+    most  what it may come to
+    """
+
+    task: Task
+    able: Callable[[Engine], bool]
+    most: Callable[[Engine], Amounts]
+
+
+@dataclass(frozen=True, slots=True)
 class Ways(Generic[Got]):
     """How one and the same thing is asked of different engines.
 
-    able      whether an engine has what is asked for
     purchase  of an engine that is not local
     here      the local one's answer
     """
@@ -54,6 +67,10 @@ class Ways(Generic[Got]):
     able: Callable[[Engine], bool]
     purchase: Callable[[Engine], Purchase[Got]]
     here: Callable[[Engine], Got]
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(self.task, self.able, lambda engine: self.purchase(engine).most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +101,7 @@ class Asking:
         """
         barred: dict[str, Barred] = {}
         while True:
-            choice = self.chosen(ways, wish, barred)
+            choice = self.chosen(ways.wanted, wish, barred)
             engine = self.first(choice, wish, barred)
             if engine.name == LOCAL:
                 return choice.answered(engine)
@@ -97,16 +114,16 @@ class Asking:
                 case _:
                     return outcome, choice.answered(engine)
 
-    def chosen(self, ways: Ways[Got], wish: Wish, barred: Mapping[str, Barred]) -> Choice:
+    def chosen(self, wanted: Wanted, wish: Wish, barred: Mapping[str, Barred]) -> Choice:
         """Who is tried, `barred` being those that turned out not to be had."""
         candidates = [
             Candidate(
                 engine,
-                0 if engine.name == LOCAL else ways.purchase(engine).most.microeuros,
-                barred[engine.name].reason if engine.name in barred else self._obstacle(engine, ways, wish),
+                0 if engine.name == LOCAL else wanted.most(engine).microeuros,
+                barred[engine.name].reason if engine.name in barred else self._obstacle(engine, wanted, wish),
             )
             for engine in self.engines
-            if engine.can(ways.task)
+            if engine.can(wanted.task)
         ]
         return choose(wish.policy, candidates)
 
@@ -139,14 +156,14 @@ class Asking:
                 gate.worked(permission)
         return outcome
 
-    def _obstacle(self, engine: Engine, ways: Ways[Got], wish: Wish) -> Reason | None:
+    def _obstacle(self, engine: Engine, wanted: Wanted, wish: Wish) -> Reason | None:
         if not engine.leaves_machine:
             return None
         if self.local_only:
             return "local_only"
         if not wish.consents:
             return "no_consent"
-        return self.gates[engine.name].obstacle if ways.able(engine) else "cannot"
+        return self.gates[engine.name].obstacle if wanted.able(engine) else "cannot"
 
 
 def instead(failure: Failure, choice: Choice, wish: Wish) -> tuple[Engine, Answered]:

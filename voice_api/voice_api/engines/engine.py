@@ -106,6 +106,6 @@ class Engine:
 LOCAL = "local"
 
 
-def local_engine(listener: Listener, speaker: Speaker) -> Engine:
+def local_engine(listener: Listener, speaker: Speaker, converser: Converser | None = None) -> Engine:
     """The engine that is always there: it costs nothing and sends nothing anywhere."""
-    return Engine(LOCAL, listener, speaker, leaves_machine=False)
+    return Engine(LOCAL, listener, speaker, converser, leaves_machine=False)

@@ -8,7 +8,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.usage.amounts import Amounts, Unit
 from voice_api.usage.budgets import Refused
 from voice_api.usage.entries import Ask, Entry
-from voice_api.usage.ledger import Granted, Ledger
+from voice_api.usage.ledger import Exhausted, Granted, Ledger, Repeated
 
 log = logging.getLogger("voice_api.usage")
 LEAST_MILLISECONDS = 1_000
@@ -17,8 +17,9 @@ LEAST_MILLISECONDS = 1_000
 class SlicedStream:
     """One stream; the first slice carries the request. Used by one thread.
 
-    ask    what a whole slice asks for; its key gets the slice's number
-    price  milliseconds of sound -> millionths of a euro
+    ask      what a whole slice asks for; its key gets the slice's number
+    price    milliseconds of sound -> millionths of a euro
+    refused  why there is no further slice; None where there is one, or where there is no ledger
     """
 
     def __init__(self, ledger: Ledger, ask: Ask, price: Callable[[int], int] = lambda _: 0) -> None:
@@ -27,6 +28,7 @@ class SlicedStream:
         self._price = price
         self._slices: list[Entry] = []
         self._covered = 0
+        self.refused: Refused | Exhausted | Repeated | None = None
 
     def covers(self, milliseconds: int) -> bool:
         """Whether sound up to there may go out; reserves what is missing, and settles what is full.
@@ -67,13 +69,16 @@ class SlicedStream:
         key = f"{self._ask.idempotency_key}/{len(self._slices)}"
         ask = replace(self._ask, idempotency_key=key, amounts=self._sized(self._ask.amounts.milliseconds))
         match self._ledger.reserve(ask):
-            case Granted(entry):
-                return entry
             case Refused(use) if use.budget.unit == Unit.MILLISECONDS and use.left >= LEAST_MILLISECONDS:
-                rest = self._ledger.reserve(replace(ask, amounts=self._sized(use.left)))
-                return rest.entry if isinstance(rest, Granted) else None
-            case _:
-                return None
+                return self._granted(self._ledger.reserve(replace(ask, amounts=self._sized(use.left))))
+            case outcome:
+                return self._granted(outcome)
+
+    def _granted(self, outcome: Granted | Refused | Exhausted | Repeated) -> Entry | None:
+        if isinstance(outcome, Granted):
+            return outcome.entry
+        self.refused = outcome
+        return None
 
     def _sized(self, milliseconds: int) -> Amounts:
         requests = 0 if self._slices else self._ask.amounts.requests
