@@ -14,6 +14,7 @@ from voice_api.engines.file import EnginesFile, EngineTable, Tables
 from voice_api.engines.gate import Gate
 from voice_api.engines.hearing import Hearing
 from voice_api.engines.keys import key_in, no_key
+from voice_api.engines.speaking import Speaking
 from voice_api.errors import VoiceApiError
 from voice_api.usage.ledger import Ledger
 from voice_api.usage.opened_later import OpenedLater, no_store
@@ -42,6 +43,10 @@ class Elsewhere:
     def hearing(self, local: Engine, only: str | None = None) -> Hearing:
         """What hears, with local beside; `only` is the one engine that is asked beside it."""
         return Hearing(self._with(local, only), self.ledger, self.gates, self.local_only)
+
+    def speaking(self, local: Engine, only: str | None = None) -> Speaking:
+        """The same for what speaks."""
+        return Speaking(self._with(local, only), self.ledger, self.gates, self.local_only)
 
     def close(self) -> None:
         for engine in self.engines:

@@ -107,7 +107,7 @@ class Service:
         GivenUpError when nobody waits any longer.
         """
         pieces = self.engines.speaker.speak(text, voice or self.settings.voice or None, speed)
-        return self._counted(pieces, ticket)
+        return self.counted(pieces, self.engines.speaker.sample_rate, ticket)
 
     async def prove(self) -> None:
         """Speak a sentence and listen to it, so that readiness rests on a decode that happened."""
@@ -120,12 +120,15 @@ class Service:
         self.lanes.stop()
         self.elsewhere.close()
 
-    def _counted(self, pieces: Iterator[NDArray[np.int16]], ticket: Ticket) -> Iterator[NDArray[np.int16]]:
+    def counted(
+        self, pieces: Iterator[NDArray[np.int16]], sample_rate: int, ticket: Ticket
+    ) -> Iterator[NDArray[np.int16]]:
+        """The same pieces; GivenUpError between two when nobody waits any longer."""
         started = time.perf_counter()
         long = ticket.amount > self.settings.short_seconds
         for piece in pieces:
             (ticket.go_on if long else ticket.check)()
-            self.figures.spoken_seconds.inc(len(piece) / self.engines.speaker.sample_rate)
+            self.figures.spoken_seconds.inc(len(piece) / sample_rate)
             yield piece
         self.figures.stages({"speak": (time.perf_counter() - started) * 1000})
 

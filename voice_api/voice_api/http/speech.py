@@ -1,8 +1,9 @@
 """POST /v1/audio/speech: text in, sound out while it is made, in OpenAI's schema."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -11,15 +12,21 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_stream
+from voice_api.engines.choice import Answered
+from voice_api.engines.engine import LOCAL, Engine
+from voice_api.engines.speaking import Spoken
 from voice_api.errors import VoiceApiError
+from voice_api.http.allowances import answer_headers
 from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
 from voice_api.http.models import check_speaker
 from voice_api.http.replies import AnswerCutOffError
 from voice_api.http.service import Service
 from voice_api.http.tickets import Ticket
 from voice_api.http.waiting import too_late, while_wanted
+from voice_api.http.wishes import Wished, wished
 
 ENDED = b""
+Tell = Callable[[Answered], None]
 
 
 class NamedVoice(StrictBody):
@@ -50,13 +57,17 @@ def speech_routes(service: Service) -> APIRouter:
     async def speech(request: Request) -> Response:
         service.lanes.speaking.refuse_if_full()
         service.refuse_low_memory()
+        asked = wished(service.elsewhere, request.headers)
         wish = read_json(SpeechRequest, await service.uploads.body(request, MAX_JSON_BYTES))
         check_speaker(service.engines, wish.model)
         check_length(service, wish.input, "input")
         check_voice(service, wish.voice_id)
-        chunks = spoken_chunks(service, wish)
+        told = [Answered(LOCAL, wished=LOCAL)]
+        chunks = spoken_chunks(service, wish, asked, told.append)
         first = await while_wanted(request, service.settings.request_seconds, anext(chunks, ENDED))
-        return StreamingResponse(_from(first, chunks), media_type=MEDIA_TYPES[wish.response_format])
+        headers = await answer_headers(service.elsewhere, asked, told[-1])
+        media_type = MEDIA_TYPES[wish.response_format]
+        return StreamingResponse(_from(first, chunks), headers=headers, media_type=media_type)
 
     return router
 
@@ -73,21 +84,23 @@ def check_voice(service: Service, voice: str | None) -> None:
     service.engines.speaker.speak("", voice or None, 1.0)
 
 
-async def spoken_chunks(service: Service, wish: SpeechRequest) -> AsyncGenerator[bytes, None]:
+async def spoken_chunks(
+    service: Service, wish: SpeechRequest, asked: Wished, tell: Tell
+) -> AsyncGenerator[bytes, None]:
     """The file piece by piece; the model's thread never waits for whoever reads it.
 
-    What is made and not yet read is bounded by the length of the text.
+    What is made and not yet read is bounded by the length of the text. `tell` is told who speaks before
+    the first piece is there.
     """
     loop = asyncio.get_running_loop()
     made: asyncio.Queue[bytes] = asyncio.Queue()
 
-    def speak(ticket: Ticket) -> None:
-        pieces = service.spoken(wish.input, wish.voice_id, wish.speed, ticket)
-        for chunk in encode_stream(pieces, service.engines.speaker.sample_rate, wish.response_format):
+    def encode(spoken: Spoken) -> None:
+        for chunk in encode_stream(spoken.pieces, spoken.sample_rate, wish.response_format):
             if chunk:
                 loop.call_soon_threadsafe(made.put_nowait, chunk)
 
-    speaking = asyncio.ensure_future(service.speak(speak, wish.input))
+    speaking = asyncio.ensure_future(_speak(service, wish, asked, encode, tell))
     speaking.add_done_callback(lambda _: made.put_nowait(ENDED))
     deadline = loop.time() + service.settings.request_seconds
     try:
@@ -98,6 +111,38 @@ async def spoken_chunks(service: Service, wish: SpeechRequest) -> AsyncGenerator
         raise too_late(service.settings.request_seconds) from None
     finally:
         speaking.cancel()
+
+
+async def _speak(
+    service: Service, wish: SpeechRequest, asked: Wished, encode: Callable[[Spoken], None], tell: Tell
+) -> None:
+    """In the lane of whoever speaks; whom no lane elsewhere has a place for is spoken to here."""
+    speaker = service.engines.speaker
+
+    def here(ticket: Ticket) -> None:
+        encode(Spoken(speaker.sample_rate, service.spoken(wish.input, wish.voice_id, wish.speed, ticket)))
+
+    def there(ticket: Ticket) -> None:
+        speaking = service.elsewhere.speaking(
+            Engine(LOCAL, speaker=speaker, leaves_machine=False), asked.only
+        )
+        spoken, answered = speaking.speak(
+            wish.input, wish.voice_id or service.settings.voice or None, wish.speed, asked.wish
+        )
+        tell(answered)
+        service.figures.answered_by("speak", answered.wished, answered.engine, answered.reason)
+        encode(replace(spoken, pieces=service.counted(spoken.pieces, spoken.sample_rate, ticket)))
+
+    if not asked.at_home:
+        try:
+            await service.lanes.elsewhere.run(there)
+        except VoiceApiError as error:
+            if error.code != "queue_full" or asked.wish.insists:
+                raise
+            tell(Answered(LOCAL, degraded=True, reason="busy"))
+        else:
+            return
+    await service.speak(here, wish.input)
 
 
 async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
