@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voice_api.cluster.demo import DemoCluster
-from voice_api.cluster.protocol import ClusterDescription, Deployment, Namespace, Node, Pod
+from voice_api.cluster.protocol import (
+    ClusterDescription,
+    Deployment,
+    ListsOnly,
+    Named,
+    Namespace,
+    Node,
+    Pod,
+    named_by_lists,
+)
 from voice_api.commands.core import CommandCore
 from voice_api.errors import VoiceApiError
 
@@ -30,6 +39,11 @@ class SmallCluster:
     deployment_list: tuple[Deployment, ...] = ()
     names: tuple[str, ...] = ("ns",)
     failure: VoiceApiError | None = None
+    explorer = ListsOnly()
+    contexts = ("small",)
+
+    def named(self) -> tuple[Named, ...]:
+        return tuple(named_by_lists(self))
 
     @property
     def description(self) -> ClusterDescription:
@@ -171,7 +185,7 @@ def test_a_question_back_carries_its_candidates() -> None:
         "how many pods are in team"
     )
     which = "one, team-1; two, team-2; or three, team-3"
-    assert reply.reply == f"I am not sure about team. Did you mean {which}? Please ask again."
+    assert reply.reply == f"I am not sure about team. Did you mean {which}?"
     assert reply.data["argument"] == "namespace"
     assert reply.data["candidates"] == ["team-1", "team-2", "team-3"]
     assert reply.intent is not None

@@ -7,9 +7,11 @@ import pytest
 import yaml
 
 from voice_api.cluster.demo import DemoCluster
-from voice_api.commands.check import grammar_check
+from voice_api.commands.check import grammar_check, refuse_unknown
 from voice_api.commands.core import CommandCore
+from voice_api.commands.functions import FUNCTIONS
 from voice_api.commands.grammar import ENGLISH, Grammar, load_grammar
+from voice_api.commands.language.check import interpreter
 from voice_api.errors import VoiceApiError
 
 SMALL = """
@@ -91,14 +93,14 @@ def test_a_sentence_that_normalising_would_change_is_found() -> None:
 
 def test_a_grammar_that_does_not_fit_the_functions_does_not_start() -> None:
     with pytest.raises(VoiceApiError, match="no function make_coffee") as caught:
-        CommandCore(DemoCluster(), altered("make_coffee", "make coffee"))
+        refuse_unknown(altered("make_coffee", "make coffee"), FUNCTIONS)
     assert caught.value.code == "grammar_invalid"
 
 
 def test_an_operators_file_adds_sentences(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("intents:\n  list_deployments:\n    data:\n      - sentences: [what have we got]\n")
-    core = CommandCore(DemoCluster(), load_grammar((ENGLISH, own)))
+    core = CommandCore(DemoCluster(), interpreter((own,)))
     assert core.answer("what have we got").status == "SUCCESS"
     assert core.answer("list deployments").status == "SUCCESS"
 

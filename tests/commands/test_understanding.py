@@ -3,16 +3,15 @@
 import pytest
 
 from voice_api.cluster.demo import NAMESPACES, DemoCluster
-from voice_api.cluster.protocol import ClusterDescription, Namespace
+from voice_api.cluster.protocol import ClusterDescription, Named
 from voice_api.commands.core import CommandCore
-from voice_api.commands.grammar import load_grammar
 from voice_api.commands.understanding import Understanding
 from voice_api.errors import VoiceApiError
 
 
 @pytest.fixture(scope="module")
 def known() -> Understanding:
-    return Understanding(load_grammar(), NAMESPACES)
+    return CommandCore(DemoCluster()).understanding(NAMESPACES)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +37,6 @@ def test_what_is_understood_as_it_stands_is_settled(known: Understanding, heard:
         "how many pods are in shock",
         "how many bots are there",
         "are in monitor ring",
-        "yes",
     ],
 )
 def test_what_is_not_understood_to_the_name_is_not_settled(known: Understanding, heard: str) -> None:
@@ -47,9 +45,10 @@ def test_what_is_not_understood_to_the_name_is_not_settled(known: Understanding,
 
 @pytest.mark.parametrize(
     "heard",
-    ["restart gofer", "delete the shock namespace", "do not delete anything", "", "please", "pods " * 200],
-)
-def test_a_wish_to_change_and_what_no_name_could_save_stay_as_they_were_heard(
+    ["restart gofer", "delete the shock namespace", "do not delete anything", "", "please", "pods " * 200,
+     "yes", "no", "never mind", "four seven", "the second"],
+)  # fmt: skip
+def test_a_wish_to_change_an_answer_and_what_no_name_could_save_stay_as_they_were_heard(
     known: Understanding, heard: str
 ) -> None:
     assert known.settled(heard)
@@ -90,7 +89,7 @@ def test_a_second_hearing_is_not_better_for_a_name_alone(
 
 
 def test_a_name_that_two_namespaces_are_spoken_as_is_not_certain() -> None:
-    known = Understanding(load_grammar(), ("web-app", "webapp"))
+    known = CommandCore(DemoCluster()).understanding(("web-app", "webapp"))
     assert not known.settled("how many pods are in web app")
 
 
@@ -107,7 +106,7 @@ def test_what_is_understood_now_is_asked_of_the_cluster_and_not_known_where_it_d
     class NoAnswer:
         description = ClusterDescription("silent", demo=False)
 
-        def namespaces(self) -> tuple[Namespace, ...]:
+        def named(self) -> tuple[Named, ...]:
             raise VoiceApiError("cluster_unreachable", "nobody answers", "look at the cluster", 503)
 
     assert CommandCore(DemoCluster()).understood("how many pods are in shop")

@@ -12,7 +12,16 @@ import pytest
 import soundfile
 
 from voice_api.cluster.demo import DemoCluster
-from voice_api.cluster.protocol import ClusterDescription, Deployment, Namespace, Node, Pod
+from voice_api.cluster.protocol import (
+    ClusterDescription,
+    Deployment,
+    ListsOnly,
+    Named,
+    Namespace,
+    Node,
+    Pod,
+    named_by_lists,
+)
 from voice_api.commands.core import CommandCore
 from voice_api.commands.vocabulary import QUESTIONS, Vocabulary
 from voice_api.errors import VoiceApiError
@@ -188,6 +197,11 @@ class Zoo:
     """Stands for a cluster with namespaces that the model spells otherwise by itself."""
 
     names: tuple[str, ...] = ("gopher", "kestrel")
+    contexts = ("zoo",)
+    explorer = ListsOnly()
+
+    def named(self) -> tuple[Named, ...]:
+        return tuple(named_by_lists(self))
 
     @property
     def description(self) -> ClusterDescription:

@@ -7,7 +7,16 @@ from functools import lru_cache
 
 from phrases import Phrase, fill, language, phrase
 
-from voice_api.cluster.protocol import ClusterDescription, Deployment, Namespace, Node, Pod
+from voice_api.cluster.protocol import (
+    ClusterDescription,
+    Deployment,
+    ListsOnly,
+    Named,
+    Namespace,
+    Node,
+    Pod,
+    named_by_lists,
+)
 from voice_api.commands.resolve import exactly
 
 QUESTIONS = (
@@ -42,6 +51,11 @@ class NamedCluster:
     """A cluster of empty namespaces."""
 
     names: tuple[str, ...]
+    contexts: tuple[str, ...] = ()
+    explorer: ListsOnly = ListsOnly()
+
+    def named(self) -> tuple[Named, ...]:
+        return tuple(named_by_lists(self))
 
     @property
     def description(self) -> ClusterDescription:

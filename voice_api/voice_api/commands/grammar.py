@@ -77,9 +77,13 @@ class Grammar:
 
         As `readings` does, it corrects the spelling only of words that mean nothing otherwise.
         """
-        return self._whole_readings(words, words) or self._whole_readings(
-            self._spelling.corrected(words), words
-        )
+        for variant in (words, self._spelling.corrected(words)):
+            if readings := self._whole_readings(variant, words):
+                return readings
+        # A word that may be several is the one that makes a sentence of them, where only one does.
+        every = [self._whole_readings(variant, words) for variant in self._spelling.variants(words)]
+        read = [readings for readings in every if readings]
+        return read[0] if len(read) == 1 else ()
 
     def _whole_readings(self, words: str, said: str) -> tuple[Reading, ...]:
         readings = (_reading(match) for match in hassil.recognize_all(words, self.intents))

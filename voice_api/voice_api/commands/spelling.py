@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import product
+from math import prod
 
 from rapidfuzz.distance import OSA
 
 LONG_LETTERS = 6
+MOST_VARIANTS = 8
 PLACEHOLDERS = re.compile(r"<[^>]*>|\{[^}]*\}")
 
 
@@ -25,14 +28,25 @@ class Spelling:
         """`words` with each unknown one as the only target near to it, if there is one; as many words."""
         return " ".join(self._corrected(word) for word in words.split())
 
+    def variants(self, words: str) -> tuple[str, ...]:
+        """`words` with each unknown one as each of the targets nearest to it; none where those are many."""
+        every = [self._nearest(word) or [word] for word in words.split()]
+        if prod(map(len, every)) > MOST_VARIANTS:
+            return ()
+        return tuple(" ".join(chosen) for chosen in product(*every))
+
     def _corrected(self, word: str) -> str:
+        nearest = self._nearest(word)
+        return nearest[0] if len(nearest) == 1 else word
+
+    def _nearest(self, word: str) -> list[str]:
+        """Targets near to a word that is unknown, all of them equally near."""
         if word in self.words:
-            return word
+            return []
         near = 1 if len(word) < LONG_LETTERS else 2
         distances = [(OSA.distance(word, target, score_cutoff=near), target) for target in self.targets]
-        best = min(distances, default=(near + 1, word))
-        nearest = [target for distance, target in distances if distance == best[0]]
-        return nearest[0] if best[0] <= near and len(nearest) == 1 else word
+        best = min((distance for distance, _ in distances), default=near + 1)
+        return [target for distance, target in distances if distance == best] if best <= near else []
 
 
 def spelling_of(document: Mapping[str, object], never: Iterable[str]) -> Spelling:

@@ -80,6 +80,14 @@ class Executor(Protocol):
     Each raises VoiceApiError where the cluster cannot be asked (code not_found where the object is gone).
     """
 
+    def cluster_uid(self) -> str:
+        """What tells this cluster from every other one of that name."""
+        ...
+
+    def note(self, user: User) -> str:
+        """A sentence about how this user's rights are held, or nothing where the cluster holds them."""
+        ...
+
     def cluster(self, user: User) -> Cluster:
         """The cluster as this user sees it: all questions go through it."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from voice_api.commands.language.names import Doubt, Found, LiveNames, LiveObject
+from voice_api.commands.language.names import Doubt, Finder, Found, LiveObject
 from voice_api.commands.language.proposals import Proposal, kinds_of
 from voice_api.commands.level import Level
 from voice_api.commands.normalise import digits, normalise
@@ -13,15 +13,21 @@ from voice_api.commands.resolve import exactly
 from voice_api.commands.wording import choice
 
 EXACT = frozenset({Level.DESTRUCTIVE, Level.ADMIN_ONLY})
+PRONOUNS = frozenset({"it", "that", "that one", "this", "this one", "them"})
 NUMBERS = {"first": 1, "second": 2, "third": 3, "won": 1, "to": 2, "too": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What there is to talk about, and the namespace the conversation is in (or none)."""
+    """What there is to talk about.
 
-    names: LiveNames
+    home  the namespace the conversation is in, or none
+    it    what was spoken of last
+    """
+
+    names: Finder
     home: str = ""
+    it: LiveObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,9 @@ class Question:
     def text(self) -> str:
         if not self.candidates:
             return f"I know no {self.argument} like {self.heard}."
-        likely = choice([_told(each) for each in self.candidates])
+        places = [(each.name, each.namespace) for each in self.candidates]
+        kinds = len(set(places)) < len(places)
+        likely = choice([_told(each, kinds=kinds) for each in self.candidates])
         return f"I am not sure about {self.heard}. Did you mean {likely}?"
 
 
@@ -83,6 +91,8 @@ def _resolved(proposal: Proposal, argument: str, within: str, situation: Situati
         return Found(chosen, exact=True)
     kinds = kinds_of(proposal.function, argument)
     spoken = proposal.spoken[argument]
+    if spoken in PRONOUNS and situation.it is not None and situation.it.kind in kinds and not within:
+        return Found(situation.it, exact=False)  # "undo that" is a command of its own
     inside = within if argument != "namespace" else ""
     resolution = situation.names.find(spoken, kinds, inside, situation.home)
     if isinstance(resolution, Doubt) and not resolution.candidates and inside:
@@ -170,5 +180,8 @@ def _chosen(text: str, candidates: tuple[LiveObject, ...]) -> int | None:
     return None
 
 
-def _told(candidate: LiveObject) -> str:
+def _told(candidate: LiveObject, *, kinds: bool = False) -> str:
+    """With its kind where two of one name and place are told apart."""
+    if kinds:
+        return f"the {candidate.kind} {_told(candidate)}"
     return f"{candidate.name} in {candidate.namespace}" if candidate.namespace else candidate.name

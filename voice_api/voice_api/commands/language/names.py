@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from rapidfuzz import fuzz, process
 
@@ -50,6 +50,18 @@ class Doubt:
 Resolution: TypeAlias = Found | Doubt
 
 
+class Finder(Protocol):
+    """Finds what a spoken name means."""
+
+    def find(self, spoken: str, kinds: tuple[str, ...], namespace: str = "", home: str = "") -> Resolution:
+        """The one object of `kinds` that `spoken` means.
+
+        namespace  only there, if it is given
+        home       where the conversation is: of one name in several namespaces, that one is meant
+        """
+        ...
+
+
 class LiveNames:
     """Objects of one moment, prepared for being looked for; made anew when they change."""
 
@@ -60,21 +72,22 @@ class LiveNames:
         self._shelves: dict[tuple[tuple[str, ...], str], _Shelf] = {}
 
     def find(self, spoken: str, kinds: tuple[str, ...], namespace: str = "", home: str = "") -> Resolution:
-        """The one object of `kinds` that `spoken` means.
-
-        namespace  only there, if it is given
-        home       where the conversation is: of one name in several namespaces, that one is meant
-        """
+        """As Finder says."""
         shelf = self._shelf(kinds, namespace)
         names, exact = shelf.names(spoken)
-        objects = [each for name in names for each in shelf.objects[name]]
+        objects = [each for name in names for each in _without_services(shelf.objects[name])]
         if shelf.sure(spoken, names, exact):
-            named = shelf.objects[names[0]]
+            named = _without_services(shelf.objects[names[0]])
             here = [each for each in named if home and each.namespace == home]
             only = here if len(here) == 1 else named
             if len(only) == 1:
                 return Found(only[0], exact)
         return Doubt(spoken, tuple(objects[:CANDIDATES]))
+
+    def prepare(self, every: Iterable[tuple[str, ...]]) -> None:
+        """Make ready what is looked for among these kinds, so that the first who looks does not wait."""
+        for kinds in every:
+            self._shelf(kinds, "")
 
     def _shelf(self, kinds: tuple[str, ...], namespace: str) -> "_Shelf":
         key = (kinds, namespace)
@@ -131,6 +144,12 @@ class _Shelf:
         begun = max(likeness, FIRST_WORDS_SCORE) if said.form in live.beginnings else likeness
         # Another number is worth asking about, never worth taking.
         return begun if said.digits == live.digits else min(begun, THRESHOLD - MARGIN)
+
+
+def _without_services(named: list[LiveObject]) -> list[LiveObject]:
+    """What is spoken of by a name is the workload; the service in front of it bears the same one."""
+    homes = {each.namespace for each in named if each.kind != "service"}
+    return [each for each in named if each.kind != "service" or each.namespace not in homes]
 
 
 def _nearest(form: str, forms: list[str]) -> list[tuple[str, float, int]]:

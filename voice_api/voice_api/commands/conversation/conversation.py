@@ -1,0 +1,202 @@
+"""One turn after the other: an answer to what was asked, or a command; questions read, changes ask first."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from voice_api.commands.confirmation.answers import YES
+from voice_api.commands.confirmation.settle import Cancelled, Refused
+from voice_api.commands.conversation.answering import answer
+from voice_api.commands.conversation.executor import Event
+from voice_api.commands.conversation.memory import State
+from voice_api.commands.conversation.outcome import Intent, Outcome, denied, failed, intent_of
+from voice_api.commands.conversation.place import Heard, Parts, Place
+from voice_api.commands.conversation.turn import Turn
+from voice_api.commands.language.meanings import Meant, Question, Situation, Unclear, answered
+from voice_api.commands.language.names import LiveObject
+from voice_api.commands.language.proposals import kinds_of, proposals
+from voice_api.commands.language.understand import TakenBack, Understood
+from voice_api.commands.level import Level
+from voice_api.commands.normalise import normalise
+from voice_api.commands.registry.declaring import LEAST_ROLE, Call, from_role
+from voice_api.commands.wording import listed
+from voice_api.errors import VoiceApiError
+
+EVENTS: Mapping[str, Event] = {"REQUIRES_CONFIRMATION": "asked", "PERMISSION_DENIED": "denied"}
+
+
+class Conversation:
+    """Answers turns. Blocking, safe in several threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def understand(self, text: str, turn: Turn) -> Heard:
+        """What a turn asks for; VoiceApiError where its names cannot be had."""
+        state = self._parts.memory.of(turn.user.name, turn.session)
+        place = self._place(state)
+        situation = Situation(place.catalogue, state.home, state.last)
+        if state.question is not None:
+            meaning = answered(state.question, _pointing(text, state.question), situation)
+            if isinstance(meaning, Meant):
+                return Heard(Understood((meaning.call,), exact=True), state, place)
+            if meaning is not None:
+                return Heard(meaning, state, place)
+        return Heard(self._parts.interpreter.understand(text, situation), state, place)
+
+    def likely(self, text: str) -> Intent | None:
+        """What `text` asks for as far as that can be told without a name."""
+        interpreter = self._parts.interpreter
+        found = proposals(interpreter.grammar, interpreter.functions, normalise(text))
+        return Intent(found[0].function.name, dict(found[0].values)) if found else None
+
+    def settle(self, text: str, turn: Turn) -> Outcome | None:
+        """What comes of a turn as an answer to what was asked before a change; None where it is none."""
+        state = self._parts.memory.of(turn.user.name, turn.session)
+        place = self._place(state)
+        if place.settling is None or not (turn.session or turn.pending):
+            return None
+        speaker = place.speaker(turn)
+        if turn.pending is None and (state.question is not None or not place.settling.waits(speaker)):
+            return None
+        came = place.settling.answer(text, turn, speaker)
+        if came is None:
+            return None
+        outcome, verdict = came
+        if isinstance(verdict, Refused | Cancelled):
+            event: Event = "refused" if isinstance(verdict, Refused) else "cancelled"
+            self._note(event, turn, {"why": verdict.why}, security=verdict.security)
+        return outcome
+
+    def act(self, heard: Heard, text: str, turn: Turn) -> Outcome:
+        """What a turn comes to once it is understood."""
+        if heard.place.settling and turn.session:
+            heard.place.settling.cancel(heard.place.speaker(turn), "a new command")
+        state = replace(heard.state, question=None)
+        match heard.understanding:
+            case Understood(calls):
+                return self._every(calls, state, heard.place, turn)
+            case Question() as question:
+                return self._asked(question, state, turn, heard.place)
+            case TakenBack():
+                self._keep(turn, state)
+                return Outcome("SUCCESS", "All right, I do nothing.", {"cancelled": True})
+            case Unclear(why):
+                self._keep(turn, state)
+                return self._unclear(why, text, heard.place)
+
+    def _every(self, calls: tuple[Call, ...], state: State, place: Place, turn: Turn) -> Outcome:
+        """Each call in its order; what ends badly ends the rest."""
+        done: list[Outcome] = []
+        for call in calls:
+            outcome, state = self._one(call, state, place, turn)
+            done.append(outcome)
+            if outcome.status != "SUCCESS":
+                break
+        self._keep(turn, state)
+        if len(done) == 1:
+            return done[0]
+        data = {**done[-1].data, "answers": [dict(each.data) for each in done]}
+        return replace(done[-1], reply=" ".join(each.reply for each in done), data=data)
+
+    def _one(self, call: Call, state: State, place: Place, turn: Turn) -> tuple[Outcome, State]:
+        state = replace(state, last=_spoken_of(call) or state.last)
+        if call.function.level is not Level.READ_ONLY:
+            outcome = self._change(call, place, turn)
+            self._record(EVENTS.get(outcome.status, "unclear"), turn, call, outcome)
+            return outcome, state
+        if not turn.user.roles & from_role(LEAST_ROLE[Level.READ_ONLY]):
+            why = f"{turn.user.name} may not ask anything here."
+            refused = denied("policy_role", why, "Ask for a role: kvx user add", intent_of(call))
+            self._record("denied", turn, call, refused)
+            return refused, state
+        try:
+            found, state = answer(call, state, place, turn, self._parts)
+        except VoiceApiError as error:
+            return failed(error, intent_of(call)), state
+        outcome = Outcome("SUCCESS", found.sentence, found.data, intent_of(call))
+        self._record("answered", turn, call, outcome)
+        return outcome, state
+
+    def _change(self, call: Call, place: Place, turn: Turn) -> Outcome:
+        if place.settling is None:
+            return reads_only(call.function.name.split("_", maxsplit=1)[0])
+        if not turn.session:
+            why = "I change nothing for whoever has no conversation with me: there is nobody to ask."
+            return denied("no_session", why, "Send a session with the command.", intent_of(call))
+        return place.settling.staging.ask(call, turn.user, place.speaker(turn))
+
+    def _asked(self, question: Question, state: State, turn: Turn, place: Place) -> Outcome:
+        name = question.proposal.function.name
+        changes = question.proposal.function.level is not Level.READ_ONLY
+        if place.settling is None and changes:
+            return reads_only(name.split("_", maxsplit=1)[0])
+        hidden = " " in question.heard and self._parts.interpreter.grammar.wishes_change(question.heard)
+        if hidden and not changes:
+            # A wish to change something is no part of a name.
+            return self._unclear("I did not understand all of that.", question.heard, place)
+        self._keep(turn, replace(state, question=question if question.candidates else None))
+        names = [each.name for each in question.candidates]
+        data = {
+            "argument": question.argument,
+            "heard": question.heard,
+            "candidates": names,
+            "namespaces": [each.namespace for each in question.candidates],
+        }
+        intent = _settled_part(question)
+        return Outcome("NEEDS_CLARIFICATION", question.text, data, intent)
+
+    def _unclear(self, why: str, text: str, place: Place) -> Outcome:
+        grammar = self._parts.interpreter.grammar
+        verb = grammar.wishes_change(normalise(text))
+        if verb and place.settling is None:
+            return reads_only(verb)
+        examples = grammar.examples
+        said = f"{why} You can say: {listed(examples, 'or')}." if examples else why
+        return Outcome("NEEDS_CLARIFICATION", said, {"examples": list(examples)})
+
+    def _place(self, state: State) -> Place:
+        here = self._parts.here
+        if not state.context or state.context == here.cluster.description.name or self._parts.opens is None:
+            return here
+        return self._parts.opens(state.context)
+
+    def _keep(self, turn: Turn, state: State) -> None:
+        self._parts.memory.keep(turn.user.name, turn.session, state)
+
+    def _record(self, event: Event, turn: Turn, call: Call, outcome: Outcome) -> None:
+        about = {"function": call.function.name, "arguments": call.values, "status": outcome.status}
+        self._note(event, turn, about, security=outcome.status == "PERMISSION_DENIED")
+
+    def _note(self, event: Event, turn: Turn, content: Mapping[str, object], *, security: bool) -> None:
+        if self._parts.recorder is not None:
+            about = {"user": turn.user.name, "command": turn.command, **content}
+            self._parts.recorder.record(event, security, about)
+
+
+def reads_only(verb: str) -> Outcome:
+    """Where nobody acts, a wish to change something is told so."""
+    said = f"I can only read here, so I did not {verb} anything."
+    error = {"code": "read_only", "message": "Changes are not possible.", "fix": "Use kubectl."}
+    return Outcome("ERROR", said, {"error": error})
+
+
+def _pointing(text: str, question: Question) -> str:
+    """A yes to the only one that was offered points to it."""
+    only = len(question.candidates) == 1 and normalise(text) in YES
+    return "one" if only else text
+
+
+def _spoken_of(call: Call) -> LiveObject | None:
+    for argument in ("name", "node"):
+        if argument in call.kinds and argument in call.values:
+            home = call.values.get("namespace", "")
+            return LiveObject(str(call.values[argument]), str(home), call.kinds[argument])
+    return None
+
+
+def _settled_part(question: Question) -> Intent:
+    """What of a command is understood, while a name of it is asked about."""
+    proposal = question.proposal
+    names = {name for name in proposal.values if kinds_of(proposal.function, name)}
+    values = {name: value for name, value in proposal.values.items() if name not in names}
+    return Intent(proposal.function.name, values)
