@@ -4,7 +4,7 @@ import json
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from kvx.cost.forecast import BreakEven
 from kvx.cost.forecast import forecast as foretold
 from kvx.cost.verdict import exit_code, shown
 from kvx.errors import ExitCode, KvxError
+
+if TYPE_CHECKING:
+    from kvx.cost.invoice import Invoice
 
 SCHEMA = "kvx/cost/v1"
 
@@ -160,6 +163,10 @@ def advise(*, folder: Folder = None, as_json: Json = False) -> None:
 def import_invoice(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Hetzner's statement of usage, as CSV.")],
     *,
+    keep_prices: Annotated[
+        bool,
+        typer.Option("--keep-prices", help="Write what it is sure of into the ledger as price at order."),
+    ] = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -174,7 +181,10 @@ def import_invoice(
         message = f"{file} is not text in UTF-8"
         raise KvxError(message, "download the CSV again", ExitCode.USAGE) from None
     invoice = read_invoice(text)
-    told = reconcile(invoice, _costs(folder, str(invoice.month)).report.machines)
+    found = _costs(folder, str(invoice.month))
+    told = reconcile(invoice, found.report.machines)
+    if keep_prices:
+        _keep_prices(found, invoice)
     if as_json:
         rows = [
             {
@@ -206,6 +216,19 @@ def import_invoice(
         )
     if not told.is_close:
         raise typer.Exit(int(ExitCode.INCOMPLETE))
+
+
+def _keep_prices(found: Costs, invoice: "Invoice") -> None:
+    """Each on stderr, with its price until now."""
+    from kvx.cost.ordering import by_invoice
+    from kvx.drivers import cost_ledger
+
+    before = {each.key: each for each in found.basis.histories}
+    kept = list(by_invoice(invoice, before.values(), found.basis.prices))
+    cost_ledger.change(found.folder, kept)
+    for each in kept:
+        words = f"{each.kind.replace('_', ' ')} {each.name}: ordered at {shown(each.monthly)} a month, net"
+        print(f"{words}, and not at {shown(before[each.key].monthly)}", file=sys.stderr)
 
 
 def shown_or_none(amount: Decimal | None) -> str:

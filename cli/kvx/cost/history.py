@@ -13,6 +13,9 @@ BILLED = ("server", "load_balancer", "volume", "primary_ip", "floating_ip", "ima
 SIZED = ("volume", "image")
 """Billed by the GB; a price of theirs is that of one GB."""
 
+PASSED = "passed"
+"""The status of what was made and deleted between two looks."""
+
 Key = tuple[str, int]
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from kvx.cost.history import History, Key, Spell, Terms, Traffic
+from kvx.cost.history import PASSED, History, Key, Spell, Terms, Traffic
 from kvx.cost.prices import UNKNOWN, Prices, Rate
 from kvx.cost.times import month_of
 from kvx.machines.fleet import CLUSTER_LABEL, NODE_LABEL, POOL_LABEL, Place
 
 RESCALES = ("change_server_type", "change_type", "resize_volume")
+CREATIONS = ("create_server", "create_load_balancer", "create_volume")
 DELETIONS = ("delete_server", "delete_load_balancer", "delete_volume")
 
 
@@ -64,9 +65,19 @@ class _Look:
 
 
 def look_again(
-    known: Mapping[Key, History], seen: Iterable[Seen], prices: Prices, at: int, events: Events
+    known: Mapping[Key, History],
+    seen: Iterable[Seen],
+    prices: Prices,
+    at: int,
+    events: Events,
+    *,
+    since: int | None = None,
 ) -> Mapping[Key, History]:
-    """Every history as it is after a look at the second `at`; those that ended before stay as they are."""
+    """Every history as it is after a look at the second `at`; those that ended before stay as they are.
+
+    `since` is the look before: what was made and deleted after it is known by its actions alone, and then
+    nobody knows of which type it was. None: there was none, and what is gone is not asked about.
+    """
     there = {each.key: each for each in seen}
     servers = {number: each for (kind, number), each in there.items() if kind == "server"}
     look = _Look(at, prices, events, servers)
@@ -77,6 +88,8 @@ def look_again(
     for key, history in known.items():
         if key not in there and history.end is None:
             histories[key] = _gone(history, look)
+    if since is not None:
+        histories.update(_passed(known, there, look, since))
     return histories
 
 
@@ -176,6 +189,19 @@ def _gone(history: History, look: _Look) -> History:
     last = history.spells[-1]
     spells = (*history.spells[:-1], replace(last, end=max(end, last.begin)))
     return replace(history, spells=spells, is_end_exact=bool(told), status="deleted")
+
+
+def _passed(
+    known: Mapping[Key, History], there: Mapping[Key, Seen], look: _Look, since: int
+) -> Iterator[tuple[Key, History]]:
+    """What came and went between two looks."""
+    for key, events in look.events.items():
+        made = min((event.at for event in events if event.command in CREATIONS), default=None)
+        gone = max(_deletions(key, look), default=None)
+        if key not in known and key not in there and made is not None and gone is not None and gone > since:
+            spell = Spell(made, max(gone, made), Terms("", ""))
+            named = History(*key, str(key[1]), {}, (spell,), status=PASSED)
+            yield key, replace(named, first_seen=look.at, last_seen=look.at)
 
 
 def _deletions(key: Key, look: _Look) -> Iterator[int]:

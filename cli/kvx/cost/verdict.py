@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from kvx.cost.estimate import in_cents
+from kvx.cost.history import PASSED
 from kvx.cost.report import OLD_PRICES_DAYS, Report
+from kvx.cost.times import text_of
 from kvx.errors import ExitCode
 
 
@@ -48,7 +50,8 @@ def _unsure(report: Report) -> list[Finding]:
     if report.basis.stale:
         fix = "run the same command again; this is the last good report"
         found.append(Finding(report.basis.stale, fix, ExitCode.INCOMPLETE))
-    if report.missing:
+    found += _passed(report)
+    if report.missing and not found:
         words = f"no price is known for {', '.join(report.missing)}, so the whole is not either"
         fix = f"ask Hetzner's list: it is of {report.basis.prices.date}; kvx cost report --by resource"
         found.append(Finding(words, fix, ExitCode.INCOMPLETE))
@@ -56,6 +59,21 @@ def _unsure(report: Report) -> list[Finding]:
         words = f"the price list is of {report.basis.prices.date}, {report.price_age_days} days old"
         found.append(Finding(words, "export HCLOUD_TOKEN=..., and ask Hetzner again: kvx cost report"))
     return found
+
+
+def _passed(report: Report) -> list[Finding]:
+    """What came and went between two looks, until somebody says what it was."""
+    basis = report.basis
+    return [
+        Finding(
+            f"{each.kind.replace('_', ' ')} {each.id} was made and deleted between two looks, at "
+            f"{text_of(each.begin)}: nobody knows what it was, so the whole is not known either",
+            f"kvx cost ordered {each.kind} {each.id} --type TYPE@LOCATION, and look every hour: --cron",
+            ExitCode.INCOMPLETE,
+        )
+        for each in basis.histories
+        if each.status == PASSED and each.now.rate.monthly is None and (each.end or 0) > basis.month.begin
+    ]
 
 
 def _over(report: Report) -> list[Finding]:

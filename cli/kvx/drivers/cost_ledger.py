@@ -134,15 +134,27 @@ def _write(connection: sqlite3.Connection, before: Ledger, look: Look) -> None:
     known: Mapping[Key, History] = {each.key: each for each in before.histories}
     day = day_of(look.at)
     prices = parse_prices(look.pricing, date=day, source="hetzner")
-    for key, history in look_again(known, look.seen, prices, look.at, look.events).items():
+    for key, history in look_again(
+        known, look.seen, prices, look.at, look.events, since=before.looked_at
+    ).items():
         if history is not known.get(key):
-            document = json.dumps(history_to_json(history), separators=(",", ":"))
-            connection.execute(
-                "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)", (*key, history.end, document)
-            )
+            _put(connection, history)
     connection.execute("INSERT OR REPLACE INTO looks VALUES (?, ?)", (look.at, day))
     kept = json.dumps({"pricing": look.pricing["pricing"]})
     connection.execute("INSERT OR REPLACE INTO price_lists VALUES (?, ?)", (day, kept))
+
+
+def change(folder: Path, histories: Sequence[History]) -> None:
+    """Put other histories in the place of those with the same kind and id: somebody knows better."""
+    with opened(folder) as connection:
+        for each in histories:
+            _put(connection, each)
+
+
+def _put(connection: sqlite3.Connection, history: History) -> None:
+    document = json.dumps(history_to_json(history), separators=(",", ":"))
+    row = (*history.key, history.end, document)
+    connection.execute("INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)", row)
 
 
 def _ledger(connection: sqlite3.Connection, since: int) -> Ledger:
