@@ -4,6 +4,7 @@ import random
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 from phrases import Phrase, fill, language, phrase
 
@@ -52,7 +53,7 @@ class NamedCluster:
 
     names: tuple[str, ...]
     contexts: tuple[str, ...] = ()
-    explorer: ListsOnly = ListsOnly()
+    explorer: ClassVar[ListsOnly] = ListsOnly()
 
     def named(self) -> tuple[Named, ...]:
         return tuple(named_by_lists(self))
