@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "cleanup": ("cleanup", "cleanup", "Take the deployment away again."),
     "nodes": ("nodes", "app", "Show the nodes of the cluster, and look after them."),
     "cost": ("cost", "app", "Say what it costs, until now and before it is made."),
+    "usage": ("usage", "usage", "Show what cloud engines were used for, and what is left."),
     "lint": ("lint", "lint", "Look at Kubernetes manifests by rules, and say what to write instead."),
     "doctor": ("doctor", "doctor", "Check what a deploy needs of this machine."),
     "config": ("config", "app", "Show the settings, and where each came from."),

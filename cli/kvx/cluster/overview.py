@@ -29,6 +29,7 @@ PARTS: Mapping[str, str] = {
     "policies": "the network policies",
     "disruptions": "the disruption budgets",
     "alerts": "the alerts",
+    "usage": "what is left of cloud engines",
 }
 _COMPARED: Mapping[str, str] = {
     "deployments": "Deployment",
@@ -87,6 +88,7 @@ class Overview:
     releases: tuple[Release, ...] | None
     drift: Drift | None
     alerts: Alerts | None
+    usage: Mapping[str, Any] | None
     missing: tuple[Missing, ...]
 
     @property
@@ -127,6 +129,7 @@ def overview(answers: Answers) -> Overview:
         releases=releases,
         drift=differing,
         alerts=_alerts(answers),
+        usage=got.get("usage"),
         missing=(*missing, *broken, *unread),
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kvx.world import World
 
 MONITORING = "monitoring"
+CLOUD_ENGINE = "cloud-engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class ClusterTarget:
     def monitoring(self) -> str | None:
         """The namespace of Prometheus, None where the component is not switched on."""
         return MONITORING if "monitoring" in self.deployment.settings.kubernetes.components else None
+
+    @property
+    def engines(self) -> bool:
+        """Whether engines elsewhere may be asked there."""
+        return CLOUD_ENGINE in self.deployment.settings.kubernetes.components
 
     @property
     def where(self) -> Where:

@@ -9,14 +9,13 @@ from kvx.cluster.overview import Overview, overview, release_data
 from kvx.commands.cluster_target import ClusterTarget
 from kvx.commands.status_cluster_lines import lines_of, rows_of
 from kvx.commands.status_nodes import NodeLine, cost_of, node_lines
+from kvx.commands.usage_lines import least_left
 from kvx.commands.version import installed
 from kvx.cost.of_nodes import MonthSoFar, month_of_histories
 from kvx.cost.prices import snapshot
 from kvx.cost.times import month_of
 from kvx.errors import ExitCode, KvxError
 from kvx.world import World
-
-_NO_BUDGET = "cloud engines, and budgets for them, come with a later version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Look:
             "scaling": _rows(found.scaling, "at_maximum"),
             "advice": _rows(found.advice, "fits"),
             "quota": _rows(found.quota, "share"),
-            "budget": {"seconds_left": None, "requests_left": None, "note": _NO_BUDGET},
+            "budget": {**least_left(found.usage), "note": _no_budget(self.cluster), "usage": found.usage},
             "alerts": _plain(found.alerts),
             "cost": _plain(self.cost),
             "drift": _plain(found.drift),
@@ -79,12 +78,18 @@ class Look:
         }
 
 
+def _no_budget(cluster: ClusterTarget) -> str | None:
+    return None if cluster.engines else "the component cloud-engine is not switched on"
+
+
 def look(cluster: ClusterTarget, world: World) -> Look:
     """Ask everything at once; raises a KvxError where there is no way to ask at all."""
     from kvx.drivers.looking_at_cluster import look_at_cluster
 
     api = cluster.api(world, attempts=2)
-    answers = look_at_cluster(api, cluster.namespace, world, monitoring=cluster.monitoring)
+    answers = look_at_cluster(
+        api, cluster.namespace, world, monitoring=cluster.monitoring, engines=cluster.engines
+    )
     found, prices, now = overview(answers), snapshot(), world.now()
     return Look(
         cluster,

@@ -14,6 +14,7 @@ from kvx.cluster.overview_scaling import Advice, Scaler, Use
 from kvx.cluster.releases import Release
 from kvx.commands.nodes_table import age, listed
 from kvx.commands.status_nodes import NodeLine
+from kvx.commands.usage_lines import in_a_line
 from kvx.cost.estimate import in_cents
 from kvx.cost.of_nodes import MonthSoFar
 
@@ -46,7 +47,7 @@ def rows_of(
         *(("scaling", _scaling(each)) for each in found.scaling or ()),
         ("advice", _advice(found)),
         ("quota", _quota(found.quota)),
-        ("budget", "none: cloud engines, and budgets for them, come with a later version"),
+        ("budget", _budget(found)),
         *_alerts(found.alerts, now),
         ("cost", _cost(cost)),
         *_drift(found),
@@ -61,6 +62,13 @@ def state(found: Overview) -> str:
     counts = [f"{each.name} {each.available} of {each.wanted}" for each in found.workloads or ()]
     words = {"not-ready": "not ready", "not-deployed": "not deployed"}.get(found.health, found.health)
     return f"{words}: {', '.join(counts)}" if counts else words
+
+
+def _budget(found: Overview) -> str:
+    if found.usage is not None:
+        return in_a_line(found.usage)
+    unknown = any(each.part == "usage" for each in found.missing)
+    return "unknown, as told below" if unknown else "none: the component cloud-engine is not switched on"
 
 
 def _reason(found: Overview) -> str | None:

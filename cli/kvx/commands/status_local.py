@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kvx.commands.usage_lines import in_a_line
 from kvx.errors import ExitCode, KvxError
 
 
@@ -38,8 +39,12 @@ def _rows(target: str, found: Mapping[str, Any]) -> Iterator[tuple[str, str | No
     )
     yield "memory", _memory(found["memory"])
     yield "requests", _requests(found["figures"])
-    yield "budget", f"none: {found['budget']['note']}"
+    yield "budget", _budget(found["budget"])
     yield "log", found["log"]
+
+
+def _budget(budget: Mapping[str, Any]) -> str | None:
+    return in_a_line(budget["usage"]) if budget["usage"] else f"unknown: {budget['note']}"
 
 
 def _state(found: Mapping[str, Any]) -> str:

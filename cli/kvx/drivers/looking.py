@@ -13,7 +13,6 @@ from kvx.errors import KvxError
 from kvx.supervisor.records import Failure, State, log_file, read_state
 
 _ANSWER_SECONDS = 3.0
-_NO_BUDGET = "cloud engines, and budgets for them, come with a later version"
 
 
 def look(folder: Path) -> dict[str, object] | None:
@@ -30,7 +29,7 @@ def look(folder: Path) -> dict[str, object] | None:
         **_answers(state, said),
         "memory": _memory(state),
         "figures": _figures(state, said),
-        "budget": {"seconds_left": None, "requests_left": None, "note": _NO_BUDGET},
+        "budget": _budget(state),
         "log": str(log_file(folder)),
     }
 
@@ -85,6 +84,24 @@ def _answers(state: State | None, said: Mapping[str, Any]) -> dict[str, object]:
         "engine": said.get("engine"),
         "cluster": said.get("cluster"),
     }
+
+
+def _budget(state: State | None) -> dict[str, object]:
+    """What is left of all engines together, the least of each unit; `usage` is all that it told."""
+    told: Mapping[str, Any] | None = None
+    if state and state.serving:
+        try:
+            told = voice_api.usage(voice_api.address_of(state), None, _ANSWER_SECONDS)
+        except KvxError as error:
+            return {"seconds_left": None, "requests_left": None, "note": error.message, "usage": None}
+    left = {unit: _least(told, unit) for unit in ("milliseconds", "requests")}
+    seconds = None if left["milliseconds"] is None else left["milliseconds"] // 1000
+    return {"seconds_left": seconds, "requests_left": left["requests"], "note": None, "usage": told}
+
+
+def _least(told: Mapping[str, Any] | None, unit: str) -> int | None:
+    budgets = told["budgets"] if told else ()
+    return min((int(each["left"]) for each in budgets if each["unit"] == unit), default=None)
 
 
 def _memory(state: State | None) -> dict[str, int | None]:

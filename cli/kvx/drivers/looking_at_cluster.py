@@ -7,6 +7,7 @@ from kvx.cluster.pods import is_ready
 from kvx.cluster.refusals import ApiError
 from kvx.drivers.api_server import Api
 from kvx.drivers.asking import ask
+from kvx.drivers.cluster_usage import usage_in
 from kvx.errors import KvxError
 from kvx.world import World
 
@@ -18,11 +19,18 @@ Items = tuple[Mapping[str, Any], ...]
 
 
 def look_at_cluster(
-    api: Api, namespace: str, world: World, *, monitoring: str | None, seconds: float = SECONDS
+    api: Api,
+    namespace: str,
+    world: World,
+    *,
+    monitoring: str | None,
+    engines: bool = False,
+    seconds: float = SECONDS,
 ) -> dict[str, object]:
     """What the API server said to each question, by its name: plain JSON, or the error in its place.
 
-    `monitoring` is the namespace of Prometheus, None where nobody watches. `advisers` is None where the
+    `monitoring` is the namespace of Prometheus, None where nobody watches; with `engines` a pod is asked
+    what is left of cloud engines. `advisers` is None where the
     cluster has no Vertical Pod Autoscaler.
     """
     core, own = "/api/v1", f"/api/v1/namespaces/{namespace}"
@@ -49,6 +57,8 @@ def look_at_cluster(
     if monitoring is not None:
         path = PROMETHEUS.format(monitoring)
         questions["alerts"] = lambda: _there(lambda: api.get(path, deadline_seconds=seconds))
+    if engines:
+        questions["usage"] = lambda: usage_in(api, namespace, None, seconds)
     return ask(questions, seconds, world)
 
 

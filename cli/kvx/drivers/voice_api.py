@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -56,6 +57,12 @@ def figures(metrics_address: str, deadline_seconds: float) -> Mapping[str, float
             metric = name.partition("{")[0]
             sums[metric] = sums.get(metric, 0.0) + float(value)
     return sums
+
+
+def usage(address: str, month: str | None, deadline_seconds: float) -> Mapping[str, Any]:
+    """What cloud engines were used for; sums of a month such as 2026-11, this one unless it is named."""
+    named = f"?month={quote(month)}" if month else ""
+    return _json(_send("GET", f"{address}/v1/usage{named}", deadline_seconds))
 
 
 def command_from_text(
