@@ -110,7 +110,7 @@ DOORS = [
     (VOICE_API, "subprocess", {"bench"}),
     (VOICE_API, "fastapi", {"app", "http"}),
     (VOICE_API, "prometheus_client", {"figures"}),
-    (VOICE_API, "sqlalchemy", {"usage"}),
+    (VOICE_API, "sqlalchemy", {"commands", "usage"}),
     (VOICE_API, "httpx", {"engines"}),
 ]
 
