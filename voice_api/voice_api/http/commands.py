@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_whole
+from voice_api.commands.conversation.turn import Turn
 from voice_api.commands.core import DEMO_NOTICE, Reply
 from voice_api.engines.choice import Answered
 from voice_api.errors import VoiceApiError
+from voice_api.http import turns
 from voice_api.http.allowances import answer_headers
 from voice_api.http.bodies import is_form, media_type
 from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
@@ -25,7 +27,7 @@ from voice_api.http.waiting import while_wanted
 from voice_api.http.wishes import Wished, members_of, wished
 from voice_api.settings import SWITCH
 
-SOUND_FIELDS = frozenset({"speak", "response_format", "voice", "language"})
+SOUND_FIELDS = frozenset({"speak", "response_format", "voice", "language"}) | turns.FIELDS
 NOTHING_HEARD = "I heard no words. Please say it again, or type it."
 
 
@@ -36,6 +38,8 @@ class CommandRequest(StrictBody):
     speak: bool = False
     response_format: AudioFormat = "wav"
     voice: str | None = None
+    session: str | None = None
+    confirm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Command:
     speak: bool
     response_format: AudioFormat
     voice: str | None
+    place: turns.Place
 
 
 def command_routes(service: Service) -> APIRouter:
@@ -57,7 +62,10 @@ def command_routes(service: Service) -> APIRouter:
     async def commands(request: Request) -> Response:
         asked = wished(service.elsewhere, request.headers)
         command = await _read(service, request)
-        work = _answer(service, command, asked)
+        identifier = f"cmd_{uuid4().hex}"
+        spoken = command.sound is not None
+        turn = turns.turn_of(service, request, command.place, identifier, spoken=spoken)
+        work = _answer(service, command, asked, turn)
         content, answered = await while_wanted(request, service.settings.request_seconds, work)
         return JSONResponse(content, headers=await answer_headers(service.elsewhere, asked, answered))
 
@@ -85,7 +93,8 @@ def _text_command(service: Service, body: bytes) -> Command:
     wish = read_json(CommandRequest, body)
     check_length(service, wish.text, "text")
     check_voice(service, wish.voice)
-    return Command(wish.text, None, None, wish.speak, wish.response_format, wish.voice)
+    place = turns.place_of({"session": wish.session, "confirm": wish.confirm})
+    return Command(wish.text, None, None, wish.speak, wish.response_format, wish.voice, place)
 
 
 def _sound_command(service: Service, sound: bytes, texts: dict[str, str]) -> Command:
@@ -103,6 +112,7 @@ def _sound_command(service: Service, sound: bytes, texts: dict[str, str]) -> Com
         speak=SWITCH[speak],
         response_format=_format(texts.get("response_format", "wav")),
         voice=texts.get("voice"),
+        place=turns.place_of(texts),
     )
 
 
@@ -113,7 +123,9 @@ def _format(name: str) -> AudioFormat:
     raise unsupported("response_format", name, tuple(MEDIA_TYPES))
 
 
-async def _answer(service: Service, command: Command, asked: Wished) -> tuple[dict[str, object], Answered]:
+async def _answer(
+    service: Service, command: Command, asked: Wished, turn: Turn
+) -> tuple[dict[str, object], Answered]:
     started = time.perf_counter()
     heard = None
     if command.sound is not None:
@@ -121,15 +133,16 @@ async def _answer(service: Service, command: Command, asked: Wished) -> tuple[di
         listening = service.listening.file(command.sound, options, wished=asked)
         heard = await _lasting(service, await listening)
     text = heard.transcript.text.strip() if heard else command.text or ""
-    reply = _asked_back(service, heard) if heard and _unsure(heard) else await service.act(text)
+    reply = _asked_back(service, heard) if heard and _unsure(heard) else await service.act(text, turn)
     audio, speak_ms = await _spoken(service, command, reply.reply)
     timings = {**(heard.timings_ms if heard else {}), **reply.timings_ms, **speak_ms}
     timings["total"] = (time.perf_counter() - started) * 1000
     answered = heard.answered if heard else HEARD_HERE
     content = {
-        "id": f"cmd_{uuid4().hex}",
+        "id": turn.command,
         "object": "voice.command",
         "status": reply.status,
+        "session": turn.session or None,
         "heard": _heard(heard) if heard else None,
         "text": text,
         "intent": _intent(reply),

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from voice_api.cluster.protocol import ClusterDescription
+from voice_api.commands.conversation.turn import ALONE, ANYBODY, Turn
 from voice_api.commands.core import Reply
+from voice_api.commands.policy import User
 from voice_api.model import LoadedModel
 from voice_api.speech.protocol import Listener, Speaker, Understanding
 
@@ -13,7 +15,7 @@ from voice_api.speech.protocol import Listener, Speaker, Understanding
 class Answerer(Protocol):
     """Answers one command; blocking, and called from one thread at a time."""
 
-    def answer(self, text: str) -> Reply: ...
+    def answer(self, text: str, turn: Turn = ALONE) -> Reply: ...
 
     def understood(self, text: str) -> bool:
         """Whether a sentence is understood as it stands, by what the cluster says now; nothing is done."""
@@ -53,6 +55,21 @@ class NoNames:
         """Nothing is remembered."""
 
 
+class Users(Protocol):
+    """Who speaks, by what a request says of itself."""
+
+    def speaker_of(self, authorization: str | None) -> User:
+        """VoiceApiError 401 for credentials that are none."""
+        ...
+
+
+class Anybody:
+    """For a service without users: whoever reaches it may ask, and nobody may change anything."""
+
+    def speaker_of(self, _: str | None) -> User:
+        return ANYBODY
+
+
 @dataclass(frozen=True, slots=True)
 class Engines:
     """The parts that a service is put together from."""
@@ -63,3 +80,4 @@ class Engines:
     cluster: ClusterDescription
     names: Names = field(default_factory=NoNames)
     model: LoadedModel = field(default_factory=LoadedModel)
+    users: Users = field(default_factory=Anybody)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_api.audio import Sound, resampled_speech
+from voice_api.commands.conversation.turn import ALONE, Turn
 from voice_api.commands.core import Reply
 from voice_api.engines.elsewhere import Elsewhere, nothing_elsewhere
 from voice_api.errors import VoiceApiError
@@ -83,9 +84,9 @@ class Service:
         """Whether a sentence is understood as it stands; asks the cluster."""
         return await self.lanes.acting.run(lambda _: self.engines.commands.understood(text))
 
-    async def act(self, text: str) -> Reply:
+    async def act(self, text: str, turn: Turn = ALONE) -> Reply:
         """The reply of the command core."""
-        reply = await self.lanes.acting.run(lambda _: self.engines.commands.answer(text))
+        reply = await self.lanes.acting.run(lambda _: self.engines.commands.answer(text, turn))
         self.figures.stages(reply.timings_ms)
         self.figures.commands.labels(reply.status, reply.intent.name if reply.intent else "none").inc()
         if reply.intent:

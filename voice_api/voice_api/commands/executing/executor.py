@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from voice_api.cluster.access import Access, UserAccess
 from voice_api.cluster.connection import Sent
@@ -13,8 +12,8 @@ from voice_api.cluster.kubernetes import KubernetesCluster
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.audit import Audit
 from voice_api.commands.conversation.executor import Carried, Met, Order, Past, Preview
-from voice_api.commands.executing.changes import Change, Inverse, NoChange, Seen, Write, change_of
-from voice_api.commands.executing.difference import difference
+from voice_api.commands.executing.changes import Change, NoChange, Seen, Write, change_of
+from voice_api.commands.executing.doing import CONFLICT, done, previewed
 from voice_api.commands.executing.environments import environment_of
 from voice_api.commands.executing.happened import happened
 from voice_api.commands.executing.looking import object_at, seen
@@ -26,8 +25,8 @@ from voice_api.commands.registry.builtin import BUILT_IN
 from voice_api.commands.registry.declaring import Call, NoCall, validated
 from voice_api.errors import VoiceApiError
 
-FIELD_MANAGER = "kvx-voice"
-BLOCKED = 429  # a disruption budget does not let a pod go now
+# A status that moves makes a write conflict, too; looked at anew so often before somebody is asked again.
+MOST_LOOKS = 5
 OWN_RIGHTS = "I did it with my own rights in the cluster, after it said that you may."
 UNRECORDED = "It was done, but its outcome could not be written into the journal."
 
@@ -77,30 +76,56 @@ class ClusterExecutor:
 
     def preview(self, user: User, call: Call, met: Met) -> Preview:
         way = self._way(user)
+        for _ in range(MOST_LOOKS):
+            shown = self._shown(way, call, met.target.uid)
+            if shown.status != CONFLICT:
+                break
+        return shown
+
+    def _shown(self, way: UserAccess, call: Call, uid: str) -> Preview:
         found = seen(way.connection, call)
-        if target_of(found.place, found.object).uid != met.target.uid:
-            return Preview(409, why="It is another object of that name now.")
+        if found.object["metadata"]["uid"] != uid:
+            return Preview(404, why="It is another object of that name now.")
         change = self._change(call, found)
         if isinstance(change, NoChange):
             return Preview(422, why=change.why)
         for write in change.writes:
             if not way.may(write.attempt):
                 return Preview(403, why=f"The cluster does not let you {_said(write)}.")
-        return _previewed(way, change)
+        return previewed(way, change)
 
     def carry_out(self, user: User, call: Call, order: Order) -> Carried:
         way = self._way(user)
         found = seen(way.connection, call)
-        now, asked = target_of(found.place, found.object), order.bound.target
-        if (now.uid, now.generation) != (asked.uid, asked.generation):
-            return Carried(409, "It was changed after I asked you.")
-        change = self._change(call, found)
+        change = self._unchanged(call, order, found)
+        if change is None:
+            return Carried(CONFLICT, "It was changed after I asked you.")
         if isinstance(change, NoChange):
             return Carried(200 if change.already else 422, change.why, {"changed": False})
-        outcome = self._audit.write(_intent(user, call, order, change), lambda: _done(way, change, order))
+        intent = _intent(user, call, order, change)
+        outcome = self._audit.write(intent, lambda: self._written(way, call, order, change))
         if outcome.get("status") is None:
             outcome = self._looked_at(way, change, order, found.place, outcome)
         return self._verified(way, call, order, found.place, outcome)
+
+    def _unchanged(self, call: Call, order: Order, found: Seen) -> Change | NoChange | None:
+        """The change for what was asked about; None where it is another object, or wanted otherwise now."""
+        now, asked = target_of(found.place, found.object), order.bound.target
+        if (now.uid, now.generation) != (asked.uid, asked.generation):
+            return None
+        return self._change(call, found)
+
+    def _written(self, way: UserAccess, call: Call, order: Order, change: Change) -> Mapping[str, Any]:
+        """Written, and written again where only its status moved meanwhile: looked at anew each time."""
+        outcome = done(way, change, order.command)
+        for _ in range(MOST_LOOKS):
+            if outcome["status"] != CONFLICT:
+                break
+            again = self._unchanged(call, order, seen(way.connection, call))
+            if not isinstance(again, Change) or again.said != change.said:
+                break
+            outcome = done(way, again, order.command)
+        return outcome
 
     def inverse(self, user: User) -> Call | NoCall:
         last = next(iter(self._audit.changes(user.name, 1)), None)
@@ -177,63 +202,6 @@ def _said(write: Write) -> str:
     what = write.attempt
     resource = f"{what.resource}/{what.subresource}" if what.subresource else what.resource
     return f"{what.verb} {resource}{f' in {what.namespace}' if what.namespace else ''}"
-
-
-def _previewed(way: UserAccess, change: Change) -> Preview:
-    """What the API server would make of it, admission and all."""
-    lines = []
-    for write in change.writes:
-        answer = way.connection.send(_dry(write.request))
-        if answer.status == BLOCKED and write.attempt.subresource == "eviction":
-            continue
-        if answer.status >= 300:
-            return Preview(answer.status, why=_why(answer.content))
-        lines.append(_difference(write, answer.content))
-    return Preview(200, change.said, "\n".join(line for line in lines if line))
-
-
-def _difference(write: Write, after: Mapping[str, Any]) -> str:
-    if write.request.method != "PATCH":
-        metadata = write.before["metadata"]
-        verb = "delete" if write.request.method == "DELETE" else "evict"
-        return f"{verb} {metadata.get('namespace', '')}/{metadata['name']} ({metadata['uid']})"
-    if write.attempt.subresource == "scale":
-        return difference(write.before, {"spec": {"replicas": (after.get("spec") or {}).get("replicas", 0)}})
-    return difference(write.before, after)
-
-
-def _dry(request: Sent) -> Sent:
-    """The same, kept by nobody. With a body of options it is those that count, not the query."""
-    if request.method == "DELETE":
-        return replace(request, body={**request.body, "dryRun": ["All"]})
-    query = {"dryRun": "All"} | ({"fieldManager": FIELD_MANAGER} if request.method == "PATCH" else {})
-    return replace(request, path=f"{request.path}?{urlencode(query)}")
-
-
-def _real(request: Sent, command: str) -> Sent:
-    query = f"?{urlencode({'fieldManager': FIELD_MANAGER})}" if request.method == "PATCH" else ""
-    return replace(request, path=f"{request.path}{query}", agent=command)
-
-
-def _why(content: Mapping[str, Any]) -> str:
-    """The API server's own words, cut short: an admission webhook may have put anything there."""
-    return " ".join(str(content.get("message", "")).split())[:200]
-
-
-def _done(way: UserAccess, change: Change, order: Order) -> Mapping[str, Any]:
-    """Every request once. What was no success ends it; a pod that may not leave now does not."""
-    undo = asdict(change.inverse) if isinstance(change.inverse, Inverse) else change.inverse
-    said = {"said": change.said, "undo": undo}
-    for write in change.writes:
-        try:
-            answer = way.connection.send(_real(write.request, order.command))
-        except VoiceApiError as error:
-            return {**said, "status": None, "why": error.message}
-        blocked = answer.status == BLOCKED and write.attempt.subresource == "eviction"
-        gone = answer.status == 404 and write.attempt.subresource == "eviction"
-        if answer.status >= 300 and not blocked and not gone:
-            return {**said, "status": answer.status, "why": _why(answer.content)}
-    return {**said, "status": 200}
 
 
 def _intent(user: User, call: Call, order: Order, change: Change) -> dict[str, Any]:
