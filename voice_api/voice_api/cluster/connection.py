@@ -218,7 +218,7 @@ class Connection:
         if left <= 0:
             raise too_slow
         if self._guard is not None and not self._guard(request):
-            return urllib3.HTTPResponse(b"", status=403)
+            return urllib3.HTTPResponse(b"{}", status=403)
         body = None if request.body is None else json.dumps(request.body, allow_nan=False)
         try:
             return self._pool.request(
