@@ -56,15 +56,24 @@ class Folder:
     path: Path
     kubeconfig: Path
 
-    def set(self, kubernetes: str = "", voice: str = "", digest: str = DIGEST) -> None:
-        """Settings beside the kubeconfig, and the image that was proven last."""
+    def set(
+        self,
+        kubernetes: str = "",
+        voice: str = "",
+        digest: str = DIGEST,
+        images: tuple[str, ...] = ("voice-api",),
+    ) -> None:
+        """Settings beside the kubeconfig, and the images that were proven last."""
         head = f'target = "cluster"\n[kubernetes]\nkubeconfig = "{self.kubeconfig}"\n'
         (self.path / "kvx.toml").write_text(f"{head}{kubernetes}\n[voice]\n{voice}\n")
-        reference = f"registry.example.com/acme/voice-api:1@{digest}"
-        image = {"reference": reference, "digest": digest, "revision": "1234abcd", "platforms": {}}
+        images = {
+            name: {"reference": f"registry.example.com/acme/{name}:1@{digest}", "digest": digest,
+                   "revision": "1234abcd", "platforms": {}}
+            for name in images
+        }  # fmt: skip
         kept = self.path / ".kvx/cluster/images.json"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps({"schema": "kvx/images/v1", "images": {"voice-api": image}}))
+        kept.write_text(json.dumps({"schema": "kvx/images/v1", "images": images}))
 
     def steps(self) -> tuple[RenderManifests, ApplyManifests]:
         plan, _ = alone_of("kubernetes", deployment_from(self.path), chosen=True)

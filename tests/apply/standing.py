@@ -94,8 +94,48 @@ class NamespaceController:
                         end_namespace(self.api, each)
 
 
+class QuotaController:
+    """Lets quotas count as they are wanted, a moment after; nothing is used."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self._stop = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "QuotaController":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            with suppress(ApiError):
+                for each in self.api.list("/api/v1/namespaces/kvx/resourcequotas"):
+                    self.see(each)
+
+    def see(self, quota: Object) -> None:
+        hard = quota["spec"]["hard"]
+        if (quota.get("status") or {}).get("hard") != hard:
+            path = f"/api/v1/namespaces/kvx/resourcequotas/{quota['metadata']['name']}/status"
+            self.api.replace(path, {**quota, "status": {"hard": hard, "used": dict.fromkeys(hard, "0")}})
+
+
 INSIDE = (
-    ("/api/v1", ("configmaps", "secrets", "services", "serviceaccounts", "resourcequotas", "limitranges")),
+    (
+        "/api/v1",
+        (
+            "configmaps",
+            "secrets",
+            "services",
+            "serviceaccounts",
+            "resourcequotas",
+            "limitranges",
+            "persistentvolumeclaims",
+        ),
+    ),
     ("/apis/apps/v1", ("deployments",)),
     ("/apis/autoscaling/v2", ("horizontalpodautoscalers",)),
     ("/apis/policy/v1", ("poddisruptionbudgets",)),

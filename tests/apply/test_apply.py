@@ -2,10 +2,12 @@
 
 import shlex
 import subprocess
+import time
+from collections.abc import Callable
 
 import pytest
 from deployed import OTHER_DIGEST, Folder, Server, names, writes
-from standing import Standing
+from standing import QuotaController, Standing
 
 from kvx.cluster.applyset import GROUP_KINDS, ID, MEMBER, id_of
 from kvx.drivers import releases
@@ -127,6 +129,28 @@ def test_a_field_of_another_manager_is_not_taken_and_the_way_out_is_named(folder
     folder.apply()
     assert folder.is_done()
     assert api.get(DEPLOYMENT)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 140
+
+
+def test_a_component_has_room_that_the_quota_before_it_had_not(folder: Folder, api: Api) -> None:
+    """The server judges by the quota that is there; the one that is coming has room for the claim."""
+    folder.apply()
+    claims = f"{SPACE}/persistentvolumeclaims"
+    with QuotaController(api):
+        until(lambda: "hard" in (api.get(f"{SPACE}/resourcequotas/voice-api").get("status") or {}))
+    folder.set('components = ["voice-processor"]', images=("voice-api", "voice-processor"))
+    changes = {each.key[1:]: each.checked for each in folder.changes(api)}
+    assert changes["PersistentVolumeClaim", "kvx", "voice-processor-jobs"] is False
+    assert api.list(claims) == ()
+    with QuotaController(api):
+        folder.apply()
+    assert names(api.list(claims)) == {"PersistentVolumeClaim voice-processor-jobs"}
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_replicas_are_left_to_the_autoscaler(folder: Folder, api: Api) -> None:

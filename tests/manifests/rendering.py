@@ -1,12 +1,15 @@
 """Renders overlays as kvx will: with components on top, by kubectl."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
+
+from kvx.cluster.room import quota_with
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
@@ -21,6 +24,13 @@ EVERYTHING = (
     "traefik-timeouts",
     "monitoring",
     "voice-processor",
+    "persistence",
+    "postgres",
+    "cloud-engine",
+    "language-model",
+    "cost-report",
+    "impersonation",
+    "arm-tuning",
 )
 LOADED = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -34,7 +44,11 @@ def rendered(folder: Path) -> str:
 
 
 def with_components(folder: Path, overlay: str, components: Iterable[str], **more: object) -> str:
-    """An overlay with components, rendered by a kustomization that is written into the folder."""
+    """An overlay with components, rendered by a kustomization that is written into the folder.
+
+    The quota is added up as kvx does it.
+    """
+    components = tuple(components)
 
     def near(place: Path) -> str:
         return os.path.relpath(place, folder.resolve())
@@ -46,6 +60,11 @@ def with_components(folder: Path, overlay: str, components: Iterable[str], **mor
         "components": [near(K8S / "components" / each) for each in components],
         **more,
     }
+    size = next((each.removeprefix("size-") for each in components if each.startswith("size-")), "s")
+    if added := quota_with(components, size):
+        quota = [{"op": "add", "path": f"/spec/hard/{name}", "value": value} for name, value in added]
+        patch = {"target": {"kind": "ResourceQuota"}, "patch": json.dumps(quota)}
+        content["patches"] = [*cast("list[object]", more.get("patches", [])), patch]
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
     return rendered(folder)
 

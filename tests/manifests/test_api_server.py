@@ -69,8 +69,12 @@ def test_the_api_server_takes_every_object_of_every_overlay_with_every_component
     tmp_path: Path,
 ) -> None:
     text = rendering.with_components(tmp_path, overlay, (*rendering.EVERYTHING, *size, "public-api-server"))
-    arguments = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-")
-    done = kubectl(*arguments, text=text)
+    arguments = ("apply", "--server-side", "--force-conflicts", "--field-manager=kvx", "-f", "-")
+    kubectl(*arguments, text=json.dumps(rendering.one(text, "ResourceQuota")))
+    used(kubectl, {})
+    done = kubectl(*arguments, "--dry-run=server", text=text)
+    kubectl(*arguments, text=json.dumps(rendering.one(applied, "ResourceQuota")))
+    used(kubectl, {})
     assert done.returncode == 0, done.stderr
     assert "unknown field" not in done.stderr
     assert len(done.stdout.splitlines()) == len(rendering.objects(text)) > 18

@@ -7,6 +7,21 @@ from pathlib import Path
 
 NAMESPACE = "kvx"
 NAME = "voice-api"
+# The folder beside the kustomization, in which the user's own file of engines lies.
+ENGINES, ENGINES_FILE = "engines", "engines.toml"
+ENGINES_COMPONENT = f"""\
+# Written by kvx: voice.engines_file of kvx.toml. A component, as only these see what other components make.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+configMapGenerator:
+  - name: voice-api-engines
+    namespace: {NAMESPACE}
+    behavior: replace
+    files:
+      - {ENGINES_FILE}
+    options:
+      immutable: true
+"""
 # Who runs an image of ours, and where what it runs is written down.
 IMAGE_LABEL = "kvx/image"
 TEMPLATES = {
@@ -19,14 +34,21 @@ ARCHITECTURE = "kubernetes.io/arch"
 # A pod ends after it left the Service (preStop), drained, and had some to spare: k8s/base/voice-api.
 LEAVING_SECONDS, SPARE_SECONDS = 3, 17
 # A component that changes what another one brings, and that one.
-NEEDS = {"autoscaling-queue": "autoscaling", "vpa-memory": "vpa"}
+NEEDS = {
+    "autoscaling-queue": "autoscaling",
+    "cloud-engine": "postgres",
+    "persistence": "voice-processor",
+    "vpa-memory": "vpa",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to run; None leaves a value to the overlay. `size` is None where the base has it already.
 
-    `settings` are variables of the voice API; `overlay` stands in the place of everything but the image.
+    `settings` are variables of the voice API, `quota` what is added up for the components, `images` those of
+    others by their names in k8s/, `engines` the file of the cloud engines. `overlay` stands in the
+    place of everything but the images.
     """
 
     target: str
@@ -36,9 +58,12 @@ class Wanted:
     most_replicas: int | None = None
     cpu_quota: str | None = None
     memory_quota: str | None = None
+    quota: tuple[tuple[str, str], ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     drain_seconds: float | None = None
     overlay: Path | None = None
+    images: tuple[tuple[str, str], ...] = ()
+    engines: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +98,7 @@ def _lines(wanted: Wanted, images: Sequence[Image], overlay: str, components: st
     if wanted.components:
         yield "components:"
         yield from (f"  - {_text(f'{components}/{name}')}" for name in wanted.components)
+        yield from (f"  - {ENGINES}",) if wanted.engines else ()
     yield from _images(images) if images else ()
     yield from _settings(wanted) if wanted.settings else ()
     patches = [line for patch in _patches(wanted, images) for line in patch]
@@ -115,7 +141,10 @@ def _patches(wanted: Wanted, images: Sequence[Image]) -> Iterator[tuple[str, ...
     set_bounds = [("replace", f"/spec/{name}", value) for name, value in bounds if value is not None]
     if set_bounds:
         yield _json_patch("HorizontalPodAutoscaler", "Replicas at least and at most.", *set_bounds)
-    quotas = [*_quota("cpu", wanted.cpu_quota), *_quota("memory", wanted.memory_quota)]
+    own = [*_quota("cpu", wanted.cpu_quota), *_quota("memory", wanted.memory_quota)]
+    paths = {path for _, path, _ in own}
+    added: list[Operation] = [("add", f"/spec/hard/{name}", amount) for name, amount in wanted.quota]
+    quotas = [*(each for each in added if each[1] not in paths), *own]
     if quotas:
         yield _json_patch("ResourceQuota", "The most that the namespace may use.", *quotas)
 

@@ -52,6 +52,8 @@ class ApiError(KvxError):
         """The server's own words, in which alone it tells why it lets no pod be made."""
         self.held_by_others = False
         """Whether fields belong to other managers, which only a person may take from them."""
+        self.over_quota = False
+        """Whether a quota has no room for it, which another quota may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def refusal(answer: Answer, *, reading: bool) -> ApiError:
     error = ApiError(words, fix, failed if code is None else code, answer.status, answer.reason)
     error.said = answer.said
     error.held_by_others = bool(_held_fields(answer))
+    error.over_quota = bool(_QUOTA.search(answer.said))
     error.transient = answer.status in TRANSIENT and not _NOT_IN_SCHEMA.search(answer.said)
     return error
 

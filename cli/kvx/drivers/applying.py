@@ -1,6 +1,6 @@
 """Applies objects to a cluster so that a new version serves: looked at first, in order, pruned, recorded."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
@@ -8,6 +8,7 @@ from kvx.cluster.applyset import Reach, member, parent, reach_of
 from kvx.cluster.difference import Change, hunks, summary
 from kvx.cluster.kustomization import NAMESPACE
 from kvx.cluster.order import Object, ground, key_of, ordered
+from kvx.cluster.refusals import ApiError
 from kvx.cluster.releases import Made, Release, configuration_hash
 from kvx.drivers import members, releases
 from kvx.drivers.api_server import Api
@@ -19,6 +20,8 @@ from kvx.errors import KvxError
 from kvx.world import Outcome, World
 
 ESTABLISH_SECONDS = 60.0
+QUOTA_SECONDS = 30.0
+QUOTA = "ResourceQuota"
 MOST_LINES = 60
 
 
@@ -59,9 +62,17 @@ def difference(api: Api, objects: Sequence[Object]) -> tuple[Change, ...]:
     """What applying these objects would change now, by the server's own dry run; nothing is written."""
     kept = members.kept(api, NAMESPACE)
     wanted = [member(each, NAMESPACE) for each in ordered(objects)]
-    coming = defined_by(objects)
-    changes = [change for each in (*wanted, _parent(objects)) if (change := compared(api, each, coming))]
+    changes = tuple(_looked_at(api, (*wanted, _parent(objects)), objects))
     return (*changes, *(members.removal(each) for each in members.beyond(api, NAMESPACE, objects, kept)))
+
+
+def _looked_at(api: Api, wanted: Sequence[Object], objects: Sequence[Object]) -> Iterator[Change]:
+    """In their order, in which quotas come before what they have to have room for."""
+    coming, quota_changes = defined_by(objects), False
+    for each in wanted:
+        if change := compared(api, each, coming, quota_changes=quota_changes):
+            quota_changes = quota_changes or each["kind"] == QUOTA
+            yield change
 
 
 def settled(api: Api, objects: Sequence[Object], serving: Serving) -> bool:
@@ -125,7 +136,8 @@ def apply_changed(
         if key_of(each) in changed:
             if world.stop_requested():
                 raise members.stopped()
-            _apply_one(api, each, held)
+            seconds = QUOTA_SECONDS if QUOTA in {each.key[1] for each in changes} else 0
+            _apply_within_quota(api, each, held, world, seconds)
 
 
 def prune(api: Api, objects: Sequence[Object], held: Held, world: World) -> None:
@@ -159,6 +171,19 @@ def _apply_one(api: Api, item: Object, held: Held, *, marked: bool = True) -> No
     wanted = member(item, NAMESPACE) if marked else item
     if item.get("kind") not in {"Namespace", "CustomResourceDefinition"} or compared(api, wanted):
         api.apply(wanted)
+
+
+def _apply_within_quota(api: Api, item: Object, held: Held, world: World, seconds: float) -> None:
+    """A quota that was changed counts once its controller has seen it, which takes a moment."""
+    end = world.monotonic() + seconds
+    while True:
+        try:
+            _apply_one(api, item, held)
+            break
+        except ApiError as error:
+            if not error.over_quota or world.monotonic() >= end or world.stop_requested():
+                raise
+            world.sleep(1)
 
 
 def _putting(api: Api, held: Held, world: World) -> Callable[[Sequence[Object]], object]:

@@ -15,16 +15,20 @@ MISSING = 404
 GroupKind = tuple[str, str]
 
 
-def compared(api: Api, wanted: Object, coming: Collection[GroupKind] = ()) -> Change | None:
+def compared(
+    api: Api, wanted: Object, coming: Collection[GroupKind] = (), *, quota_changes: bool = False
+) -> Change | None:
     """What applying it would change, None for nothing; nothing is written.
 
     What the server cannot look at yet is added unchecked: its namespace is not there, or its definition,
-    which is among those `coming`.
+    which is among those `coming`; or the quota has no room for it, and is one of those that change.
     """
     try:
         live = api.find(wanted)
         return change_of(live, api.apply(wanted, dry_run=True) if live else _made(api, wanted))
     except ApiError as error:
+        if quota_changes and error.over_quota:
+            return change_of(None, wanted, checked=False)
         unknown_kind = error.exit_code is ExitCode.MISSING
         if error.status != MISSING or (unknown_kind and key_of(wanted)[:2] not in coming):
             raise

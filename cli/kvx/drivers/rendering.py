@@ -7,7 +7,13 @@ from pathlib import Path
 
 import yaml
 
-from kvx.cluster.kustomization import Image, kustomization
+from kvx.cluster.kustomization import (
+    ENGINES,
+    ENGINES_COMPONENT,
+    ENGINES_FILE,
+    Image,
+    kustomization,
+)
 from kvx.cluster.order import Object
 from kvx.drivers import image_records
 from kvx.drivers.files import file_errors, replace_file
@@ -21,6 +27,8 @@ from kvx.lint.reading import read
 from kvx.steps.manifests import KUSTOMIZATION, RENDERED, RenderManifests
 from kvx.world import Outcome, World
 
+# Images that are not ours, by the setting that names them.
+SETTING_OF = {"postgres": "postgres_image", "language-model": "language_model_image"}
 NOBODYS = re.compile(rf"{re.escape(LOCAL)}/([\w-]+)@{UNFILLED_DIGEST}")
 
 
@@ -30,6 +38,7 @@ def is_done(step: RenderManifests, world: World) -> bool:
     try:
         if file.read_text() != _text(step):
             return False
+        _write_engines(step)
         return rendered.read_text() == render(file.parent, world, step.deadline_seconds)
     except (OSError, KvxError):
         return False
@@ -50,6 +59,7 @@ def rendered(step: RenderManifests, world: World) -> str:
     with file_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file, _text(step))
+    _write_engines(step)
     text = render(file.parent, world, step.deadline_seconds)
     _refuse_without_image(text)
     _refuse_found(text, file.parent)
@@ -85,6 +95,7 @@ def _text(step: RenderManifests) -> str:
     overlay = step.wanted.overlay or step.source / "overlays" / step.wanted.target
     _refuse_missing(overlay)
     images = [_image(name, each) for name, each in sorted(_kept(step.images).items())]
+    images += [_of_others(name, each) for name, each in step.wanted.images]
     seen = os.path.relpath(overlay.resolve(), here)
     return kustomization(
         step.wanted, images, seen, os.path.relpath(step.source.resolve() / "components", here)
@@ -101,6 +112,24 @@ def _image(name: str, proven: Proven) -> Image:
     return Image(f"{LOCAL}/{name}", place, str(reference.digest), proven.pull_policy)
 
 
+def _of_others(name: str, named: str) -> Image:
+    """An image that the settings name by its digest."""
+    place, _, digest = named.partition("@")
+    return Image(f"{LOCAL}/{name}", place, digest)
+
+
+def _write_engines(step: RenderManifests) -> None:
+    """kustomize reads no file beyond its own folder."""
+    if step.wanted.engines is not None:
+        folder = step.folder / KUSTOMIZATION / ENGINES
+        with file_errors(step.wanted.engines):
+            text = step.wanted.engines.read_text(encoding="utf-8")
+        with file_errors(folder):
+            folder.mkdir(exist_ok=True)
+            replace_file(folder / FILES[0], ENGINES_COMPONENT)
+            replace_file(folder / ENGINES_FILE, text)
+
+
 def _refuse_missing(overlay: Path) -> None:
     if kustomization_in(overlay) is None:
         message = f"{overlay} is no kustomization"
@@ -109,6 +138,11 @@ def _refuse_missing(overlay: Path) -> None:
 
 def _refuse_without_image(text: str) -> None:
     missing = sorted(set(NOBODYS.findall(text)))
+    for name in missing:
+        if name in SETTING_OF:
+            message = f"the component {name} runs an image of yours, and none is named"
+            fix = f'set kubernetes.{SETTING_OF[name]} = "NAME@sha256:..." in kvx.toml; docs/cluster.md'
+            raise KvxError(message, fix, ExitCode.MISSING)
     if missing:
         message = f"no image {' and no image '.join(missing)} was proven for this target yet"
         fix = f"kvx images builds and proves it; kvx images verify REGISTRY/{missing[0]}:TAG --keep takes one"

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from pathlib import Path
 
 from kvx.cluster.kustomization import Wanted, components_of
+from kvx.cluster.room import quota_with
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
+from kvx.images.reference import DIGEST, parse_reference
 from kvx.plan import Phase
 from kvx.settings import KubernetesSettings, VoiceSettings
 from kvx.steps.manifests import ApplyManifests, RemoveManifests, RenderManifests, Where
@@ -32,7 +35,10 @@ _NOT_IN_PODS = frozenset(
         "jobs_folder",
     }
 )
-_REPLACED = ("components", "arm64", "least_replicas", "most_replicas", "cpu_quota", "memory_quota")
+_REPLACED = (
+    *("components", "arm64", "least_replicas", "most_replicas", "cpu_quota", "memory_quota"),
+    *("postgres_image", "language_model_image"),
+)
 
 
 def manifests(*, made: bool) -> Callable[[Deployment], Phase]:
@@ -75,17 +81,44 @@ def wanted_of(deployment: Deployment) -> Wanted:
     _refuse_model(voice)
     _refuse_bounds(settings)
     own = ARM64.get(deployment.target)
+    components = components_of(settings.components, settings.size)
     return Wanted(
         target=deployment.target,
-        components=components_of(settings.components, settings.size),
+        components=components,
         arm64=None if settings.arm64 == own else settings.arm64,
         least_replicas=settings.least_replicas,
         most_replicas=settings.most_replicas,
         cpu_quota=settings.cpu_quota,
         memory_quota=settings.memory_quota,
+        quota=quota_with(components, settings.size),
+        images=tuple(_images_of_others(settings)),
+        engines=_engines(voice, components),
         settings=tuple(_pod_settings(voice)),
         drain_seconds=voice.drain_seconds,
     )
+
+
+def _images_of_others(settings: KubernetesSettings) -> Iterator[tuple[str, str]]:
+    """By their names in k8s/; KvxError with exit code 2 for one that can be another one tomorrow."""
+    for name in ("postgres", "language-model"):
+        setting = f"{name.replace('-', '_')}_image"
+        image = getattr(settings, setting)
+        if image is None:
+            continue
+        if not DIGEST.fullmatch(parse_reference(image).digest or ""):
+            message = f"kubernetes.{setting} is {image}, which can be another one tomorrow"
+            fix = f"name it by its digest: docker buildx imagetools inspect {image}"
+            raise KvxError(message, fix, ExitCode.USAGE)
+        yield name, image
+
+
+def _engines(voice: VoiceSettings, components: tuple[str, ...]) -> Path | None:
+    """The file goes into the cluster, and so do its keys and its ledger, each in its own way."""
+    if voice.engines_file is not None and "cloud-engine" not in components:
+        message = "voice.engines_file names engines elsewhere, and nothing lets the pods reach them"
+        fix = 'add "cloud-engine" to kubernetes.components, or leave voice.engines_file out; docs/cluster.md'
+        raise KvxError(message, fix, ExitCode.USAGE)
+    return voice.engines_file
 
 
 def _pod_settings(voice: VoiceSettings) -> Iterator[tuple[str, str]]:

@@ -212,6 +212,12 @@ class KubernetesSettings:
     most_replicas: Annotated[int | None, Says("replicas there are at most", 1, 100)] = None
     cpu_quota: Annotated[str | None, Says("processor quota of the namespace, such as 2000m")] = None
     memory_quota: Annotated[str | None, Says("memory quota of the namespace, such as 4Gi")] = None
+    postgres_image: Annotated[
+        str | None, Says("image of the component postgres, such as docker.io/library/postgres@sha256:...")
+    ] = None
+    language_model_image: Annotated[
+        str | None, Says("image of the component language-model, llama.cpp's server with a model, by digest")
+    ] = None
     overlay: Annotated[Path | None, Says("kustomization of your own, in the place of kvx's overlay")] = None
     revisions_kept: Annotated[int, Says("releases that can be gone back to", 1, 100)] = 10
     lease_wait_seconds: Annotated[
