@@ -1,11 +1,25 @@
 """Changes made as the user on a real API server with its controllers, and what is told of them."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from operated import KEY, Operated, Session, call, eventually, session, workload
+from operated import (
+    KEY,
+    Operated,
+    Session,
+    call,
+    cluster_binding,
+    cluster_role,
+    eventually,
+    session,
+    workload,
+)
 
+from voice_api.cluster.identity import Identity
+from voice_api.cluster.reviews import Attempt, may
 from voice_api.commands.executing.executor import OWN_RIGHTS
 from voice_api.commands.journal.chain import Head
 from voice_api.commands.journal.file import last_records, verified_folder
@@ -259,7 +273,9 @@ def test_a_node_is_emptied_and_daemons_stay(operated: Operated, space: str, tmp_
     operated.apply("/api/v1/nodes", {"metadata": {"name": node}})
     spec = {"nodeName": node, "containers": [{"name": "main", "image": "example"}]}
     operated.apply(pods, {"metadata": {"name": "moves"}, "spec": spec})
-    operated.apply(f"{APPS}/{space}/daemonsets", workload("DaemonSet", "stays", 1, "example"))
+    daemons = workload("DaemonSet", "stays", 1, "example")
+    daemons["spec"]["updateStrategy"] = {"type": "OnDelete"}
+    operated.apply(f"{APPS}/{space}/daemonsets", daemons)
     owner = operated.found(f"{APPS}/{space}/daemonsets/stays")["metadata"]
     reference = {
         "apiVersion": "apps/v1",
@@ -268,7 +284,13 @@ def test_a_node_is_emptied_and_daemons_stay(operated: Operated, space: str, tmp_
         "uid": owner["uid"],
         "controller": True,
     }
-    operated.apply(pods, {"metadata": {"name": "daemon", "ownerReferences": [reference]}, "spec": spec})
+    operated.apply(
+        pods,
+        {
+            "metadata": {"name": "daemon", "labels": {"app": "stays"}, "ownerReferences": [reference]},
+            "spec": spec,
+        },
+    )
     admin = operated.server.kubeconfig(name="administrator")
     with session(operated.access(admin), tmp_path, User("root", groups=("operators",))) as root:
         wish = call("drain", "node", node=node)
@@ -283,14 +305,9 @@ def test_a_node_is_emptied_and_daemons_stay(operated: Operated, space: str, tmp_
 
 
 def root_rights(operated: Operated) -> None:
-    from operated import cluster_binding
-
     subject = {"kind": "Group", "name": "operators", "apiGroup": "rbac.authorization.k8s.io"}
     cluster_binding(operated.server, "operators", "cluster-admin", subject)
     way = operated.access(operated.server.kubeconfig(name="administrator"))
-    from voice_api.cluster.identity import Identity
-    from voice_api.cluster.reviews import Attempt
-
     eventually(lambda: way.of(Identity("root", ("operators",))).may(Attempt("patch", "", "nodes", "any")))
 
 
@@ -342,19 +359,27 @@ def test_what_is_done_for_another_object_of_the_name_is_not_taken_back(
     assert ann.executor.inverse(ann.user) == NoCall(f"The deployment web in {space} is another one now.")
 
 
-def test_without_a_journal_nothing_is_written(operated: Operated, space: str, ann: Session) -> None:
+@pytest.mark.needs("tmpfs")
+def test_a_full_disk_stops_what_writes_and_nothing_else(
+    operated: Operated, space: str, disk_of: Callable[[str], Path]
+) -> None:
     operated.deployment(space, "web", 2)
-    wish = call("scale", name="web", namespace=space, replicas=3)
-    order = ann.order(wish)
-    ann.journal.append = refuse  # type: ignore[method-assign]
-    with pytest.raises(VoiceApiError) as caught:
-        ann.executor.carry_out(ann.user, wish, order)
-    assert caught.value.code == "journal_unwritable"
-    assert spec_of(operated, space, "web")["replicas"] == 2
+    disk = disk_of("64k")
+    with session(operated.access(), disk, User("ann", groups=("shop",))) as ann:
+        wish = call("scale", name="web", namespace=space, replicas=3)
+        order = ann.order(wish)
+        fill(disk / "rest")
+        with pytest.raises(VoiceApiError) as caught:
+            ann.executor.carry_out(ann.user, wish, order)
+        assert caught.value.code == "journal_unwritable"
+        assert ann.executor.met(ann.user, wish).replicas == 2
+        assert spec_of(operated, space, "web")["replicas"] == 2
 
 
-def refuse(_: object) -> Head:
-    raise VoiceApiError("journal_unwritable", "The disk is full.", "Make room.", 503)
+def fill(file: Path) -> None:
+    with suppress(OSError), file.open("wb", buffering=0) as rest:
+        while rest.write(b"x" * 512):
+            pass
 
 
 def test_who_may_not_impersonate_asks_the_cluster_for_the_user_and_says_so(
@@ -364,10 +389,11 @@ def test_who_may_not_impersonate_asks_the_cluster_for_the_user_and_says_so(
     admin = operated.access(operated.server.kubeconfig(name="administrator"))
     with session(admin, tmp_path, User("ann", groups=("shop",))) as ann:
         assert ann.executor.note(ann.user) == ""
-    with session(powerful(operated), tmp_path, User("ann", groups=("shop",))) as ann:
+    service = powerful(operated)
+    with session(service, tmp_path, User("ann", groups=("shop",))) as ann:
         assert ann.executor.note(ann.user) == OWN_RIGHTS
         assert ann.done(call("scale", name="web", namespace=space, replicas=3)).status == 200
-    with session(powerful(operated), tmp_path, User("eve", groups=("watchers",))) as eve:
+    with session(service, tmp_path, User("eve", groups=("watchers",))) as eve:
         wish = call("scale", name="web", namespace=space, replicas=9)
         preview = eve.executor.preview(eve.user, wish, eve.executor.met(eve.user, wish))
         assert preview.status == 403
@@ -378,8 +404,6 @@ def test_who_may_not_impersonate_asks_the_cluster_for_the_user_and_says_so(
 
 def powerful(operated: Operated) -> Any:
     """A service that may do everything with workloads and ask for others, and be nobody else."""
-    from operated import cluster_binding, cluster_role
-
     name = "powerful"
     certificate, key = operated.server.issued(name, "20491231000000Z", "extendedKeyUsage=clientAuth")
     access = operated.access(
@@ -391,14 +415,9 @@ def powerful(operated: Operated) -> Any:
         {"apiGroups": ["", "apps", "batch"], "resources": ["*"], "verbs": ["get", "list", "patch", "delete"]},
         {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
     ]
-    try:
-        cluster_role(operated.server, name, rules)
-        subject = {"kind": "User", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
-        cluster_binding(operated.server, name, name, subject)
-    except AssertionError as error:
-        assert "AlreadyExists" in str(error)
-    from voice_api.cluster.reviews import Attempt, may
-
+    cluster_role(operated.server, name, rules)
+    subject = {"kind": "User", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
+    cluster_binding(operated.server, name, name, subject)
     eventually(
         lambda: may(access.service, Attempt("create", "authorization.k8s.io", "subjectaccessreviews", ""))
     )
