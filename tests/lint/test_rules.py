@@ -59,3 +59,17 @@ def test_no_two_rules_have_one_name() -> None:
 def test_a_skipped_rule_is_not_asked() -> None:
     text = whole(BY_ID["host-path"], BY_ID["host-path"].wrong)
     assert "host-path" not in broken(lint([read(text, "a.yaml")], {"host-path"}))
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (f"kvx.invalid/voice-api:1@sha256:{'0' * 64}", False),
+        ("kvx.invalid/voice-api:1", True),
+        (f"registry.example/kvx.invalid/voice-api@sha256:{'0' * 64}", True),
+    ],
+)
+def test_an_image_that_was_loaded_onto_nodes_by_digest_is_never_pulled(image: str, found: bool) -> None:
+    """A name of .invalid has no registry; where there could be one, Never is a mistake."""
+    pod = {"containers": [{"name": "app", "image": image, "imagePullPolicy": "Never"}]}
+    assert ("image-pull-policy" in broken(lint([read(deployment(pod), "loaded.yaml")]))) is found

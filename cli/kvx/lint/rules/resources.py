@@ -9,6 +9,8 @@ from kvx.lint.quantity import quantity, said
 from kvx.lint.rule import Rule, each_container, each_pod
 
 Places = Iterator[tuple[Node, str]]
+# Of such a name there is no registry, ever (RFC 2606): who names an image so has loaded it onto the nodes.
+NO_REGISTRY = ".invalid"
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _LIMITS = "resources: {limits: {cpu: 500m, memory: 512Mi}}"
 
@@ -27,8 +29,9 @@ def _no_digest(container: Container) -> Places:
 
 def _pull_policy(container: Container) -> Places:
     policy = container.node.at("imagePullPolicy")
-    pinned = DIGEST.search(container.node.at("image").text)
-    if policy.text == "Never":
+    image = container.node.at("image").text
+    pinned = DIGEST.search(image)
+    if policy.text == "Never" and not (pinned and image.partition("/")[0].endswith(NO_REGISTRY)):
         yield policy, "it starts only on nodes that have the image by chance"
     elif policy.text == "IfNotPresent" and not pinned:
         yield policy, "nodes keep what they pulled once under this tag"
