@@ -91,23 +91,23 @@ def _engines(report: Report) -> Iterator[tuple[str, str, list[Sample]]]:
     labels = [{"engine": each.engine, "key": each.key} for each in report.used]
     families: tuple[tuple[str, str, list[Decimal | int | float | None]], ...] = (
         (
-            "euros",
+            "kvx_cost_engine_euros",
             "Net cost of a cloud engine this month until now, by key",
             [each.net for each in report.used],
         ),
         (
-            "heard_seconds",
+            "kvx_cost_engine_heard_seconds",
             "Sound a cloud engine heard this month",
             [each.milliseconds / 1000 for each in report.used],
         ),
         (
-            "characters",
+            "kvx_cost_engine_characters",
             "Characters a cloud engine spoke this month",
             [each.characters for each in report.used],
         ),
     )
     for name, words, amounts in families:
-        yield f"kvx_cost_engine_{name}", words, list(zip(labels, amounts, strict=True))
+        yield name, words, list(zip(labels, amounts, strict=True))
     bounds = [each for each in report.basis.allowances if each.key is None and each.resets_at is not None]
     labels = [{"engine": each.engine, "allowance": each.name, "unit": each.unit} for each in bounds]
     left = [round(each.left_ratio, 6) for each in bounds]
