@@ -1,8 +1,10 @@
 """The voice-api program: reads flags, does one thing, and ends with an exit code."""
 
 import argparse
+import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     process.add_argument("--metrics-fd", type=int, metavar="N", help="serve the figures on this one")
     add_settings(process)
     process.set_defaults(act=_process)
+    clean = commands.add_parser("clean", help="delete sounds that are no job's any more")
+    clean.add_argument("--older-than-seconds", type=float, default=21_600, metavar="N", help="(6 hours)")
+    add_settings(clean, only=("jobs_folder",))
+    clean.set_defaults(act=_clean)
     add_model_commands(commands.add_parser("model", help="add, compile, check or list speech models"))
     bench = commands.add_parser("bench", help="measure the models and engines there are on this machine")
     add_bench_arguments(bench)
@@ -115,6 +121,15 @@ def _bench(parsed: argparse.Namespace) -> None:
     from voice_api.bench.command import run as run_bench  # noqa: PLC0415
 
     run_bench(parsed)
+
+
+def _clean(parsed: argparse.Namespace) -> None:
+    settings = chosen_settings(parsed)
+    from voice_api.jobs.cleaning import clean  # noqa: PLC0415
+
+    folder = Path(settings.jobs_folder) if settings.jobs_folder else surroundings().jobs_folder
+    cleaned = clean(folder, parsed.older_than_seconds, time.time())
+    sys.stdout.write(json.dumps({"files": cleaned.files, "bytes": cleaned.bytes}) + "\n")
 
 
 def _grammar_check(parsed: argparse.Namespace) -> None:
