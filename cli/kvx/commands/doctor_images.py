@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from kvx.commands.check import Check
 from kvx.errors import KvxError
 from kvx.images.builders import ALONE
+from kvx.images.cluster_builder import NAME as CLUSTER_BUILDER
+from kvx.images.cluster_builder import NAMESPACE
+from kvx.images.cluster_builder import WORD as IN_CLUSTER
 from kvx.images.recipes import recipe_of
 from kvx.images.reference import LOCAL, parse_reference
 from kvx.steps.images import BuildImages, CheckImages, ImagesWanted
@@ -65,9 +68,13 @@ def _builders(wanted: ImagesWanted) -> Iterator[Check]:
         return
     names = ", ".join(f"{each.name} ({_state(each)})" for each in known) or "none"
     yield Check("buildx", "ok", f"it knows the builders {names}")
-    builder = builders.chosen(wanted.builder, known)
+    in_cluster = wanted.builder == IN_CLUSTER
+    builder = builders.chosen(CLUSTER_BUILDER if in_cluster else wanted.builder, known)
     if builder is None and (wanted.builder or "").startswith(builders.SSH):
         yield Check("builder", "later", f"{wanted.builder} becomes a builder with the first build")
+    elif builder is None and in_cluster:
+        words = f"a rootless pod in the namespace {NAMESPACE} becomes the builder with the first build"
+        yield Check("builder", "later", words)
     elif builder is None:
         yield Check("builder", "missing", f"buildx knows no builder {wanted.builder or ''}".strip(), MAKE)
     else:

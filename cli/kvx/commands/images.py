@@ -44,7 +44,10 @@ Attested = Annotated[
     bool, typer.Option("--attested", help="It must have provenance and a bill of materials.")
 ]
 Builder = Annotated[
-    str | None, typer.Option("--builder", metavar="NAME", help="One of docker buildx ls, or ssh://USER@HOST.")
+    str | None,
+    typer.Option(
+        "--builder", metavar="NAME", help="One of docker buildx ls, ssh://USER@HOST, or kubernetes."
+    ),
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Where it is right, write its digest to images.json.")]
 

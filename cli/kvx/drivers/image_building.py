@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from kvx.drivers import buildx
+from kvx.drivers import buildx, cluster_builder
 from kvx.drivers.blobs import layout_folder, opened
 from kvx.drivers.builders import usable
 from kvx.drivers.buildx import Build, BuildFailedError
@@ -15,6 +15,7 @@ from kvx.drivers.files import replace_file
 from kvx.drivers.registry import Registry
 from kvx.drivers.sources import Sources, sources_of
 from kvx.errors import ExitCode, KvxError
+from kvx.images.cluster_builder import WORD as IN_CLUSTER
 from kvx.images.recipes import recipe_of
 from kvx.images.reference import DIGEST, LOCAL, Reference, parse_reference
 from kvx.images.tag import tag_of
@@ -96,7 +97,7 @@ def _made(step: BuildImages, name: str, sources: Sources, place: Reference, worl
         dict(_variables(step, sources, str(place.tag))),
         step.source,
         built_file(step.folder).with_name(f"build-{name}.log"),
-        usable(step.wanted.builder, world),
+        _builder(step, world),
     )
     try:
         buildx.run(build, step.deadline_seconds, world)
@@ -106,6 +107,12 @@ def _made(step: BuildImages, name: str, sources: Sources, place: Reference, worl
         raise
     finally:
         metadata.unlink(missing_ok=True)
+
+
+def _builder(step: BuildImages, world: World) -> str | None:
+    if step.wanted.builder == IN_CLUSTER:
+        return cluster_builder.made(step, world)
+    return usable(step.wanted.builder, world)
 
 
 def _refuse_closed_registry(reference: Reference, world: World) -> None:

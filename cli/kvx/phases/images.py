@@ -7,6 +7,7 @@ from kvx.phases.configure import private_key
 from kvx.plan import Phase
 from kvx.settings import Settings
 from kvx.steps.images import BuildImages, CheckImages, ImagesWanted, LoadImages, ProveImages, PushImages
+from kvx.steps.manifests import Where
 
 MEGABYTE = 1_000_000
 
@@ -23,7 +24,7 @@ def images(deployment: Deployment) -> Phase:
         name="images",
         summary="build, push and prove the images",
         steps=(
-            BuildImages(folder, deployment.sources, wanted, settings.deadline_seconds),
+            building(deployment, wanted),
             ProveImages(folder, wanted),
         ),
     )
@@ -39,7 +40,7 @@ def images_onto_nodes(deployment: Deployment) -> Phase:
         name="images",
         summary="build and prove the images, and load them onto the nodes",
         steps=(
-            BuildImages(folder, deployment.sources, wanted, settings.deadline_seconds),
+            building(deployment, wanted),
             ProveImages(folder, wanted),
             loading(deployment),
         ),
@@ -51,7 +52,7 @@ def build_alone(deployment: Deployment) -> Phase:
     settings, folder = deployment.settings.images, deployment.folder
     wanted = images_wanted(deployment.settings, LOCAL)
     keeps = settings.repository is None and deployment.target == "hetzner"
-    build = BuildImages(folder, deployment.sources, wanted, settings.deadline_seconds)
+    build = building(deployment, wanted)
     return Phase("images", "build and prove the images", (build, ProveImages(folder, wanted, keep=keeps)))
 
 
@@ -65,6 +66,14 @@ def push_alone(deployment: Deployment) -> Phase:
     wanted = images_wanted(deployment.settings, settings.repository)
     push = PushImages(folder, settings.repository, settings.deadline_seconds)
     return Phase("images", "push and prove the images", (push, ProveImages(folder, wanted)))
+
+
+def building(deployment: Deployment, wanted: ImagesWanted) -> BuildImages:
+    """The step that builds, with the cluster that it may build in."""
+    settings = deployment.settings
+    made = deployment.target == "hetzner"
+    where = Where(made=True) if made else Where(settings.kubernetes.kubeconfig, settings.kubernetes.context)
+    return BuildImages(deployment.folder, deployment.sources, wanted, settings.images.deadline_seconds, where)
 
 
 def loading(deployment: Deployment) -> LoadImages:
@@ -90,6 +99,7 @@ def images_wanted(settings: Settings, repository: str) -> ImagesWanted:
         base=images.base,
         builder_image=images.builder_image,
         builder=images.builder,
+        builder_pod_image=images.builder_pod_image,
         packages=images.packages,
         allow_dirty=images.allow_dirty,
         pip_file=images.pip_file,

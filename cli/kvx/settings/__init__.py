@@ -184,7 +184,10 @@ class ImagesSettings:
     platforms: Annotated[tuple[str, ...], Says("what they are built for")] = ("linux/arm64", "linux/amd64")
     base: Annotated[str | None, Says("image they stand on, with Python 3.11 and best by digest")] = None
     builder_image: Annotated[str | None, Says("image they are built in, with the same Python and pip")] = None
-    builder: Annotated[str | None, Says("one of docker buildx ls, or ssh://USER@HOST")] = None
+    builder: Annotated[str | None, Says("one of docker buildx ls, ssh://USER@HOST, or kubernetes")] = None
+    builder_pod_image: Annotated[
+        str | None, Says("image of rootless BuildKit for the builder kubernetes; buildx's own unless set")
+    ] = None
     packages: Annotated[
         str, Says("native; emulated where a package has no wheel", choices=("native", "emulated"))
     ] = "native"

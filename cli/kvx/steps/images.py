@@ -1,10 +1,11 @@
 """Steps of the images phase: built and pushed, and proven before anything may use them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kvx.images.recipes import VOICE_API
 from kvx.images.reference import LOCAL
+from kvx.steps.manifests import Where
 
 BAKE_FILE = "docker/docker-bake.hcl"
 
@@ -16,7 +17,8 @@ class ImagesWanted:
     repository   such as registry.example.com/acme: an image is REPOSITORY/NAME; or kvx.invalid
     names        which of kvx.images.recipes
     base         what the image stands on; builder_image what it is built with
-    builder      one of `docker buildx ls`
+    builder      one of `docker buildx ls`, an address ssh://USER@HOST, or kubernetes
+    builder_pod_image   BuildKit for the builder in the cluster
     pip_file, certificates   the package index and the certificates the build uses, which reach no layer
     """
 
@@ -27,6 +29,7 @@ class ImagesWanted:
     base: str | None = None
     builder_image: str | None = None
     builder: str | None = None
+    builder_pod_image: str | None = None
     packages: str = "native"
     allow_dirty: bool = False
     pip_file: Path | None = None
@@ -35,12 +38,16 @@ class ImagesWanted:
 
 @dataclass(frozen=True, slots=True)
 class BuildImages:
-    """Build the sources as they are, and push them under the revision of git they are of."""
+    """Build the sources as they are, and push them under the revision of git they are of.
+
+    `where` is the cluster that a builder in the cluster is made in.
+    """
 
     folder: Path
     source: Path
     wanted: ImagesWanted
     deadline_seconds: float = 3600
+    where: Where = field(default_factory=Where)
 
     @property
     def words(self) -> str:
