@@ -101,6 +101,27 @@ QUARTER_OF_A_MONTH = steady("kvx_cost_budget_euros", 20, 70) + steady(
     "kvx_cost_month_progress_ratio", 0.25, 70
 )
 
+MINUTES = {**KVX, "engine": "hume", "key": "all", "unit": "milliseconds"}
+ANSWERS = (
+    'kvx_voice_answers_total{namespace="kvx",pod="a",task="listen",wished="hume",engine="%s",reason="%s"}'
+)
+BUDGET = (
+    'kvx_voice_budget_%s{namespace="kvx",pod="a",engine="hume",key="all",unit="milliseconds",window="month"}'
+)
+
+
+def minutes_used(seconds: int, minutes: int) -> Series:
+    """Of a budget of ten minutes."""
+    used = steady(BUDGET % "used", seconds * 1_000, minutes)
+    return used + steady(BUDGET % "limit", 600_000, minutes)
+
+
+def lasting(empty_at: int, minutes: int) -> Series:
+    """A budget that begins anew on the thousandth day."""
+    empty = steady(BUDGET % "empty_timestamp_seconds", empty_at, minutes)
+    return empty + steady(BUDGET % "resets_timestamp_seconds", 1_000 * DAY, minutes)
+
+
 CASES = (
     Case(
         "KvxVoiceApiAbsent",
@@ -217,5 +238,22 @@ CASES = (
         steady("kvx_cost_idle_ratio", 0.6, 1_500),
         1_500,
         well=steady("kvx_cost_idle_ratio", 0.1, 1_500),
+    ),
+    Case("KvxCloudBudgetLow", minutes_used(480, 12), minutes_used(479, 12), 12, MINUTES),
+    Case("KvxCloudBudgetExhausted", minutes_used(600, 12), minutes_used(599, 12), 12, MINUTES),
+    Case(
+        "KvxCloudBudgetRunsOut",
+        lasting(1_000 * DAY - 1, 60) + minutes_used(100, 60),
+        lasting(1_000 * DAY, 60) + minutes_used(100, 60),
+        60,
+        MINUTES,
+        "info",
+    ),
+    Case(
+        "KvxCloudEngineUnreachable",
+        ((ANSWERS % ("local", "unreachable"), "0+1x40"),),
+        ((ANSWERS % ("local", "unreachable"), "0+1x40"), (ANSWERS % ("hume", "none"), "0+1x40")),
+        40,
+        {**KVX, "wished": "hume"},
     ),
 )
