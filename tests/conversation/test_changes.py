@@ -1,4 +1,4 @@
-"""A change is asked about, agreed to once by whoever was asked, and done as it was asked about or not at all."""
+"""A change is asked about, agreed to once by whoever was asked, and done as it was asked, or not at all."""
 
 import time
 from collections.abc import Callable
