@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import secrets
 import subprocess
 import sys
 import time
@@ -22,7 +23,8 @@ from kvx.world import real_world
 
 pytestmark = [pytest.mark.needs("kube-apiserver", "kubectl"), pytest.mark.timeout(600)]
 Kvx = Callable[..., subprocess.CompletedProcess[str]]
-SPACE, NAME = "cost-in-cluster", "cost-report"
+# Nothing ends a namespace where no controllers run: each who reads this file has one of their own.
+SPACE, NAME = f"cost-in-cluster-{secrets.token_hex(2)}", "cost-report"
 PLACE = f"{SPACE}/{NAME}"
 COMPONENT = Path(__file__).parents[2] / "k8s" / "components" / "cost-report"
 RIGHTS = ("service-account", "cluster-role", "cluster-role-binding", "role", "role-binding", "config-map")
@@ -61,13 +63,14 @@ def inside(api_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     for each in objects:
         admin.apply(each)
     account = f"/api/v1/namespaces/{SPACE}/serviceaccounts/{NAME}/token"
+    (tmp_path / "ca.crt").write_bytes(api_server.authority.read_bytes())
     (tmp_path / "token").write_text(api_server.request("POST", account, {"spec": {}})["status"]["token"])
     config = yaml.safe_load((COMPONENT / "kubeconfig").read_text())
     config["clusters"][0]["cluster"] = {
         "server": api_server.url,
-        "certificate-authority": str(api_server.authority),
+        "certificate-authority": "ca.crt",
     }
-    config["users"][0]["user"]["tokenFile"] = str(tmp_path / "token")
+    config["users"][0]["user"]["tokenFile"] = "token"
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(yaml.safe_dump(config))
     (tmp_path / "secrets").mkdir()
