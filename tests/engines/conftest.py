@@ -1,8 +1,10 @@
 """A stand-in for a provider of transcriptions, with every way to fail; the real openai client accepts it."""
 
 import json
+import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.parser import BytesParser
@@ -141,3 +143,18 @@ def key_file(tmp_path: Path) -> Path:
 def canary() -> Callable[[object], bool]:
     """Whether a text tells the key."""
     return lambda told: "canary" in str(told)
+
+
+@pytest.fixture
+def everything_told(caplog: pytest.LogCaptureFixture) -> Callable[[BaseException], str]:
+    """An error's words, fields, trace with what it came from, and each line that was logged meanwhile."""
+    caplog.set_level(logging.DEBUG)
+
+    def told(error: BaseException) -> str:
+        before, said = error.__context__, [repr(vars(error)), str(error), *traceback.format_exception(error)]
+        while before is not None:
+            said += [repr(before), repr(vars(before)), str(getattr(before, "request", ""))]
+            before = before.__context__
+        return "\n".join([*said, caplog.text, *(repr(vars(record)) for record in caplog.records)])
+
+    return told

@@ -2,10 +2,8 @@
 
 import asyncio
 import base64
-import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -39,21 +37,6 @@ def converser(evi_server, key_file: Path) -> Iterator[EviConverser]:
     loop = Loop()
     yield EviConverser("hume", loop, partial(key_in, key_file), evi_server.address, "", DEADLINE)
     loop.close()
-
-
-@pytest.fixture
-def everything_told(caplog: pytest.LogCaptureFixture) -> Callable[[BaseException], str]:
-    """An error's words, fields, trace with what it came from, and each line that was logged meanwhile."""
-    caplog.set_level(logging.DEBUG)
-
-    def told(error: BaseException) -> str:
-        before, said = error.__context__, [repr(vars(error)), str(error), *traceback.format_exception(error)]
-        while before is not None:
-            said += [repr(before), repr(vars(before))]
-            before = before.__context__
-        return "\n".join([*said, caplog.text, *(repr(vars(record)) for record in caplog.records)])
-
-    return told
 
 
 def one_turn(converser: EviConverser) -> list[Happening]:

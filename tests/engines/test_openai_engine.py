@@ -1,10 +1,8 @@
 """The engine for transcriptions elsewhere, against a stand-in that the real client accepts, in all moods."""
 
-import logging
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,21 +28,6 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 KEY = "sk-canary-7f3a9b"
-
-
-@pytest.fixture
-def everything_told(caplog: pytest.LogCaptureFixture) -> Callable[[BaseException], str]:
-    """An error's words, fields, trace with what it came from, and each line that was logged meanwhile."""
-    caplog.set_level(logging.DEBUG)
-
-    def told(error: BaseException) -> str:
-        before, said = error.__context__, [repr(vars(error)), str(error), *traceback.format_exception(error)]
-        while before is not None:
-            said += [repr(before), repr(vars(before)), str(getattr(before, "request", ""))]
-            before = before.__context__
-        return "\n".join([*said, caplog.text])
-
-    return told
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from voice_api.speech.protocol import SAMPLE_RATE
 ADDRESS = "https://api.openai.com/v1"
 MODEL, HEARD_BY = "gpt-realtime", "gpt-4o-mini-transcribe"
 RATE = 24_000
+PIECE_SAMPLES = SAMPLE_RATE // 10
 SILENCE_SECONDS, LONGEST_SECONDS = 120.0, 1_800.0
 DEADLINE_SECONDS = 1.2
 THROTTLED = frozenset({"rate_limit_exceeded", "session_limit_reached", "server_overloaded"})
@@ -80,9 +81,11 @@ class RealtimeConversation:
         self._until = time.monotonic() + LONGEST_SECONDS
 
     def send(self, samples: NDArray[np.float32]) -> None:
-        sound = np.asarray(self._outflow.resample_chunk(samples.astype(np.float32)), np.float32)
-        if sound.size:
-            self._say({"type": "input_audio_buffer.append", "audio": as_base64(sound)})
+        for start in range(0, samples.size, PIECE_SAMPLES):
+            piece = samples[start : start + PIECE_SAMPLES].astype(np.float32)
+            sound = np.asarray(self._outflow.resample_chunk(piece), np.float32)
+            if sound.size:
+                self._say({"type": "input_audio_buffer.append", "audio": as_base64(sound)})
 
     def happenings(self) -> Iterator[Happening]:
         try:
