@@ -14,7 +14,7 @@ Object = Mapping[str, Any]
 # Said in every archive, for who looks for it in vain.
 NOT_IN_IT = (
     {"what": "what lies on volumes", "why": "an archive holds objects, and no data of pods"},
-    {"what": "the ledger and the audit log", "why": "this version of the voice API keeps neither"},
+    {"what": "the ledger of the component postgres", "why": "it lies on a volume; pg_dump: docs/backup.md"},
 )
 NO_SECRETS = "kvx backup --secrets-key FILE takes them in, sealed with what FILE holds"
 
