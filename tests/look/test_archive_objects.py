@@ -48,6 +48,15 @@ def test_what_a_controller_has_set_through_a_subresource_is_not_kept() -> None:
     assert set_by_others(thing) == ()
 
 
+def test_the_volume_that_a_claim_was_bound_to_is_not_kept() -> None:
+    spec = {"f:resources": {"f:requests": {"f:storage": {}}}, "f:volumeName": {}}
+    claim = live({"f:spec": spec}, manager="kube-controller-manager") | {
+        "kind": "PersistentVolumeClaim",
+        "spec": {"resources": {"requests": {"storage": "4Gi"}}, "volumeName": "pvc-0815"},
+    }
+    assert kept(claim)["spec"] == {"resources": {"requests": {"storage": "4Gi"}}}
+
+
 def test_what_a_person_has_set_is_kept_and_the_person_named() -> None:
     thing = live({"f:metadata": {"f:labels": {"f:ours": {}}}})
     entry = {"manager": "kubectl-edit", "apiVersion": "v1", "fieldsType": "FieldsV1"}

@@ -45,7 +45,14 @@ def kept(live: Object) -> dict[str, Any]:
     metadata = {key: live["metadata"][key] for key in _WHO_AND_WHERE if key in live["metadata"]}
     metadata |= _metadata(picked.get("metadata") or {})
     rest = {key: value for key, value in picked.items() if key not in {"metadata", "status"}}
+    if live["kind"] == "PersistentVolumeClaim":
+        rest["spec"] = _unbound(rest.get("spec") or {})
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, **rest}
+
+
+def _unbound(claim: Fields) -> dict[str, Any]:
+    """The volume that a controller chose is of that cluster; a claim that names one that is gone is lost."""
+    return {key: value for key, value in claim.items() if key != "volumeName"}
 
 
 def set_by_others(live: Object) -> tuple[str, ...]:
