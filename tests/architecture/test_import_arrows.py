@@ -86,6 +86,7 @@ VOICE_API_ARROWS = {
     "figures": set(),
     "jobs": {"errors", "speech"},
     "usage": {"errors"},
+    "users": {"commands", "errors"},
     "engines": {"errors", "speech", "usage"},
     "bench": {"audio", "errors", "loading", "model", "settings", "speech", "version"},
 }
@@ -110,6 +111,8 @@ DOORS = [
     (VOICE_API, "subprocess", {"bench"}),
     (VOICE_API, "fastapi", {"app", "http"}),
     (VOICE_API, "prometheus_client", {"figures"}),
+    (VOICE_API, "jwt", {"users"}),
+    (VOICE_API, "cryptography", {"users"}),
     (VOICE_API, "sqlalchemy", {"commands", "usage"}),
     (VOICE_API, "httpx", {"engines"}),
 ]

@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from voice_api.audit_commands import JournalBrokenError, add_audit_commands
 from voice_api.bench.command import add_arguments as add_bench_arguments
 from voice_api.command_settings import add_settings, chosen_settings, kept_in
 from voice_api.errors import VoiceApiError
 from voice_api.model_commands import add_model_commands
 from voice_api.settings import PREFIX, SettingsError, surroundings
+from voice_api.user_commands import add_user_commands
 
 # Read by numpy's OpenBLAS when it loads: else it wakes a thread per core for the smallest product.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -38,10 +40,20 @@ def main(arguments: Sequence[str]) -> int:
         return FAILED
     except VoiceApiError as error:
         sys.stderr.write(f"voice-api: {_one_line(error.message)}\nfix: {_one_line(error.fix)}\n")
-        return WRONG_USAGE if isinstance(error, SettingsError) else MISSING
+        return _ends_with(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     return DONE
+
+
+def _ends_with(error: VoiceApiError) -> int:
+    match error:
+        case SettingsError():
+            return WRONG_USAGE
+        case JournalBrokenError():
+            return FAILED
+        case _:
+            return MISSING
 
 
 def _one_line(text: str) -> str:
@@ -70,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     add_settings(clean, only=("jobs_folder",))
     clean.set_defaults(act=_clean)
     add_model_commands(commands.add_parser("model", help="add, compile, check or list speech models"))
+    add_user_commands(commands.add_parser("user", help="add, list or revoke who may say what"))
+    add_audit_commands(commands.add_parser("audit", help="show, verify or count what was said and done"))
     bench = commands.add_parser("bench", help="measure the models and engines there are on this machine")
     add_bench_arguments(bench)
     bench.set_defaults(act=_bench)

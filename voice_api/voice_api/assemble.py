@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voice_api.acting import acts
 from voice_api.cluster.choose import ClusterChoice, choose_cluster
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.core import CommandCore
@@ -39,8 +40,12 @@ def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]"
     names = Vocabulary(cluster)
     if settings.live_names:
         names.likely()  # begins to ask, so that the first caller has them
-    engines = Engines(listener, speaker, CommandCore(cluster), cluster.description, names, model)
+    acting = acts(settings, around, cluster)
+    core = CommandCore(cluster, parts=acting.parts)
+    engines = Engines(listener, speaker, core, cluster.description, names, model, acting.users)
     service = open_service(settings, engines, engines_elsewhere(settings, around))
+    if acting.audit is not None:
+        acting.audit.tell(lambda event: service.figures.security_events.labels(event).inc())
     prove(service)
     _tell_figures(service)
     _tell(service, cluster)

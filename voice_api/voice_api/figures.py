@@ -48,6 +48,12 @@ class Figures:
         self.commands = Counter(
             "kvx_voice_commands", "Commands answered", ("status", "intent"), registry=registry
         )
+        self.security_events = Counter(
+            "kvx_voice_security_events",
+            "Commands that were denied, or answers that were none, as the journal has them",
+            ("event",),
+            registry=registry,
+        )
         self.rejected = Counter(
             "kvx_voice_rejected", "Requests refused, by error code", ("code",), registry=registry
         )

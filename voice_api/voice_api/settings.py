@@ -91,6 +91,16 @@ class Settings:
     ledger_address_file: str = _text(
         "", "file with the postgresql:// address of that ledger, where several machines share it"
     )
+    users_file: str = _text(
+        "", "file of the users, who may change what their roles allow; without one nobody changes anything"
+    )
+    journal_folder: str = _text("", "where commands are recorded; empty is the user's data folder")
+    cluster_environment: str = _text(
+        "",
+        "what the cluster is, at least; empty leaves it to labels of its namespaces, else production",
+        ("", "development", "staging", "production"),
+    )
+    follow_seconds: float = _number(10, 0, 100, "how long a change is followed before it is told of")
     processor_url: str = _text("", "voice processor that hears what may be answered later; empty has none")
     jobs_folder: str = _text("", "where `process` keeps its jobs; empty is the user's data folder")
     jobs_most: int = _count(100, 1, 100_000, "jobs that may wait at the processor; more get 429")
@@ -142,6 +152,7 @@ class Surroundings:
     models_folder     where models are kept unless a setting says otherwise
     jobs_folder       the same for jobs
     ledger_file       the same for what engines cost
+    journal_folder    the same for what was said and done
     variable          an environment variable by a name that the engines file gives
     """
 
@@ -150,6 +161,7 @@ class Surroundings:
     home: Path | None
     models_folder: Path
     jobs_folder: Path
+    journal_folder: Path
     ledger_file: Path = Path("/var/lib/kvx/usage.sqlite")
     variable: Callable[[str], str | None] = field(default=lambda _: None, repr=False)
 
@@ -164,6 +176,7 @@ def surroundings(environment: Mapping[str, str] | None = None) -> Surroundings:
         home=home,
         models_folder=data / "kvx" / "models",
         jobs_folder=data / "kvx" / "jobs",
+        journal_folder=data / "kvx" / "journal",
         ledger_file=data / "kvx" / "usage.sqlite",
         variable=environment.get,
     )

@@ -33,24 +33,25 @@ class Change:
 
 
 class Audit:
-    """The one journal of a service. What only reads goes on without it, what writes does not.
-
-    security  is told the kind of every security event, for the figures
-    """
+    """The one journal of a service. What only reads goes on without it, what writes does not."""
 
     def __init__(
         self,
         journal: Journal,
         past: tuple[Mapping[str, Any], ...] = (),
         now: Callable[[], float] = time.time,
-        security: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._journal, self._now, self._security = journal, now, security
+        self._journal, self._now = journal, now
+        self._security: Callable[[str], None] = lambda _: None
         self._lock = threading.Lock()
         self._changes: OrderedDict[str, deque[Change]] = OrderedDict()
         for each in past:
             self._remember(each)
         self._publish()
+
+    def tell(self, security: Callable[[str], None]) -> None:
+        """Tell the kind of every security event from now on, for the figures."""
+        self._security = security
 
     def record(self, event: str, security: bool, content: Mapping[str, object]) -> None:
         """One record of what is no write; where the disk is full it is only logged that there is none."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 LARGE_FACTOR = 4
 LARGE_DIFFERENCE = 20
@@ -11,6 +11,7 @@ MANY_OBJECTS = 10
 PROTECTED_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "kvx"})
 
 Environment: TypeAlias = Literal["development", "staging", "production"]
+EVERY_ENVIRONMENT: tuple[Environment, ...] = get_args(Environment)
 
 
 class Level(StrEnum):

@@ -2,32 +2,14 @@
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from voice_api.commands.policy import User
-from voice_api.commands.registry.declaring import EVERYWHERE
 from voice_api.errors import VoiceApiError
 from voice_api.users.book import Book, Entry
 from voice_api.users.keys import user_of_key
 from voice_api.users.sessions import session_of
 
 MOST_CHARACTERS = 4_096
-ANYBODY = User("anybody", frozenset({"viewer"}), EVERYWHERE)
-
-
-class Speakers(Protocol):
-    """Who speaks, by the header Authorization."""
-
-    def speaker_of(self, authorization: str | None) -> User:
-        """VoiceApiError 401 for whoever is not known."""
-        ...
-
-
-class Anybody:
-    """For a service without users: everybody may look, and nobody may change anything."""
-
-    def speaker_of(self, authorization: str | None) -> User:  # noqa: ARG002  # nobody is asked who they are
-        return ANYBODY
 
 
 class Known:

@@ -138,7 +138,12 @@ def recorded(
 
 def last_records(folder: Path, most: int) -> tuple[dict[str, Any], ...]:
     """The newest records of a journal, the oldest of them first; for a journal that was verified."""
-    return tuple(record_of(line) for line in deque(_lines(journal_files(folder)), maxlen=most))
+    return tuple(record_of(line) for line in deque(lines(folder), maxlen=most))
+
+
+def lines(folder: Path) -> Iterator[str]:
+    """Every line of a journal, the oldest first."""
+    return _lines(journal_files(folder))
 
 
 def _lines(files: list[Path]) -> Iterator[str]:

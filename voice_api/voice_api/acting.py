@@ -1,0 +1,69 @@
+"""Puts together who may change something: users, what they do in the cluster, and the journal of it."""
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from voice_api.cluster.protocol import Cluster
+from voice_api.commands.audit import Audit
+from voice_api.commands.conversation.acting import Acting
+from voice_api.commands.journal.file import Journal, last_records
+from voice_api.commands.level import EVERY_ENVIRONMENT
+from voice_api.http.engines import Anybody, Users
+from voice_api.settings import Settings, SettingsError, Surroundings
+from voice_api.users.book import Book
+from voice_api.users.file import BookFile
+from voice_api.users.speaker import Known
+
+REMEMBERED = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """Who speaks; and where there are users, what they may set in motion and where it is written down."""
+
+    users: Users
+    parts: Acting | None = None
+    audit: Audit | None = None
+
+
+def acts(settings: Settings, around: Surroundings, cluster: Cluster) -> Acts:
+    """Without a file of users nothing is changed by anybody; VoiceApiError where it cannot be read."""
+    if not settings.users_file:
+        return Acts(Anybody())
+    book = BookFile(Path(settings.users_file))
+    users = Known(book)
+    if cluster.description.demo:
+        return Acts(users)
+    audit = opened_audit(journal_folder(settings, around), book())
+    return Acts(users, _parts(settings, cluster, audit, book()), audit)
+
+
+def journal_folder(settings: Settings, around: Surroundings) -> Path:
+    return Path(settings.journal_folder) if settings.journal_folder else around.journal_folder
+
+
+def opened_audit(folder: Path, book: Book) -> Audit:
+    journal = Journal(folder, derived(book, "journal"))
+    return Audit(journal, last_records(folder, REMEMBERED))
+
+
+def derived(book: Book, purpose: str) -> bytes:
+    """A key of its own for each purpose: what seals a question cannot seal a record."""
+    return hmac.new(bytes.fromhex(book.seal), purpose.encode(), sha256).digest()
+
+
+def _parts(settings: Settings, cluster: Cluster, audit: Audit, book: Book) -> Acting:
+    # The official client is heavy, and only there for a cluster that is no demo.
+    from voice_api.cluster.access import Access  # noqa: PLC0415
+    from voice_api.cluster.kubernetes import KubernetesCluster  # noqa: PLC0415
+    from voice_api.commands.executing.executor import ClusterExecutor  # noqa: PLC0415
+    from voice_api.commands.executing.outcome import Follow  # noqa: PLC0415
+
+    if not isinstance(cluster, KubernetesCluster):
+        raise SettingsError("users_file needs a cluster", "name a kubeconfig, or leave users_file out")
+    environment = next((each for each in EVERY_ENVIRONMENT if each == settings.cluster_environment), None)
+    follow = Follow(settings.follow_seconds)
+    executor = ClusterExecutor(Access(cluster.connection), audit, environment, follow)
+    return Acting(executor, derived(book, "questions"), recorder=audit)
