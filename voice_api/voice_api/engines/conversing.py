@@ -20,15 +20,15 @@ SLICE_MILLISECONDS = 15_000
 """Of a conversation is reserved at a time; so much is lost at most when a process is killed."""
 
 Begun = tuple[Conversation, Meter]
-_WANTED = Wanted("converse", lambda _: True, lambda engine: engine.price.amounts(SLICE_MILLISECONDS))
 
 
 @dataclass(frozen=True, slots=True)
 class Conversing:
     """Fields as Asking's.
 
-    probability     makes what tells speech from silence, for one conversation; None is silero
-    answer_seconds  for which an answer of another engine is waited
+    probability         makes what tells speech from silence, for one conversation; None is silero
+    answer_seconds      for which an answer of another engine is waited
+    slice_milliseconds  of a conversation that are reserved at a time
     """
 
     engines: Sequence[Engine]
@@ -38,13 +38,16 @@ class Conversing:
     clock: Callable[[], int] = now_milliseconds
     probability: Callable[[], Probability] | None = None
     answer_seconds: float = ANSWER_SECONDS
+    slice_milliseconds: int = SLICE_MILLISECONDS
 
     def converse(self, instructions: str, wish: Wish) -> Talk:
         """VoiceApiError 429 or 503 where the caller insists and another engine would have to answer."""
         asking = Asking(self.engines, self.ledger, self.gates, self.local_only, self.clock)
+        slice_of = self.slice_milliseconds
+        wanted = Wanted("converse", lambda _: True, lambda engine: engine.price.amounts(slice_of))
         barred: dict[str, Barred] = {}
         while True:
-            choice = asking.chosen(_WANTED, wish, barred)
+            choice = asking.chosen(wanted, wish, barred)
             engine = asking.first(choice, wish, barred)
             if engine.name == LOCAL:
                 return Talk(_converser(engine).converse(instructions), choice.answered(engine))
@@ -89,7 +92,7 @@ class Conversing:
 
     def _meter(self, engine: Engine, wish: Wish, gate: Gate, permission: Permission) -> Meter:
         key = line_key(wish.caller, wish.idempotency_key, engine.name)
-        amounts = engine.price.amounts(SLICE_MILLISECONDS)
+        amounts = engine.price.amounts(self.slice_milliseconds)
         ask = Ask(key, engine.name, wish.caller, amounts, LIVES_MS)
         return Meter(self.ledger, ask, lambda each: engine.price.amounts(each).microeuros, gate, permission)
 
