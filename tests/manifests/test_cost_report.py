@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from kvx.cluster.kustomization import kustomization
+from kvx.deployment import Deployment
 from kvx.lint.linting import lint
 from kvx.lint.reading import read
+from kvx.phases.manifests import wanted_of
 from kvx.settings.load import load
 
 pytestmark = pytest.mark.needs("kubectl")
@@ -102,3 +105,24 @@ def test_two_never_run_at_once_and_none_runs_on(rendering: ModuleType, text: str
     assert spec["concurrencyPolicy"] == "Forbid"
     assert job["activeDeadlineSeconds"] < 3600
     assert job["backoffLimit"] == 0
+
+
+def test_budget_and_webhook_of_kvx_toml_hold_in_the_cluster_too(
+    rendering: ModuleType, tmp_path: Path
+) -> None:
+    (tmp_path / "kvx.toml").write_text(
+        'target = "hetzner"\n[kubernetes]\ncomponents = ["cost-report"]\n'
+        '[cost]\nmonthly_budget = 40\nwebhook = "https://hooks.example.com/kvx"\nmail_to = "a@example.com"\n'
+    )
+    wanted = wanted_of(Deployment("hetzner", load({"folder": tmp_path}, {}).settings))
+    above = Path(*[".."] * len(tmp_path.resolve().relative_to("/").parts)) / rendering.K8S.relative_to("/")
+    written = kustomization(wanted, (), str(above / "overlays" / "hetzner"), str(above / "components"))
+    (tmp_path / "kustomization.yaml").write_text(written)
+    data = rendering.one(rendering.rendered(tmp_path), "ConfigMap", "cost-report-settings")["data"]
+    assert (data["KVX_COST_MONTHLY_BUDGET"], data["KVX_COST_WEBHOOK"]) == (
+        "40.0",
+        "https://hooks.example.com/kvx",
+    )
+    assert data["KVX_COST_INSIDE"] == "true"
+    assert "KVX_COST_MAIL_TO" not in data  # there is no sendmail in a pod
+    assert load({"folder": tmp_path}, data).settings.cost.monthly_budget == 40

@@ -46,9 +46,9 @@ NEEDS = {
 class Wanted:
     """What is to run; None leaves a value to the overlay. `size` is None where the base has it already.
 
-    `settings` are variables of the voice API, `quota` what is added up for the components, `images` those of
-    others by their names in k8s/, `engines` the file of the cloud engines. `overlay` stands in the
-    place of everything but the images.
+    `settings` are variables of the voice API, `cost_settings` those of kvx in the cluster, `quota` what is
+    added up for the components, `images` those of others by their names in k8s/, `engines` the file of the
+    cloud engines. `overlay` stands in the place of everything but the images.
     """
 
     target: str
@@ -60,6 +60,7 @@ class Wanted:
     memory_quota: str | None = None
     quota: tuple[tuple[str, str], ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    cost_settings: tuple[tuple[str, str], ...] = ()
     drain_seconds: float | None = None
     overlay: Path | None = None
     images: tuple[tuple[str, str], ...] = ()
@@ -131,6 +132,10 @@ def _patches(wanted: Wanted, images: Sequence[Image]) -> Iterator[tuple[str, ...
     for image in images:
         if image.pull_policy != "IfNotPresent":
             yield from _pull_policies(image)
+    if wanted.cost_settings:  # a component's own: they cannot be merged from here
+        said: list[Operation] = [("add", f"/data/{name}", value) for name, value in wanted.cost_settings]
+        which = "name: cost-report-settings"
+        yield _json_patch("ConfigMap", "What [cost] says in kvx.toml.", *said, which=which)
     if wanted.arm64 is not None:
         yield _json_patch("Deployment", f"arm64: {wanted.arm64}", _affinity(wanted.arm64))
     if wanted.drain_seconds is not None:

@@ -16,6 +16,7 @@ from kvx.steps.service import RemoveFolder
 
 # What the overlays have: k8s/overlays.
 ARM64 = {"cluster": "preferred", "hetzner": "required"}
+COST = "cost-report"
 # A pod listens where its Service looks, has the embedded model, and asks the cluster it runs in.
 _NOT_IN_PODS = frozenset(
     {
@@ -94,6 +95,7 @@ def wanted_of(deployment: Deployment) -> Wanted:
         images=tuple(_images_of_others(settings)),
         engines=_engines(voice, components),
         settings=tuple(_pod_settings(voice)),
+        cost_settings=tuple(_cost_settings(deployment)) if COST in components else (),
         drain_seconds=voice.drain_seconds,
     )
 
@@ -128,6 +130,14 @@ def _pod_settings(voice: VoiceSettings) -> Iterator[tuple[str, str]]:
         if item.name not in _NOT_IN_PODS and value not in {None, item.default}:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             yield f"KVX_VOICE_{item.name.upper()}", text
+
+
+def _cost_settings(deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """What of [cost] holds in a cluster too: no file and no mail of this machine."""
+    cost = deployment.settings.cost
+    for name, value in (("MONTHLY_BUDGET", cost.monthly_budget), ("WEBHOOK", cost.webhook)):
+        if value is not None:
+            yield f"KVX_COST_{name}", str(value)
 
 
 def _refuse_beside_overlay(settings: KubernetesSettings) -> None:
