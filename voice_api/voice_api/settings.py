@@ -96,9 +96,9 @@ class Settings:
     )
     journal_folder: str = _text("", "where commands are recorded; empty is the user's data folder")
     cluster_environment: str = _text(
-        "",
-        "what the cluster is, at least; empty leaves it to labels of its namespaces, else production",
-        ("", "development", "staging", "production"),
+        "unknown",
+        "what the cluster is, at least; unknown leaves it to labels of its namespaces, else production",
+        ("unknown", "development", "staging", "production"),
     )
     follow_seconds: float = _number(10, 0, 100, "how long a change is followed before it is told of")
     processor_url: str = _text("", "voice processor that hears what may be answered later; empty has none")

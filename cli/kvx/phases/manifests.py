@@ -32,6 +32,8 @@ _NOT_IN_PODS = frozenset(
         "context",
         "model",
         "models_folder",
+        "users_file",
+        "journal_folder",
         "processor_url",
         "jobs_folder",
     }

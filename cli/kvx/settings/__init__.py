@@ -60,6 +60,13 @@ class VoiceSettings:
     ledger_address_file: Annotated[Path | None, Says("file with the PostgreSQL address of that ledger")] = (
         None
     )
+    users_file: Annotated[Path | None, Says("file of the users; without one nobody changes anything")] = None
+    journal_folder: Annotated[Path | None, Says("where commands are recorded")] = None
+    cluster_environment: Annotated[
+        str | None,
+        Says("what the cluster is, at least", choices=("unknown", "development", "staging", "production")),
+    ] = None
+    follow_seconds: Annotated[float | None, Says("how long a change is followed", 0, 100)] = None
     processor_url: Annotated[str | None, Says("voice processor, such as http://127.0.0.1:8485")] = None
     jobs_folder: Annotated[Path | None, Says("where a voice processor keeps its jobs")] = None
     jobs_most: Annotated[int | None, Says("jobs that may wait there", 1, 100_000)] = None
