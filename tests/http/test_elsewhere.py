@@ -186,6 +186,22 @@ def test_of_five_at_once_one_goes_out_where_it_takes_one(two: Any, silence: byte
     assert there.heard == 1
 
 
+def test_another_replica_does_not_ask_beside_the_first(
+    start: Any, two: Any, scripted: Any, silence: bytes, tmp_path: Path
+) -> None:
+    here, there, _ = two("at_once = 1")
+    replica = start(listener=scripted(HERE), elsewhere=opened(tmp_path / "engines.toml"))
+    there.may_answer.clear()
+    there.listening.clear()
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(heard, here, silence, ANN)
+        assert there.listening.wait(20)
+        assert told(heard(replica, silence)) == ("local", True, "busy")
+        there.may_answer.set()
+        assert told(first.result(60)) == ("other", False, None)
+    assert told(heard(replica, silence)) == ("other", False, None)
+
+
 def test_nobody_waits_for_a_place_to_wait_in(two: Any, silence: bytes, until: Any) -> None:
     here, there, _ = two("requests_a_minute = 100")
     there.may_answer.clear()

@@ -327,3 +327,19 @@ def test_a_database_that_does_not_answer_is_said_without_its_password() -> None:
 def test_only_its_user_reads_the_file(tmp_path) -> None:
     SqlStore(sqlite_engine(tmp_path / "deep" / "usage.sqlite"))
     assert (tmp_path / "deep" / "usage.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_two_processes_have_open_counts_together(ledger_with: Open, clock) -> None:
+    policy = Policy({"hume": EnginePolicy(at_once=1)})
+    one, other = ledger_with(policy.budgets), ledger_with(policy.budgets)
+    entry = granted(one, ask("a", seconds=1))
+    assert one.send(entry)
+    refused = other.reserve(ask("b", seconds=1))
+    assert isinstance(refused, Refused)
+    assert refused.retry_at == clock.now + 1_000
+    one.settle(entry, Amounts(1, 1_000))
+    killed = granted(other, ask("b", seconds=1))
+    assert other.send(killed)
+    assert isinstance(one.reserve(ask("c", seconds=1)), Refused)
+    clock.now += 30_000
+    granted(one, ask("c", seconds=1))

@@ -88,6 +88,7 @@ def policy_of(tables: Tables) -> Policy:
                 month=table.month,
                 whole=table.bounds(),
                 each_caller=table.each_caller.bounds(),
+                at_once=table.most_at_once,
                 callers={
                     caller: asked.limits[name].bounds()
                     for caller, asked in tables.callers.items()
@@ -142,7 +143,7 @@ def _engine(name: str, table: EngineTable, key: Key) -> Engine:
             voice=table.voice,
             price=price,
             quality=table.quality,
-            at_once=table.at_once,
+            at_once=table.most_at_once,
             deadline_seconds=table.deadline_seconds,
         )
     )

@@ -84,6 +84,11 @@ class EngineTable(Table):
         )
 
     @property
+    def most_at_once(self) -> int | None:
+        """Hume's free plan takes one conversation at a time."""
+        return 1 if self.at_once is None and self.kind == "hume" else self.at_once
+
+    @property
     def month(self) -> Month:
         return Month(self.reset_day, ZoneInfo(self.reset_zone))
 

@@ -11,10 +11,11 @@ from voice_api.engines.choice import Reason
 from voice_api.engines.engine import Engine
 from voice_api.engines.failure import EngineFailedError, Failure
 from voice_api.errors import VoiceApiError
-from voice_api.usage.amounts import Amounts, Unit
-from voice_api.usage.budgets import Refused
+from voice_api.usage.amounts import Amounts
+from voice_api.usage.budgets import Budget, Refused
 from voice_api.usage.entries import Ask, Entry
 from voice_api.usage.ledger import Exhausted, Granted, Ledger, Repeated
+from voice_api.usage.windows import AtOnce, Moving
 
 log = logging.getLogger("voice_api.engines")
 Got = TypeVar("Got")
@@ -86,7 +87,17 @@ def barred_by(refusal: Refused | Exhausted | Repeated | None) -> Barred:
         case Exhausted(until):
             return Barred("exhausted", until)
         case Refused(use, retry_at):
-            return Barred("rate" if use.budget.unit == Unit.REQUESTS else "budget", retry_at)
+            return Barred(_reason(use.budget), retry_at)
+
+
+def _reason(budget: Budget) -> Reason:
+    match budget.window:
+        case AtOnce():
+            return "busy"
+        case Moving():
+            return "rate"
+        case _:
+            return "budget"
 
 
 def _settle(ledger: Ledger, entry: Entry, spent: Amounts) -> None:

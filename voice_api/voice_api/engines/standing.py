@@ -11,7 +11,7 @@ from voice_api.usage.amounts import Unit
 from voice_api.usage.policy import UNBOUNDED
 from voice_api.usage.runway import Outlook, percent_used
 from voice_api.usage.sums import Sum, amounts_of, of_engines
-from voice_api.usage.windows import Month
+from voice_api.usage.windows import AtOnce, Month
 
 SCHEMA = "kvx.usage/1"
 WORDS = {Unit.MILLISECONDS: "minutes", Unit.MICROEUROS: "euros"}
@@ -39,7 +39,8 @@ def standings(elsewhere: Elsewhere) -> Iterator[Standing]:
     for engine in elsewhere.engines:
         for caller in ("", *_limited(elsewhere, engine.name)):
             for outlook in elsewhere.ledger.outlooks(engine.name, caller):
-                if outlook.use.budget.caller == (caller or None):
+                budget = outlook.use.budget
+                if budget.caller == (caller or None) and not isinstance(budget.window, AtOnce):
                     yield Standing(engine.name, caller or None, outlook)
 
 

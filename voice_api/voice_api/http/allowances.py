@@ -10,6 +10,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.wishes import Wished, headers_of
 from voice_api.usage.amounts import Unit
 from voice_api.usage.budgets import Use, fits_at
+from voice_api.usage.windows import AtOnce
 
 log = logging.getLogger("voice_api.service")
 
@@ -43,4 +44,5 @@ def _left(elsewhere: Elsewhere, engine: str, caller: str) -> dict[str, str]:
 
 
 def _tightest(uses: tuple[Use, ...], unit: Unit) -> Use | None:
-    return min((use for use in uses if use.budget.unit == unit), key=lambda use: use.left, default=None)
+    lasting = (use for use in uses if not isinstance(use.budget.window, AtOnce))
+    return min((use for use in lasting if use.budget.unit == unit), key=lambda use: use.left, default=None)

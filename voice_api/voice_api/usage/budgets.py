@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voice_api.usage.amounts import Amounts, Unit
-from voice_api.usage.windows import Month, Moving
+from voice_api.usage.windows import AtOnce, Month, Moving
+
+SOON_MILLISECONDS = 1_000
+"""When somebody else may have ended, which nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class Budget:
 
     unit: Unit
     most: int
-    window: Month | Moving
+    window: Month | Moving | AtOnce
     engine: str | None = None
     caller: str | None = None
 
@@ -78,6 +81,8 @@ def fits_at(use: Use, amount: int, now: int) -> int | None:
             return month.around(now).end
         case Moving(milliseconds):
             return _room_at(use, amount, milliseconds, now)
+        case AtOnce():
+            return now + SOON_MILLISECONDS
 
 
 def _room_at(use: Use, amount: int, window: int, now: int) -> int:

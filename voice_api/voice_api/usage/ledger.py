@@ -11,7 +11,7 @@ from voice_api.usage.budgets import Budget, Counted, Refused, Use, refusal
 from voice_api.usage.entries import Ask, Entry
 from voice_api.usage.runway import Outlook, outlook
 from voice_api.usage.sums import Sum
-from voice_api.usage.windows import Month, Moving
+from voice_api.usage.windows import AtOnce, Month, Moving
 
 DAY_MILLISECONDS = 86_400_000
 FOLDED_AFTER = 2 * DAY_MILLISECONDS
@@ -239,3 +239,5 @@ def _use(pages: Pages, budget: Budget, now: int) -> Use:
         case Moving(milliseconds):
             events = pages.events(budget, now - milliseconds, now)
             return Use(budget, sum(event.amount for event in events), events)
+        case AtOnce():
+            return Use(budget, pages.held(budget, now))

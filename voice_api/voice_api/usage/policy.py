@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from voice_api.usage.amounts import Unit
 from voice_api.usage.budgets import Budget
-from voice_api.usage.windows import Month, Moving
+from voice_api.usage.windows import AtOnce, Month, Moving
 
 MINUTE = Moving(60_000)
 EVERY_FIRST = Month(1, ZoneInfo("UTC"))
@@ -52,12 +52,14 @@ class EnginePolicy:
     whole        for all callers together
     each_caller  for every caller who has none of their own
     callers      for some callers by name
+    at_once      requests under way, whichever process made them; None is without a bound
     """
 
     month: Month = EVERY_FIRST
     whole: Bounds = FREE_TIER
     each_caller: Bounds = UNBOUNDED
     callers: Mapping[str, Bounds] = field(default_factory=dict)
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +73,6 @@ class Policy:
         policy = self.engines.get(engine, EnginePolicy())
         own = policy.callers.get(caller, policy.each_caller)
         whole = policy.whole.budgets(policy.month, engine, None)
-        return (*whole, *own.budgets(policy.month, engine, caller))
+        most = policy.at_once
+        together = () if most is None else (Budget(Unit.REQUESTS, most, AtOnce(), engine),)
+        return (*whole, *own.budgets(policy.month, engine, caller), *together)

@@ -48,3 +48,8 @@ class Moving:
     """The last so many milliseconds, whatever the time is."""
 
     milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """Whatever is open at this moment, of all processes that share the ledger."""
