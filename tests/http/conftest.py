@@ -221,7 +221,9 @@ class _starting:  # noqa: N801  reads as the words it stands for
 
     def _begin(self, *, proved: bool = True, **given: Any) -> Running:
         parts = {
-            name: given.pop(name) for name in ("listener", "speaker", "commands", "names") if name in given
+            name: given.pop(name)
+            for name in ("listener", "speaker", "commands", "names", "users")
+            if name in given
         }
         engines = replace(self._engines, **parts)
         elsewhere = given.pop("elsewhere", None)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import product
 from math import prod
 
@@ -23,6 +24,7 @@ class Spelling:
     def __init__(self, words: frozenset[str], never: frozenset[str]) -> None:
         self.words = words | never
         self.targets = tuple(sorted(word for word in words - never if len(word) > 2))
+        self._nearest = lru_cache(maxsize=4096)(self._near_to)
 
     def corrected(self, words: str) -> str:
         """`words` with each unknown one as the only target near to it, if there is one; as many words."""
@@ -39,7 +41,7 @@ class Spelling:
         nearest = self._nearest(word)
         return nearest[0] if len(nearest) == 1 else word
 
-    def _nearest(self, word: str) -> list[str]:
+    def _near_to(self, word: str) -> list[str]:
         """Targets near to a word that is unknown, all of them equally near."""
         if word in self.words:
             return []
