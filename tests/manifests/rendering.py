@@ -32,6 +32,9 @@ EVERYTHING = (
     "impersonation",
     "arm-tuning",
 )
+# Those that bring only kinds of Kubernetes itself, of which alone schemas and policies of others know.
+OF_OTHERS = ("vpa", "vpa-memory", "traefik-timeouts", "monitoring")
+BUILT_IN = tuple(each for each in EVERYTHING if each not in OF_OTHERS)
 LOADED = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

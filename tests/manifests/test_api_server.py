@@ -156,16 +156,17 @@ def test_a_service_on_the_nodes_is_refused(applied: str, kubectl: Kubectl, rende
 @pytest.mark.parametrize(
     ("verb", "resource", "may"),
     [
-        *(("list", each, "yes") for each in ("pods", "nodes", "namespaces", "deployments.apps")),
-        *(("get", each, "no") for each in ("pods", "nodes", "secrets", "configmaps")),
-        *((verb, "pods", "no") for verb in ("watch", "create", "delete", "patch")),
-        *((verb, "secrets", "no") for verb in ("list", "get")),
+        *(("list", each, "yes") for each in ("pods", "nodes", "namespaces", "deployments.apps", "events")),
+        *((verb, "pods", "yes") for verb in ("get", "watch")),
+        ("get", "pods/log", "yes"),
+        *((verb, "pods", "no") for verb in ("create", "delete", "patch")),
+        *((verb, each, "no") for verb in ("list", "get", "watch") for each in ("secrets", "configmaps")),
         *((verb, "deployments.apps", "no") for verb in ("patch", "update", "delete")),
         ("impersonate", "users", "no"),
         ("create", "pods/exec", "no"),
     ],
 )
-def test_the_service_account_may_list_four_kinds_and_nothing_else(
+def test_the_service_account_may_read_what_answers_are_made_of_and_change_nothing(
     verb: str, resource: str, may: str, applied: str, kubectl: Kubectl
 ) -> None:
     done = kubectl("auth", "can-i", verb, resource, "--as", ACCOUNT, "--all-namespaces")
