@@ -107,7 +107,21 @@ def test_what_follows_from_a_report(kvx: Kvx, hetzner: Any, tmp_path: Path) -> N
     assert "hcloud volume delete" in asked(kvx, hetzner, "orphans").stdout
     what = json.loads(asked(kvx, hetzner, "whatif", "--type", "cax31", "--nodes", "3", "--json").stdout)
     assert what["whatif"]["after"] == {"nodes": 4, "cores": 26, "memory_gb": "52"}
+    assert what["whatif"]["minutes_of_sound_an_hour"] == [None, None]
+    measured = {"KVX_COST_MINUTES_PER_CORE": "12.5", "HCLOUD_TOKEN": MONTH.TOKEN}
+    told = kvx("cost", "whatif", "--type", "cax31", HCLOUD_ENDPOINT=hetzner.address, timeout=120, **measured)
+    assert "at 12.5 each: 50 now,\n225 then" in told.stdout  # 4 cores stand; 2 and twice 8 would
     assert asked(kvx, hetzner, "whatif", "--type", "cax99").returncode == 2
+    assert "--per-minute 0.059" in asked(kvx, hetzner, "break-even").stderr  # no engine has cost anything
+    usage = {"schema": "kvx.usage/1", "month": time.strftime("%Y-%m", time.gmtime()), "budgets": []}
+    usage["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 5))
+    usage["by_key"] = [{"engine": "hume", "key": "ada", "milliseconds": 600_000, "microeuros": 590_000}]
+    (tmp_path / "usage.json").write_text(json.dumps(usage))
+    (tmp_path / "kvx.toml").write_text('[cost]\nusage_file = "usage.json"\n')
+    assert "235 minutes a month" in asked(kvx, hetzner, "break-even").stdout
+    by_key = asked(kvx, hetzner, "report", "--by", "key").stdout
+    assert "ada" in by_key
+    assert "0.0590 / min" in by_key
     assert "235 minutes a month" in asked(kvx, hetzner, "break-even", "--per-minute", "0.059").stdout
     advice = asked(kvx, hetzner, "advise")
     assert advice.returncode == 3

@@ -38,6 +38,8 @@ class WhatIf:
     before: Size
     after: Size
     fits: bool | None
+    minutes_per_core: Decimal | None = None
+    """Of sound, in an hour: what kvx.toml says was measured."""
 
     @property
     def lines(self) -> Iterator[str]:
@@ -48,7 +50,16 @@ class WhatIf:
         else:
             words = "fit, also with any one node down" if self.fits else "would not fit with one node down"
             yield f"All pods {words} (by the larger of request and use)."
-        yield "Minutes of sound an hour were not measured on that type; kvx bench voice does it."
+        now, then = self._minutes(self.before), self._minutes(self.after)
+        if now is None or then is None:
+            yield "Minutes of sound an hour are not known: kvx bench voice measures, and then"
+            yield "cost.minutes_per_core in kvx.toml says it."
+        else:
+            yield f"Minutes of sound an hour, all cores hearing at {self.minutes_per_core:f} each: {now} now,"
+            yield f"{then} then. Another type may hear slower or faster."
+
+    def _minutes(self, size: Size) -> int | None:
+        return None if self.minutes_per_core is None else int(self.minutes_per_core * size.cores)
 
     @property
     def data(self) -> dict[str, object]:
@@ -57,6 +68,7 @@ class WhatIf:
             "before": _size_data(self.before),
             "after": _size_data(self.after),
             "fits_with_one_node_down": self.fits,
+            "minutes_of_sound_an_hour": [self._minutes(each) for each in (self.before, self.after)],
         }
 
 
@@ -76,7 +88,14 @@ def asked(type_name: str | None, nodes: int | None, pool: str, folder: Path | No
     fits = None if standing is None else _fits(standing, placement, catalogue, fleet)
     types = [each.now.type for (kind, _), each in present.items() if kind == "server"]
     then = [placed.place.type for placed in placement.nodes.values()]
-    return WhatIf(change(present, wanted, basis.prices), _of(types, catalogue), _of(then, catalogue), fits)
+    measured = found.deployment.settings.cost.minutes_per_core
+    return WhatIf(
+        change(present, wanted, basis.prices),
+        _of(types, catalogue),
+        _of(then, catalogue),
+        fits,
+        None if measured is None else Decimal(str(measured)),
+    )
 
 
 def _other(

@@ -256,6 +256,10 @@ class CostSettings:
         Secret | None, Says("key for that voice API, where it wants one", variable="KVX_COST_VOICE_KEY")
     ] = None
     usage_file: Annotated[Path | None, Says("file with what it says, in the place of asking it")] = None
+    minutes_per_core: Annotated[
+        float | None,
+        Says("minutes of sound that a core hears in an hour, as kvx bench voice measured it", 0.01, 100_000),
+    ] = None
     inside: Annotated[bool, Says("this runs in the cluster, and reaches pods by their addresses")] = False
     config_map: Annotated[
         str | None, Says("ConfigMap that holds the last report of --cron, NAMESPACE/NAME")
