@@ -382,6 +382,8 @@ def test_the_program_itself_keeps_the_ledger_and_tells_no_key(
     assert told(answer) == ("other", False, None)
     assert httpx.get(program.url + "/v1/usage", timeout=80).json()["by_key"][0]["key"] == "ann"
     assert "canary" not in program.log.read_text() + httpx.get(program.metrics_url, timeout=80).text
+    asked = httpx.post(f"{program.url}/v1/commands", json={"text": "how much budget is left"}, timeout=80)
+    assert asked.json()["reply"].startswith("Of 10 minutes of other, 9.97 minutes are left, until")
     assert Path(ledger).stat().st_mode & 0o077 == 0
     assert there.heard == 1
 

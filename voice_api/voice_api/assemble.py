@@ -23,6 +23,7 @@ from voice_api.speech.processor import processor
 from voice_api.speech.protocol import Speaker
 from voice_api.speech.speakers.cache import CachedSpeaker
 from voice_api.speech.speakers.espeak import EspeakSpeaker
+from voice_api.spoken_budget import knowing_budgets
 from voice_api.usage.opened_later import OpenedLater
 from voice_api.version import VERSION
 
@@ -41,9 +42,10 @@ def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]"
     if settings.live_names:
         names.likely()  # begins to ask, so that the first caller has them
     acting = acts(settings, around, cluster)
-    core = CommandCore(cluster, parts=acting.parts)
+    far = engines_elsewhere(settings, around)
+    core = CommandCore(cluster, parts=knowing_budgets(acting.parts, far))
     engines = Engines(listener, speaker, core, cluster.description, names, model, acting.users)
-    service = open_service(settings, engines, engines_elsewhere(settings, around))
+    service = open_service(settings, engines, far)
     if acting.audit is not None:
         acting.audit.tell(lambda event: service.figures.security_events.labels(event).inc())
     prove(service)
