@@ -37,7 +37,7 @@ LEFT_OUT = (
     "numpy/distutils",
     "numpy/f2py",
     "onnx/backend",
-    "onnxruntime/capi/libonnxruntime*",
+    "onnxruntime/capi/libonnxruntime.so*",
     "onnxruntime/quantization",
     "onnxruntime/tools",
     "onnxruntime/transformers",

@@ -61,7 +61,9 @@ class Way:
 def ours(platforms: str, packages: str) -> Callable[[Workshop, Path, str], None]:
     def build(workshop: Workshop, source: Path, tag: str) -> None:
         image = everywhere(workshop) if packages == "emulated" else workshop.builder
-        workshop.bake(tag, source=source, PLATFORMS=platforms, PACKAGES=packages, BUILDER=image)
+        workshop.bake(
+            tag, names=("voice-api",), source=source, PLATFORMS=platforms, PACKAGES=packages, BUILDER=image
+        )
 
     return build
 

@@ -1,12 +1,12 @@
 """Images made by hand in a folder, as kvx images build leaves them where there is no registry."""
 
-import json
 from io import BytesIO
 from pathlib import Path
 
 from made import Made, Pusher, digest_of
 
 from kvx.drivers.blobs import layout_folder
+from kvx.drivers.image_building import built, keep_built
 from kvx.drivers.image_proof import examined
 from kvx.drivers.image_records import keep
 from kvx.drivers.layout import Layout
@@ -20,9 +20,9 @@ from kvx.world import real_world
 class IntoFolder(Pusher):
     """Puts what a Pusher makes into the layout of a target's folder."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__("", "voice-api")
-        reference = parse_reference(f"{LOCAL}/voice-api:any")
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__("", name)
+        reference = parse_reference(f"{LOCAL}/{name}:any")
         self.layout = Layout(layout_folder(folder), reference, real_world())
 
     def _put_blob(self, content: bytes) -> None:
@@ -33,11 +33,12 @@ class IntoFolder(Pusher):
         return digest_of(content)
 
 
-def build(folder: Path, tag: str, *images: Made) -> Reference:
-    """An index of these images in the folder, as the last that was built; not proven yet."""
-    digest = IntoFolder(folder).index(tag, *images)
-    reference = Reference(LOCAL, "voice-api", tag, digest)
-    (folder / "images" / "built.json").write_text(json.dumps({"images": {"voice-api": str(reference)}}))
+def build(folder: Path, tag: str, *images: Made, name: str = "voice-api") -> Reference:
+    """An index of these images in the folder, as built last beside others of that tag; not proven yet."""
+    digest = IntoFolder(folder, name).index(tag, *images)
+    reference = Reference(LOCAL, name, tag, digest)
+    others = {each: other for each, other in built(folder).items() if other.tag == tag}
+    keep_built(folder, {**others, name: reference})
     return reference
 
 

@@ -1,6 +1,6 @@
 """The voice API's image: built for both processors, looked into, and run as a cluster would run it."""
 
-import json
+import re
 import shutil
 import socket
 import subprocess
@@ -11,19 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-
-from voice_api.bench.sounds import wav
-from voice_api.speech.protocol import SAMPLE_RATE
-from voice_api.speech.speakers.espeak import EspeakSpeaker
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "images"))
 
-from container import Container, Unpacked, running, unpack, wait_until_ready
-from workshop import REVISION, ROOT, tools
+from container import Container, Unpacked, running, wait_until_ready
+from workshop import ROOT, tools
 
-SENTENCE = "how many pods are running"
 MEGABYTE, MEBIBYTE = 1_000_000, 1 << 20
 PYTHON = "/usr/bin/python3"
 READY_SECONDS = 300.0
@@ -31,52 +25,8 @@ START_SECONDS = 2.0
 pytestmark = [pytest.mark.needs("images"), pytest.mark.timeout(1500)]
 
 
-@pytest.fixture(scope="module")
-def built(workshop: Any, clone: Path) -> Any:
-    """The image is in the workshop's registry as voice-api:tests."""
-    workshop.bake("tests", source=clone)
-    return workshop
-
-
-@pytest.fixture(scope="module")
-def verified(built: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What kvx images verify tells of it."""
-    command = ["images", "verify", f"{built.registry}/voice-api:tests", "--json", "--revision", REVISION]
-    program = [sys.executable, "-c", "from kvx.main import run; run()", *command]
-    folder = tmp_path_factory.mktemp("verify")
-    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
-@pytest.fixture(scope="module")
-def unpacked(built: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Unpacked]:
-    """unpacked("arm64"): the image's files on this machine."""
-    folder = tmp_path_factory.mktemp("unpacked")
-    known: dict[str, Unpacked] = {}
-
-    def of(architecture: str) -> Unpacked:
-        if architecture not in known:
-            emulator = tools() / "buildkit-qemu-aarch64" if architecture == "arm64" else None
-            url = f"http://{built.registry}/v2/voice-api"
-            known[architecture] = unpack(url, "tests", architecture, folder / architecture, emulator)
-        return known[architecture]
-
-    return of
-
-
-@pytest.fixture(scope="module")
-def sound() -> bytes:
-    """SENTENCE, spoken."""
-    import soxr
-
-    speaker = EspeakSpeaker()
-    said = np.concatenate(list(speaker.speak(SENTENCE, None, 1.0))) / np.float32(32_768)
-    return wav(np.asarray(soxr.resample(said, speaker.sample_rate, SAMPLE_RATE), np.float32))
-
-
 def test_it_is_built_for_both_processors_and_proven(verified: dict[str, Any]) -> None:
-    (image,) = verified["images"]
+    image = verified["voice-api"]
     assert image["findings"] == []
     assert set(image["platforms"]) == {"linux/arm64", "linux/amd64"}
     sizes = {name: each["size_bytes"] / MEGABYTE for name, each in image["platforms"].items()}
@@ -108,12 +58,12 @@ def test_built_from_nothing_elsewhere_it_is_the_same_and_no_secret_that_lies_abo
     for name in PLANTED:
         (another / name).parent.mkdir(parents=True, exist_ok=True)
         (another / name).write_text("-----BEGIN PRIVATE KEY-----\nTOKEN=planted")
-    built.bake("again", "--no-cache", "--set=*.platform=linux/arm64", source=another)
+    built.bake("again", "--no-cache", names=("voice-api",), source=another, PLATFORMS="linux/arm64")
     url = f"http://{built.registry}/v2/voice-api/manifests/again"
     kinds = {"accept": "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"}
     answer = httpx.get(url, headers=kinds, trust_env=False)
     again = answer.headers["docker-content-digest"]
-    assert again == verified["images"][0]["platforms"]["linux/arm64"]["digest"]
+    assert again == verified["voice-api"]["platforms"]["linux/arm64"]["digest"]
 
 
 @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
@@ -183,13 +133,15 @@ def container(
         assert running_one.process.poll() is None, running_one.log.read_text()
 
 
-def test_it_hears_what_was_said(container: tuple[str, Container, httpx.Client], sound: bytes) -> None:
+def test_it_hears_what_was_said(
+    container: tuple[str, Container, httpx.Client], sound: bytes, sentence: str
+) -> None:
     architecture, running_one, client = container
     answer = client.post(
         "/v1/audio/transcriptions", files={"file": ("a.wav", sound)}, data={"model": "whisper-1"}
     )
     assert answer.status_code == 200, running_one.log.read_text()
-    assert answer.json()["text"] == SENTENCE
+    assert answer.json()["text"] == sentence
     processor = client.get("/health").json()["cpu"]
     assert processor["machine"] == {"amd64": "x86_64", "arm64": "aarch64"}[architecture]
     assert architecture != "arm64" or processor["int8_kernel"] == "SDOT/UDOT"
@@ -244,10 +196,26 @@ def test_the_dockerfile_is_as_linters_want_it(workshop: Any) -> None:
 def test_packages_are_the_versions_that_machines_get() -> None:
     """requirements/runtime.txt pins them; requirements/compile follows it."""
     pinned = _versions("runtime.txt")
-    for name in ("voice-api.txt", "builder.txt"):
+    for name in ("voice-api.txt", "kvx.txt", "builder.txt"):
         here = _versions(name)
         assert here == {package: pinned.get(package, version) for package, version in here.items()}
     assert {"onnxruntime", "numpy", "tokenizers", "kubernetes"} <= _versions("voice-api.txt").keys()
+
+
+def test_every_file_of_the_service_that_is_no_source_may_reach_its_builder() -> None:
+    """What is read at run time and not named in the list is missing in the image alone."""
+    listed = subprocess.run(["git", "ls-files", "voice_api/voice_api"], check=True, **_here()).stdout
+    data = [name for name in listed.splitlines() if not name.endswith((".py", ".md"))]
+    named = (ROOT / "docker" / "voice-api.Dockerfile.dockerignore").read_text().splitlines()
+    patterns = [_as_docker_reads(line.removeprefix("!")) for line in named if line.startswith("!")]
+    assert len(data) > 5
+    assert not [name for name in data if not any(pattern.fullmatch(name) for pattern in patterns)]
+
+
+def _as_docker_reads(pattern: str) -> re.Pattern[str]:
+    """`**/` is any number of folders, `*` is no slash."""
+    parts = (re.escape(each).replace(r"\*", "[^/]*") for each in pattern.split("**/"))
+    return re.compile("(?:.*/)?".join(parts))
 
 
 def _versions(name: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ class Unpacked:
     root: Path
     configuration: Mapping[str, Any]
     emulator: Path | None
+    layers: tuple[str, ...] = ()
 
     def command(self, *words: str) -> list[str]:
         return [QEMU, *words] if self.emulator else list(words)
@@ -62,8 +63,19 @@ class Container:
         return int((control_group(self.identity, "cpuacct") / "cpuacct.usage").read_text()) / 1e9
 
 
-def unpack(repository: str, tag: str, architecture: str, folder: Path, emulator: Path | None) -> Unpacked:
-    """Every layer over the one before; `repository` as http://HOST:PORT/v2/NAME."""
+def unpack(
+    repository: str,
+    tag: str,
+    architecture: str,
+    folder: Path,
+    emulator: Path | None,
+    *,
+    beneath: Unpacked | None = None,
+) -> Unpacked:
+    """Every layer over the one before; `repository` as http://HOST:PORT/v2/NAME.
+
+    Of an image that is made of the one `beneath`, only the layers that it has beside.
+    """
     kinds = {"accept": f"{INDEX}, {MANIFEST}"}
     with httpx.Client(trust_env=False, timeout=60, headers=kinds) as client:
         index = client.get(f"{repository}/manifests/{tag}").raise_for_status().json()
@@ -75,15 +87,22 @@ def unpack(repository: str, tag: str, architecture: str, folder: Path, emulator:
         manifest = client.get(f"{repository}/manifests/{digest}").raise_for_status().json()
         configuration = client.get(f"{repository}/blobs/{manifest['config']['digest']}").json()
         root = folder / "root"
-        root.mkdir(parents=True)
-        for layer in manifest["layers"]:
+        folder.mkdir(parents=True, exist_ok=True)
+        layers = tuple(layer["digest"] for layer in manifest["layers"])
+        if beneath is None:
+            root.mkdir()
+        else:
+            assert layers[: len(beneath.layers)] == beneath.layers, "it is not made of that one"
+            words = ["cp", "--archive", "--link", beneath.root, root]
+            subprocess.run(words, check=True, timeout=300)
+        for layer in manifest["layers"][len(beneath.layers) if beneath else 0 :]:
             file = folder / "layer"
             file.write_bytes(client.get(f"{repository}/blobs/{layer['digest']}").raise_for_status().content)
             words = ["tar", "--extract", "--verbose", "--file", file, "--directory", root]
             told = subprocess.run(words, check=True, timeout=300, capture_output=True, text=True)
             assert "/.wh." not in told.stdout, "nothing is taken away"
             file.unlink()
-    return Unpacked(root, configuration, emulator)
+    return Unpacked(root, configuration, emulator, layers)
 
 
 @contextmanager
@@ -95,10 +114,18 @@ def running(
     environment: Mapping[str, str],
     memory_bytes: int = 512 << 20,
     processors: float = 1.0,
+    mounted: Mapping[str, Path] | None = None,
 ) -> Iterator[Container]:
-    """The image's own command, without capabilities, on a root file system that cannot be written."""
+    """The image's own command, without capabilities, on a root file system that cannot be written.
+
+    What is `mounted` can be: folders of this machine by their place in it.
+    """
     identity = f"kvx-image-{secrets.token_hex(4)}"
     specification = _specification(image, identity, environment, memory_bytes, processors)
+    for place, source in (mounted or {}).items():
+        options = ["bind", "rw", "nosuid", "nodev"]
+        mount = {"destination": place, "type": "bind", "source": str(source), "options": options}
+        specification["mounts"].append(mount)
     (folder / "config.json").write_text(json.dumps(specification))
     log = folder / "log"
     with log.open("wb") as output:

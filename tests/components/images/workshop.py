@@ -24,6 +24,7 @@ WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL")  # also when that is killed
 ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 SOURCE_DATE_EPOCH = "1763596800"
 REVISION = "4f5c2ad"
+IMAGES = ("voice-api", "voice-processor", "kvx")
 PUSHED = "type=registry,oci-mediatypes=true"
 PIP_FILES = ("/etc/pip.conf", "~/.config/pip/pip.conf", "~/.pip/pip.conf")
 REGISTRY = """version: 0.1
@@ -106,9 +107,15 @@ class Workshop:
         return done.stdout + done.stderr
 
     def bake(
-        self, tag: str, *flags: str, source: Path = ROOT, output: str = PUSHED, **variables: str
+        self,
+        tag: str,
+        *flags: str,
+        names: Sequence[str] = IMAGES,
+        source: Path = ROOT,
+        output: str = PUSHED,
+        **variables: str,
     ) -> None:
-        """The images of docker/docker-bake.hcl, or those that are named, pushed as NAME:TAG by default."""
+        """These images of docker/docker-bake.hcl, pushed as NAME:TAG by default."""
         secrets = [f"id={name},src={file}" for name, file in set_up_for_pip()]
         usual = {
             "BASE": self.base,
@@ -121,9 +128,11 @@ class Workshop:
         }
         self.buildx(
             *("bake", "--file=docker/docker-bake.hcl", "--provenance=false", "--allow=fs=*"),
-            *(f"--set=*.output={output}", f"--set=*.secrets={secrets[0]}"),
+            *(f"--set={name}.output={output}" for name in names),
+            f"--set=*.secrets={secrets[0]}",
             *(f"--set=*.secrets+={each}" for each in secrets[1:]),
             *flags,
+            *names,
             source=source,
             **{**usual, **variables},
         )
