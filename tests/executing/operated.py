@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import urllib3
@@ -23,7 +24,7 @@ from voice_api.cluster.kubernetes import cluster_from_kubeconfig
 from voice_api.cluster.reviews import Attempt
 from voice_api.commands.audit import Audit
 from voice_api.commands.confirmation.pending import Bound, Speaker, canonical, digest
-from voice_api.commands.conversation.executor import Carried, Order
+from voice_api.commands.conversation.executor import Carried, Met, Order, Preview
 from voice_api.commands.executing.executor import ClusterExecutor
 from voice_api.commands.executing.outcome import Follow
 from voice_api.commands.journal.file import Journal, last_records
@@ -35,6 +36,7 @@ Object = dict[str, Any]
 CONTROLLERS = (
     "deployment,replicaset,statefulset,daemonset,job,disruption,garbagecollector,clusterrole-aggregation"
 )
+NOT_SHOWN = Preview(None)
 KEY = b"a key of the journal, for tests"
 SERVICE_RULES = [
     {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list"]},
@@ -91,6 +93,10 @@ class Session:
         preview = self.executor.preview(self.user, call, met)
         assert preview.status == 200, preview
         self.said.append(preview.said)
+        return self.ordered(call, met, preview)
+
+    def ordered(self, call: Call, met: Met, preview: Preview = NOT_SHOWN) -> Order:
+        """An order, whether a preview allowed it or not; its command is a new one each time."""
         speaker = Speaker(self.user.name, "session-1", "real", self.executor.cluster_uid())
         bound = Bound(
             speaker,
@@ -100,7 +106,7 @@ class Session:
             met.target,
             digest(preview.difference),
         )
-        return Order(f"cmd_{len(self.said)}", bound, "words", "grammar", "WRITE_SAFE")
+        return Order(f"cmd_{uuid4().hex}", bound, "words", "grammar", "WRITE_SAFE")
 
     def done(self, call: Call) -> Carried:
         """Asked about, and agreed to."""

@@ -24,7 +24,13 @@ def add_user_commands(parser: argparse.ArgumentParser) -> None:
     add.add_argument("name", metavar="NAME")
     add.add_argument("--role", choices=ROLES, action="append", default=[], help="what they may do at most")
     add.add_argument("--environment", choices=ENVIRONMENTS, action="append", default=[], help="where")
-    add.add_argument("--group", action="append", default=[], metavar="GROUP", help="group in the cluster")
+    add.add_argument(
+        "--group",
+        action="append",
+        default=[],
+        metavar="GROUP",
+        help="group in the cluster (kvx:viewers, kvx:operators or kvx:admins, by the role)",
+    )
     add.add_argument("--days", type=int, metavar="N", help="let the key end after so many days")
     add.set_defaults(act=_add)
     token = commands.add_parser("token", help="print a session of a user, for a day at most")
@@ -62,11 +68,13 @@ def _add(parsed: argparse.Namespace) -> None:
         book = book_or_new(_file(parsed))
         known = book.user(parsed.name) or Entry(parsed.name)
         shown, key = new_key(now, expires)
+        roles = tuple(parsed.role) or known.roles or ("viewer",)
         entry = replace(
             known,
-            roles=tuple(parsed.role) or known.roles or ("viewer",),
+            roles=roles,
             environments=tuple(parsed.environment) or known.environments,
-            groups=tuple(parsed.group) or known.groups,
+            # The groups that the component "impersonation" lets the voice API speak for.
+            groups=tuple(parsed.group) or known.groups or tuple(f"kvx:{role}s" for role in roles),
             keys=(*known.keys, key),
         )
         write(book.with_user(entry))
