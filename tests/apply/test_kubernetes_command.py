@@ -99,6 +99,63 @@ def test_doctor_tells_how_the_cluster_is(folder: Folder, kvx: Kvx) -> None:
     assert "the Prometheus operator" in lines["monitoring"]
 
 
+def test_doctor_tells_which_secret_and_which_volume_a_component_waits_for(
+    folder: Folder, kvx: Kvx, api: Api
+) -> None:
+    image = f"docker.io/library/postgres@sha256:{'a' * 64}"
+    folder.set(f'components = ["postgres"]\npostgres_image = "{image}"')
+    ended = kvx("doctor", "--target", "cluster")
+    assert "the component postgres reads the Secret postgres" in ended.stdout
+    assert "no storage class is the default one, of which postgres want volumes" in ended.stdout
+    assert ended.returncode == int(ExitCode.MISSING)
+    folder.set()
+    folder.apply()
+    about = {"name": "postgres", "namespace": "kvx"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": about, "stringData": {"password": "hunter2"}}
+    api.create("/api/v1/namespaces/kvx/secrets", secret)
+    folder.set(f'components = ["postgres"]\npostgres_image = "{image}"')
+    ended = kvx("doctor", "--target", "cluster")
+    assert "the Secret postgres has no url" in ended.stdout
+    api.patch(
+        "/api/v1/namespaces/kvx/secrets/postgres", {"stringData": {"url": "postgresql://hunter2@postgres"}}
+    )
+    ended = kvx("doctor", "--target", "cluster")
+    assert "the Secret postgres is there" in ended.stdout
+    assert "hunter2" not in ended.stdout
+
+
+def test_an_image_of_others_is_named_by_its_digest_or_refused_with_what_to_write(
+    folder: Folder, kvx: Kvx
+) -> None:
+    folder.set('components = ["postgres"]')
+    ended = kvx("kubernetes", "render")
+    assert ended.returncode == int(ExitCode.MISSING)
+    assert "the component postgres runs an image of yours, and none is named" in ended.stderr
+    assert 'set kubernetes.postgres_image = "NAME@sha256:..."' in ended.stderr
+    folder.set('components = ["postgres"]\npostgres_image = "docker.io/library/postgres:17"')
+    ended = kvx("kubernetes", "render")
+    assert ended.returncode == int(ExitCode.USAGE)
+    assert "which can be another one tomorrow" in ended.stderr
+
+
+def test_a_file_of_engines_goes_along_with_the_component_that_lets_pods_reach_them(
+    folder: Folder, kvx: Kvx
+) -> None:
+    (folder.path / "mine.toml").write_text('[callers.anyone]\npolicy = "local"\n')
+    image = f"docker.io/library/postgres@sha256:{'a' * 64}"
+    folder.set(voice='engines_file = "mine.toml"')
+    ended = kvx("kubernetes", "render")
+    assert ended.returncode == int(ExitCode.USAGE)
+    assert 'add "cloud-engine" to kubernetes.components' in ended.stderr
+    folder.set(f'components = ["cloud-engine"]\npostgres_image = "{image}"', 'engines_file = "mine.toml"')
+    ended = kvx("kubernetes", "render", "--json")
+    assert ended.returncode == 0, ended.stderr
+    objects = {each["metadata"]["name"]: each for each in json.loads(ended.stdout)["objects"]}
+    (engines,) = [each for name, each in objects.items() if name.startswith("voice-api-engines-")]
+    assert engines["data"] == {"engines.toml": '[callers.anyone]\npolicy = "local"\n'}
+    assert image in ended.stdout
+
+
 def test_doctor_tells_which_rights_are_missing(folder: Folder, kvx: Kvx, server: Server, api: Api) -> None:
     poor = server.kubeconfig({"token": "powerless-token"}, name="powerless")
     Folder(folder.path, poor).set()

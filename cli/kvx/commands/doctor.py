@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import typer
 
-from kvx.commands import doctor_cluster, doctor_images, doctor_machines, doctor_nodes
+from kvx.commands import doctor_cluster, doctor_components, doctor_images, doctor_machines, doctor_nodes
 from kvx.commands.check import Check
 from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.commands.typed import typed
@@ -88,7 +88,7 @@ def _components(plan: Plan) -> Iterator[Check]:
     rendering = next((step for step in plan.steps if isinstance(step, RenderManifests)), None)
     applying = next((step for step in plan.steps if isinstance(step, ApplyManifests)), None)
     if rendering is not None and applying is not None:
-        yield from doctor_cluster.of_components(rendering, applying)
+        yield from doctor_components.of_components(rendering, applying)
 
 
 def _needs(step: Step) -> Iterator[Check]:

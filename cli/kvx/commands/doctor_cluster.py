@@ -31,14 +31,6 @@ TOUCHED = (
     ("coordination.k8s.io", "leases", True),
 )
 VERBS = ("get", "list", "create", "patch", "delete")
-# What a component needs the cluster to know: an API, and what brings it.
-NEEDED = {
-    "autoscaling": ("metrics.k8s.io/v1beta1", "metrics-server"),
-    "autoscaling-queue": ("custom.metrics.k8s.io/v1beta1", "an adapter for custom metrics"),
-    "vpa": ("autoscaling.k8s.io/v1", "the Vertical Pod Autoscaler"),
-    "monitoring": ("monitoring.coreos.com/v1", "the Prometheus operator"),
-    "traefik-timeouts": ("helm.cattle.io/v1", "k3s"),
-}
 
 
 def of_rendering(step: RenderManifests) -> Iterator[Check]:
@@ -73,24 +65,6 @@ def of_applying(step: ApplyManifests) -> Iterator[Check]:
             yield Check("kubeconfig", "missing", error.message, error.fix)
         return
     yield from _of_cluster(api)
-
-
-def of_components(rendering: RenderManifests, step: ApplyManifests) -> Iterator[Check]:
-    """Whether the cluster knows what the components that are switched on stand on.
-
-    Without figures nothing scales, but it runs; an object that is not defined is refused.
-    """
-    components = () if rendering.wanted.overlay else ("autoscaling", *rendering.wanted.components)
-    from kvx.drivers.clusters import api_of
-    from kvx.world import real_world
-
-    try:
-        api = api_of(step.where, step.folder, real_world(), attempts=1)
-        for name in components:
-            if name in NEEDED:
-                yield _needed(api, name)
-    except KvxError:
-        return  # told above
 
 
 def _of_cluster(api: "Api") -> Iterator[Check]:
@@ -144,18 +118,3 @@ def _may(api: "Api", verb: str, group: str, resource: str, namespace: str) -> bo
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     answer = api.create(path, review, deadline_seconds=DEADLINE_SECONDS)
     return bool(answer["status"]["allowed"])
-
-
-def _needed(api: "Api", component: str) -> Check:
-    from kvx.cluster.refusals import ApiError
-
-    version, brought_by = NEEDED[component]
-    try:
-        api.get(f"/apis/{version}", deadline_seconds=DEADLINE_SECONDS)
-    except ApiError as error:
-        if error.status not in {404, 503}:
-            raise
-        words = f"the component {component} needs {brought_by}: the cluster does not serve {version}"
-        fix = f"install {brought_by}, or leave the component out"
-        return Check(component, "note" if "metrics.k8s.io" in version else "missing", words, fix)
-    return Check(component, "ok", f"{brought_by} is there")
