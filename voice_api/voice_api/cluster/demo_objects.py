@@ -22,6 +22,7 @@ EVENTS = (
     ("Pod", "checkout-77f8b9d6c5-m4nzs", "shop", "BackOff", "Back-off restarting failed container", 42),
     ("Pod", "catalog-7d9b8c6f56-w8t2k", "staging", "Failed", "Failed to pull image catalog:2.1.0", 9),
 )
+COSTS = "kvx cost 2026-01: 9.80 of 40.00 EUR net so far, 17.40 by the month's end as it stands"
 
 
 class Lists(Protocol):
@@ -45,6 +46,7 @@ class DemoExplorer:
             "deployment": lambda: (_deployment(each) for each in lists.deployments(None)),
             "replicaset": lambda: (_replica_set(each) for each in lists.deployments(None)),
             "service": lambda: (_service(each) for each in lists.deployments(None)),
+            "configmap": lambda: iter((_object("kvx", "cost-report", data={"line": COSTS}),)),
             "event": lambda: (_event(each) for each in EVENTS),
         }
 

@@ -33,6 +33,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             Kind("node", _CORE, "nodes", namespaced=False),
             Kind("pod", _CORE, "pods"),
             Kind("service", _CORE, "services"),
+            Kind("configmap", _CORE, "configmaps"),
             Kind("event", _CORE, "events"),
             Kind("deployment", _APPS, "deployments"),
             Kind("statefulset", _APPS, "statefulsets"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from voice_api.cluster.protocol import Cluster
+from voice_api.commands.answers.costs import cost
 from voice_api.commands.answers.happenings import events
 from voice_api.commands.answers.lists import images_of, list_objects, restarted, top
 from voice_api.commands.answers.logs import logs
@@ -35,6 +36,7 @@ ANSWERS: Mapping[str, Act] = MappingProxyType(
         "top": top,
         "restarts": restarted,
         "images": images_of,
+        "cost": cost,
         "rollout_status": rollout_status,
         "rollout_history": rollout_history,
     }

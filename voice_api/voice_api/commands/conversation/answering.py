@@ -11,7 +11,6 @@ from voice_api.commands.registry.declaring import Call
 from voice_api.errors import VoiceApiError
 
 UNKNOWN = {
-    "cost": "I do not know what the cluster costs: no report of its costs is there.",
     "budget": "There is no budget: no engine outside of this machine is used.",
 }
 
@@ -49,7 +48,9 @@ def _looked(call: Call, place: Place, turn: Turn, parts: Parts) -> Answer:
     if act is None:
         fix = "Have kvx report costs, or name an engine with a budget."
         raise VoiceApiError("not_known", UNKNOWN.get(name, "I do not know that."), fix, 501)
-    return act(place.seen_by(turn), call)
+    # Where one can go to, and what all of it costs, is the service's to know, whatever a user may see.
+    own = name == "cost" or call.values.get("kind") == "contexts"
+    return act(place.cluster if own else place.seen_by(turn), call)
 
 
 def _switched(context: str, place: Place, parts: Parts) -> tuple[Answer, State]:
