@@ -182,17 +182,16 @@ def test_anything_else_is_refused_in_words(wrong: object) -> None:
     assert refusal.value.exit_code in {ExitCode.INCOMPLETE, ExitCode.USAGE}
 
 
-def test_the_ledger_keeps_what_is_new_and_adds_up_after_a_new_beginning(tmp_path: Path) -> None:
+def test_the_ledger_keeps_what_is_new_as_it_was_told(tmp_path: Path) -> None:
     def tell(*told: Used) -> tuple[Used, ...]:
         cost_engines.keep(tmp_path, Usage(NOVEMBER, told, (FREE,)))
         return cost_engines.kept(tmp_path, NOVEMBER)[0]
 
     assert tell(HUME) == (HUME,)
     assert tell(replace(HUME, at=HUME.at + 3600)) == (HUME,)  # nothing new
-    fresh = Used("hume", "ada", HUME.at + 7200, 1, 60_000, 0, 59_000)  # the voice API has a new ledger
-    assert tell(fresh)[-1] == replace(HUME.plus(fresh), at=fresh.at)
-    more = replace(fresh, at=HUME.at + 9000, microeuros=118_000)
-    assert tell(more)[-1].microeuros == HUME.microeuros + 118_000
+    less = replace(HUME, at=HUME.at + 7200, microeuros=HUME.microeuros - 59_000)  # a call that was not made
+    assert tell(less) == (HUME, less)
+    assert until((HUME, less), NOW + 7200) == (less,)
     assert cost_engines.kept(tmp_path, NOVEMBER)[1] == (FREE,)
     assert cost_engines.kept(tmp_path, NOVEMBER.following)[0] == ()
 

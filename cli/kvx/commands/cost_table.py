@@ -144,11 +144,10 @@ def _per_minute(net: Decimal) -> str:
 def bounds_of(report: Report) -> Iterator[tuple[str, str]]:
     """What is left of an engine's allowance, and until when at today's pace."""
     for each in report.basis.allowances:
-        who = f"{each.engine} {each.name}" + (f", key {each.key}" if each.key else "")
         if each.ends_early and each.empty_at is not None:
             until = f": used up {text_of(each.empty_at)[:16].replace('T', ' ')} UTC at this pace"
         elif each.resets_at is not None:
             until = f": lasts until it begins anew, {text_of(each.resets_at)[:10]}"
         else:
             continue
-        yield f"{who}{until}", f"{each.left_ratio:.0%} left"
+        yield f"{each.name}{until}", f"{each.left_ratio:.0%} left"

@@ -55,7 +55,7 @@ def read_file(path: Path) -> Usage:
 
 
 def keep(folder: Path, usage: Usage) -> None:
-    """Write down what was told; counts that fell began anew with another ledger, and are added."""
+    """Write down what was told, as it was told."""
     with opened(folder) as connection:
         for each in usage.used:
             _add(connection, usage.month, each)
@@ -74,18 +74,13 @@ def kept(folder: Path, month: Month) -> tuple[tuple[Used, ...], tuple[Allowance,
 
 
 def _add(connection: sqlite3.Connection, month: Month, used: Used) -> None:
-    """A row only where something is new."""
+    """A row only where something is new. Counts may fall: what was held for a call is given back."""
     name = (str(month), used.engine, used.key)
-    told = {unit: int(getattr(used, unit)) for unit in _UNITS}
-    query = "SELECT raw, told FROM used WHERE month = ? AND engine = ? AND key = ? ORDER BY at DESC LIMIT 1"
-    before = connection.execute(query, name).fetchone()
-    raw, sums = (json.loads(each) for each in before) if before else ({}, {})
-    if raw == told:
-        return
-    fell = any(told[unit] < raw.get(unit, 0) for unit in _UNITS)
-    grown = {unit: sums.get(unit, 0) + told[unit] - (0 if fell else raw.get(unit, 0)) for unit in _UNITS}
-    row = (*name, used.at, json.dumps(told), json.dumps(grown))
-    connection.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?, ?, ?, ?)", row)
+    told = json.dumps({unit: getattr(used, unit) for unit in _UNITS})
+    query = "SELECT told FROM used WHERE month = ? AND engine = ? AND key = ? ORDER BY at DESC LIMIT 1"
+    if connection.execute(query, name).fetchone() != (told,):
+        row = (*name, used.at, told)
+        connection.execute("INSERT OR REPLACE INTO used VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _document(allowance: Allowance) -> Mapping[str, object]:

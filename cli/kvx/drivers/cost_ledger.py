@@ -35,8 +35,8 @@ CREATE TABLE IF NOT EXISTS counters (
 );
 CREATE TABLE IF NOT EXISTS sound (month TEXT PRIMARY KEY, heard INTEGER NOT NULL, spoken INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS used (
-    month TEXT NOT NULL, engine TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, raw TEXT NOT NULL,
-    told TEXT NOT NULL, PRIMARY KEY (month, engine, key, at)
+    month TEXT NOT NULL, engine TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, told TEXT NOT NULL,
+    PRIMARY KEY (month, engine, key, at)
 );
 CREATE TABLE IF NOT EXISTS allowances (only INTEGER PRIMARY KEY, document TEXT NOT NULL);
 """
