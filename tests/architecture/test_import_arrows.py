@@ -115,6 +115,8 @@ DOORS = [
     (VOICE_API, "cryptography", {"users"}),
     (VOICE_API, "sqlalchemy", {"commands", "usage"}),
     (VOICE_API, "httpx", {"engines"}),
+    (VOICE_API, "hume", {"engines"}),
+    (VOICE_API, "websockets", {"engines"}),
 ]
 
 

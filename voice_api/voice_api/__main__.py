@@ -11,6 +11,7 @@ from pathlib import Path
 from voice_api.audit_commands import JournalBrokenError, add_audit_commands
 from voice_api.bench.command import add_arguments as add_bench_arguments
 from voice_api.command_settings import add_settings, chosen_settings, kept_in
+from voice_api.core_dumps import keep_memory_out_of_core_dumps
 from voice_api.errors import VoiceApiError
 from voice_api.model_commands import add_model_commands
 from voice_api.settings import PREFIX, SettingsError, surroundings
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(parsed: argparse.Namespace) -> None:
     settings = chosen_settings(parsed)
+    keep_memory_out_of_core_dumps()
     from voice_api.http.sockets import figures_socket, listening_socket  # noqa: PLC0415
     from voice_api.logs import configure_logs  # noqa: PLC0415
 
@@ -118,6 +120,7 @@ def _serve(parsed: argparse.Namespace) -> None:
 
 def _process(parsed: argparse.Namespace) -> None:
     settings = chosen_settings(parsed)
+    keep_memory_out_of_core_dumps()
     from voice_api.http.sockets import figures_socket, listening_socket  # noqa: PLC0415
     from voice_api.logs import configure_logs  # noqa: PLC0415
 
