@@ -2,18 +2,20 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 import websockets
 
+from voice_api.engines.choice import Barred, Broken, Occupied, Spent
 from voice_api.engines.elsewhere import Elsewhere, elsewhere
-from voice_api.engines.file import read_engines
+from voice_api.engines.file import EngineTable, read_engines
 from voice_api.errors import VoiceApiError
 from voice_api.usage.opened_later import OpenedLater
 from voice_api.usage.store import SqlStore, postgresql_engine, sqlite_engine
@@ -434,3 +436,69 @@ def test_beyond_its_characters_local_speaks(start: Any, speech_server: Any, tmp_
     assert spoken(here)[0].headers["x-kvx-degraded"] == "false"
     assert spoken(here)[0].headers["x-kvx-reason"] == "budget"
     assert len(speech_server.asked) == 1
+
+
+def hume_file(folder: Path, address: str) -> Path:
+    file = engines_file(folder, address)
+    told = file.read_text().replace("engines.other", "engines.hume").replace('"openai"', '"hume"')
+    file.write_text(told.replace(f"{address}/v1", address).replace('tasks = ["listen"]', ""))
+    (folder / "keys" / "hume").write_text(ENGINE_KEY)
+    return file
+
+
+def test_how_it_was_said_is_passed_on_where_an_engine_tells_it(
+    start: Any, scripted: Any, evi_server: Any, recording: Any, tmp_path: Path
+) -> None:
+    sound = recording()
+    far = opened(hume_file(tmp_path, evi_server.address))
+    here = start(listener=scripted(HERE), elsewhere=far)
+    answer = heard(here, sound, ANN | {"X-Kvx-Engine": "emotion"})
+    assert told(answer) == ("hume", False, None)
+    assert answer.json()["emotions"]["Joy"] == 0.5
+    assert "emotions" not in heard(here, sound, {}).json()
+    command = here.client.post("/v1/commands", headers=ANN, files={"file": sound}).json()
+    assert command["heard"]["emotions"]["Joy"] == 0.5
+
+
+def test_an_engine_that_is_out_of_credit_is_asked_no_more_until_its_month_begins_anew(
+    start: Any, scripted: Any, evi_server: Any, silence: bytes, tmp_path: Path
+) -> None:
+    file = hume_file(tmp_path, evi_server.address)
+    here = start(listener=scripted(HERE), elsewhere=opened(file))
+    evi_server.fault = "out of credit"
+    assert told(heard(here, silence)) == ("local", True, "exhausted")
+    evi_server.fault = "none"
+    after_a_restart = start(listener=scripted(HERE), elsewhere=opened(file))
+    assert told(heard(after_a_restart, silence)) == ("local", True, "exhausted")
+    (engine,) = here.client.get("/v1/usage").json()["engines"]
+    assert (engine["state"], engine["until"][8:]) == ("exhausted", "01T00:00:00Z")
+    insisted = heard(here, silence, ANN | {"X-Kvx-Insist": "true"})
+    assert (insisted.status_code, int(insisted.headers["retry-after"]) > 0) == (429, True)
+    assert evi_server.chats == 1
+    assert b'kvx_voice_engine_ready{engine="hume",state="exhausted"} 0.0' in here.service.figures.text()
+
+
+def _documented() -> str:
+    return (Path(__file__).parents[2] / "docs" / "engines.md").read_text()
+
+
+def test_the_file_in_the_documentation_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "engines.toml"
+    file.write_text(_documented().split("```toml\n")[2].partition("```")[0])
+    tables = read_engines(file).tables
+    assert {name: table.most_at_once for name, table in tables.engines.items()} == {
+        "hume": 1,
+        "other-kvx": None,
+    }
+    assert tables.callers["ann"].limits["hume"].minutes == 5
+
+
+def test_every_reason_is_documented_and_every_setting_of_an_engine() -> None:
+    groups = [set(get_args(each)) for each in (Spent, Occupied, Barred, Broken)]
+    rows = [
+        set(re.findall(r"`(\w+)`", line.split("|")[1]))
+        for line in _documented().splitlines()
+        if "|" in line[1:]
+    ]
+    assert all(group in rows for group in groups)
+    assert EngineTable.model_fields.keys() <= set(re.findall(r"\w+", _documented()))

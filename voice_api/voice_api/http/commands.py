@@ -24,7 +24,7 @@ from voice_api.http.speech import check_length, check_voice
 from voice_api.http.tickets import Ticket
 from voice_api.http.transcription_wish import language, required_file, unsupported
 from voice_api.http.waiting import while_wanted
-from voice_api.http.wishes import Wished, members_of, wished
+from voice_api.http.wishes import Wished, emotions_of, members_of, wished
 from voice_api.settings import SWITCH
 
 SOUND_FIELDS = frozenset({"speak", "response_format", "voice", "language"}) | turns.FIELDS
@@ -206,6 +206,7 @@ def _heard(heard: Heard) -> dict[str, object]:
         "duration_seconds": round(transcript.duration_seconds, 3),
         "language": transcript.language,
         "without_names": transcript.first.text if transcript.first else None,
+        **emotions_of(transcript),
     }
 
 

@@ -7,7 +7,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.listening import Heard
 from voice_api.http.realtime_wish import SessionSettings
 from voice_api.http.replies import error_kind
-from voice_api.http.wishes import members_of
+from voice_api.http.wishes import emotions_of, members_of
 from voice_api.speech.protocol import SAMPLE_RATE
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
@@ -90,6 +90,7 @@ def completed(item: str, text: str, heard: Heard, contradicted: bool) -> dict[st
         "doubtful": transcript.doubtful or contradicted,
         **members_of(heard.answered),
         "reason": transcript.reason or heard.answered.reason,
+        **emotions_of(transcript),
     }
 
 

@@ -11,7 +11,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.replies import error_content
 from voice_api.http.service import Service
 from voice_api.http.waiting import too_late
-from voice_api.http.wishes import HOME, Wished, members_of
+from voice_api.http.wishes import HOME, Wished, emotions_of, members_of
 from voice_api.speech.protocol import Segment, TranscribeOptions, Transcript
 
 EVENT_STREAM = "text/event-stream"
@@ -48,7 +48,7 @@ async def transcript_events(
         if rest and transcript.text.startswith(told):
             yield event({"type": "transcript.text.delta", "delta": rest})
         done = {"type": "transcript.text.done", "text": transcript.text, "usage": usage(transcript)}
-        yield event({**done, **members_of(heard.answered)})
+        yield event({**done, **members_of(heard.answered), **emotions_of(transcript)})
     except TimeoutError:
         raise too_late(service.settings.request_seconds) from None
     finally:

@@ -9,7 +9,7 @@ from voice_api.engines.choice import Answered
 from voice_api.engines.engine import LOCAL
 from voice_api.errors import VoiceApiError
 from voice_api.http.transcription_wish import Wish
-from voice_api.http.wishes import members_of
+from voice_api.http.wishes import emotions_of, members_of
 from voice_api.speech.protocol import Segment, Transcript, Word
 
 HERE = Answered(LOCAL)
@@ -20,11 +20,12 @@ def transcript_response(transcript: Transcript, wish: Wish, answered: Answered =
     match wish.form:
         case "json":
             told = {"text": transcript.text, "usage": _usage(transcript), **members_of(answered)}
-            return JSONResponse(told)
+            return JSONResponse({**told, **emotions_of(transcript)})
         case "verbose_json":
             whole = verbose(transcript, wish.options.task, wish.granularities)
             reason = transcript.reason or answered.reason
-            return JSONResponse({**whole, **members_of(answered), "reason": reason})
+            members = {**members_of(answered), "reason": reason, **emotions_of(transcript)}
+            return JSONResponse({**whole, **members})
         case "text":
             return PlainTextResponse(f"{transcript.text}\n")
         case "srt":

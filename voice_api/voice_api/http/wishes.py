@@ -12,6 +12,7 @@ from voice_api.engines.engine import LOCAL
 from voice_api.engines.hearing import Wish
 from voice_api.errors import VoiceApiError
 from voice_api.settings import SWITCH
+from voice_api.speech.protocol import Transcript
 
 ENGINE, INSIST, KEY = "X-Kvx-Engine", "X-Kvx-Insist", "Idempotency-Key"
 POLICIES: tuple[str, ...] = get_args(Policy)
@@ -68,6 +69,11 @@ def headers_of(answered: Answered) -> dict[str, str]:
 def members_of(answered: Answered) -> dict[str, object]:
     """The same in JSON."""
     return {"engine": answered.engine, "degraded": answered.degraded, "reason": answered.reason}
+
+
+def emotions_of(transcript: Transcript) -> dict[str, object]:
+    """How it was said, where the engine tells that: data, by which nothing is decided."""
+    return {"emotions": dict(transcript.emotions)} if transcript.emotions else {}
 
 
 def _unknown(param: str, value: str, possible: tuple[str, ...]) -> VoiceApiError:
