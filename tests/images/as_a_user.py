@@ -53,7 +53,7 @@ class User:
         return self.folder / "docker" / "config.json"
 
     def types(self, *words: str, **changed: object) -> Ended:
-        """`user.types("images", builder="gone")`: what kvx says; the keywords are settings of [images]."""
+        """`user.types("images", builder="gone")`: what kvx says, by these settings of [images]."""
         with self.begins(*words, **changed) as process:
             output, talk = process.communicate(timeout=SECONDS)
         return Ended(process.args, process.returncode, output, talk)
@@ -76,8 +76,10 @@ class User:
         given: dict[str, Any] = {files[name]: str(file) for name, file in set_up_for_pip()}
         given |= {"repository": f"{self.workshop.registry}/phase", "base": self.workshop.base}
         given |= {"builder": "tests", "builder_image": self.workshop.builder, "allow_dirty": True}
+        components = json.dumps(changed.pop("components", []))
         lines = [f"{name} = {json.dumps(value)}" for name, value in {**given, **changed}.items()]
-        (self.folder / "kvx.toml").write_text("[images]\n" + "\n".join(lines) + "\n")
+        kubernetes = f"[kubernetes]\ncomponents = {components}\n"
+        (self.folder / "kvx.toml").write_text("[images]\n" + "\n".join(lines) + f"\n{kubernetes}")
         if not self.docker.exists():
             self.docker.parent.mkdir(parents=True)
             self.docker.write_text("{}")

@@ -23,13 +23,16 @@ pytestmark = pytest.mark.timeout(1500)
 
 @pytest.mark.needs("images", "docker", "git")
 def test_images_are_built_pushed_proven_and_left_alone_the_second_time(user: User, workshop: Any) -> None:
-    first = user.types("images")
+    first = user.types("images", components=["voice-processor"])
     assert first.returncode == 0, first.stderr
-    (image,) = json.loads(user.kept.read_text())["images"].values()
-    assert image["reference"].startswith(f"{workshop.registry}/phase/voice-api:")
-    assert set(image["platforms"]) == {"linux/arm64", "linux/amd64"}
+    images = json.loads(user.kept.read_text())["images"]
+    assert images.keys() == {"voice-api", "voice-processor"}
+    for name, image in images.items():
+        assert image["reference"].startswith(f"{workshop.registry}/phase/{name}:")
+        assert set(image["platforms"]) == {"linux/arm64", "linux/amd64"}
+        assert image["attested"] == ["provenance", "bill"]
     before = user.kept.stat().st_mtime_ns
-    again = user.types("images", "--json")
+    again = user.types("images", "--json", components=["voice-processor"])
     assert again.returncode == 0, again.stderr
     result = json.loads(again.stdout.splitlines()[-1])
     assert (result["event"], result["changed"]) == ("result", False)

@@ -43,6 +43,22 @@ target "voice-api" {
   args = { VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE, SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH }
 }
 """
+PROCESSOR_BAKE = """
+target "voice-processor" {
+  inherits   = ["voice-api"]
+  contexts   = { voice-api = "target:voice-api" }
+  dockerfile = "Processor"
+  tags       = ["${REPOSITORY}/voice-processor:${TAG}"]
+}
+"""
+PROCESSOR = """FROM voice-api
+CMD ["process"]
+ARG VERSION
+ARG REVISION
+ARG SOURCE
+LABEL org.opencontainers.image.title="voice-processor"
+"""
+NAMES = ("voice-api", "voice-processor")
 DOCKERFILE = """FROM scratch
 ARG TARGETARCH
 COPY program-${TARGETARCH} /usr/bin/program
@@ -60,10 +76,11 @@ LABEL org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.ve
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A clone with an image of a few bytes, built by the same words as ours."""
+    """A clone with images of a few bytes, built by the same words as ours."""
     folder = tmp_path / "source"
     (folder / "docker").mkdir(parents=True)
-    (folder / "docker" / "docker-bake.hcl").write_text(BAKE)
+    (folder / "docker" / "docker-bake.hcl").write_text(BAKE + PROCESSOR_BAKE)
+    (folder / "docker" / "Processor").write_text(PROCESSOR)
     (folder / "docker" / "Dockerfile").write_text(DOCKERFILE)
     (folder / "docker" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.3.1\n")
     for architecture in ("amd64", "arm64"):
@@ -94,7 +111,7 @@ def test_built_into_a_folder_proven_loaded_and_each_time_only_what_is_new(
     monkeypatch.setenv("DOCKER_CONFIG", str(workshop.tools / "docker"))
     folder = hand_over(tmp_path / "hetzner", container_hosts)
     world = real_world()
-    wanted = ImagesWanted(LOCAL, tuple(map(str, BOTH)), 1_000_000, builder="tests")
+    wanted = ImagesWanted(LOCAL, tuple(map(str, BOTH)), 1_000_000, NAMES, builder="tests")
     build = BuildImages(folder, source, wanted, 600)
     prove, load = ProveImages(folder, wanted), LoadImages(folder, folder / "ssh" / "id_ed25519", 300)
 
@@ -102,7 +119,7 @@ def test_built_into_a_folder_proven_loaded_and_each_time_only_what_is_new(
         commit(source, f"{content}, changed")
         assert not image_building.is_done(build, world)
         image_building.perform(build, world)
-        pace = json.loads((folder / "images" / "pace.json").read_text())
+        pace = json.loads((folder / "images" / "build-voice-api.pace.json").read_text())
         assert pace[WHOLE] >= max(seconds for name, seconds in pace.items() if name != WHOLE) > 0
         assert any("COPY service" in name for name in pace)
         assert image_building.is_done(build, world)
@@ -110,10 +127,13 @@ def test_built_into_a_folder_proven_loaded_and_each_time_only_what_is_new(
         assert image_proving.is_done(prove, world)
         image_loading.perform(load, world)
         assert image_loading.is_done(load, world)
-        (kept,) = image_records.kept(folder / "images.json").values()
-        assert (kept.pull_policy, kept.attested) == ("Never", KINDS)
-        found = examined(kept.reference, Wanted(BOTH, 1_000_000, attested=KINDS), world, folder)
-        assert found.findings == ()
+        images = image_records.kept(folder / "images.json")
+        assert tuple(sorted(images)) == NAMES
+        for kept in images.values():
+            assert (kept.pull_policy, kept.attested) == ("Never", KINDS)
+            found = examined(kept.reference, Wanted(BOTH, 1_000_000, attested=KINDS), world, folder)
+            assert found.findings == ()
         for host in container_hosts:
             ready = host.run("k3s ctr images check -q").split()
-            assert f"{LOCAL}/voice-api@{kept.reference.digest}" in ready
+            for name, kept in images.items():
+                assert f"{LOCAL}/{name}@{kept.reference.digest}" in ready

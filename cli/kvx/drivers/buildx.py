@@ -25,7 +25,7 @@ SLICE_SECONDS = 0.1
 ENDING_SECONDS = 20.0
 LOOKING_SECONDS = 30.0
 SHOWN_LINES = 6
-PACE = "pace.json"
+PACE = ".pace.json"
 PACE_SECONDS = 5.0
 
 
@@ -66,13 +66,13 @@ def run(build: Build, deadline_seconds: float, world: World) -> None:
     if child.returncode != 0:
         _refuse_without_builder(build.builder, world)
         raise _failed(build, heard)
-    replace_file(build.log.with_name(PACE), json.dumps(heard.pace.seconds) + "\n")
+    replace_file(build.log.with_suffix(PACE), json.dumps(heard.pace.seconds) + "\n")
 
 
 def _before(build: Build) -> Mapping[str, float]:
     """How long the steps of the last build took; nothing where there was none."""
     try:
-        told = json.loads(build.log.with_name(PACE).read_text())
+        told = json.loads(build.log.with_suffix(PACE).read_text())
         return {str(name): float(seconds) for name, seconds in told.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
