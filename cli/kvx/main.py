@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "verify": ("verify", "verify", "Speak a sentence to it; in a cluster, look at all that holds it."),
     "say": ("say", "say", "Give it a command as text."),
     "listen": ("listen", "listen", "Give it a command as sound."),
+    "user": ("user", "app", "Add, list and revoke who may say what."),
+    "audit": ("audit", "app", "Show, verify and count what was said and done."),
     "adopt": ("adopt", "adopt", "Take over machines that are missing from Terraform's state."),
     "drift": ("drift", "drift", "Tell whether the machines are still as planned."),
     "releases": ("releases", "releases", "Show what was rolled out to a cluster."),

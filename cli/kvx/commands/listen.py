@@ -6,7 +6,7 @@ import typer
 
 from kvx.commands.answer import show
 from kvx.commands.flags import Folder, Json, deployment_from
-from kvx.commands.say import DEADLINE_SECONDS, Speak
+from kvx.commands.say import DEADLINE_SECONDS, KeyFile, Session, Speak
 
 SCHEMA = "kvx/listen/v1"
 
@@ -22,6 +22,8 @@ def listen(
     speak: Speak = None,
     folder: Folder = None,
     *,
+    key_file: KeyFile = None,
+    session: Session = "kvx",
     as_json: Json = False,
 ) -> None:
     """Ask with a recording, and print what was heard and the answer. Exit code 1: it failed; 4: it asks back.
@@ -30,6 +32,7 @@ def listen(
     """
     deployment = deployment_from(folder)
     from kvx.drivers import process, sounds, voice_api
+    from kvx.drivers.speaker_key import speaker_of
 
     address = voice_api.address_of(process.serving_state(deployment.folder))
     answer = voice_api.command_from_sound(
@@ -38,5 +41,6 @@ def listen(
         speak=speak is not None,
         voice=deployment.settings.voice.voice,
         deadline_seconds=DEADLINE_SECONDS,
+        speaker=speaker_of(key_file, session),
     )
     show(answer, SCHEMA if as_json else None, speak)

@@ -1,12 +1,14 @@
 """Talks to a running voice API over HTTP."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from kvx.errors import ExitCode, KvxError
+from kvx.secret import Secret
 from kvx.supervisor.records import State
 
 _CONNECT_SECONDS = 2.0
@@ -65,21 +67,55 @@ def usage(address: str, month: str | None, deadline_seconds: float) -> Mapping[s
     return _json(_send("GET", f"{address}/v1/usage{named}", deadline_seconds))
 
 
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks, and in which conversation; without a key nobody in particular, who changes nothing."""
+
+    key: Secret | None = None
+    session: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key.reveal()}"} if self.key else {}
+
+
+SOMEBODY = Speaker()
+
+
 def command_from_text(
-    address: str, text: str, *, speak: bool, voice: str | None = None, deadline_seconds: float
+    address: str,
+    text: str,
+    *,
+    speak: bool,
+    voice: str | None = None,
+    deadline_seconds: float,
+    speaker: Speaker = SOMEBODY,
 ) -> Mapping[str, Any]:
     """The answer of POST /v1/commands to words."""
-    body = {"text": text, "speak": speak} | ({"voice": voice} if voice else {})
-    return _json(_send("POST", f"{address}/v1/commands", deadline_seconds, json=body))
+    body = {"text": text, "speak": speak} | _optional(voice, speaker)
+    sent = {"json": body, "headers": speaker.headers}
+    return _json(_send("POST", f"{address}/v1/commands", deadline_seconds, **sent))
 
 
 def command_from_sound(
-    address: str, sound: bytes, *, speak: bool, voice: str | None = None, deadline_seconds: float
+    address: str,
+    sound: bytes,
+    *,
+    speak: bool,
+    voice: str | None = None,
+    deadline_seconds: float,
+    speaker: Speaker = SOMEBODY,
 ) -> Mapping[str, Any]:
     """The answer of POST /v1/commands to sound in any format that the voice API reads."""
-    data = {"speak": "true" if speak else "false"} | ({"voice": voice} if voice else {})
+    data = {"speak": "true" if speak else "false"} | _optional(voice, speaker)
     files = {"file": ("sound", sound, "application/octet-stream")}
-    return _json(_send("POST", f"{address}/v1/commands", deadline_seconds, data=data, files=files))
+    sent = {"data": data, "files": files, "headers": speaker.headers}
+    return _json(_send("POST", f"{address}/v1/commands", deadline_seconds, **sent))
+
+
+def _optional(voice: str | None, speaker: Speaker) -> dict[str, str]:
+    named = {"voice": voice or "", "session": speaker.session}
+    return {name: value for name, value in named.items() if value}
 
 
 def speech(address: str, text: str, voice: str, deadline_seconds: float) -> bytes:
