@@ -94,3 +94,12 @@ def test_status_says_it_in_a_line(deployed: Any) -> None:
     assert "fresh minutes: 20.0 min of 20.0 min left, lasts until it begins anew; without a key" in line
     budget = deployed.json("status")["budget"]
     assert (budget["seconds_left"], budget["note"]) == (0, None)
+
+
+def test_a_deploy_takes_another_file_of_engines_and_keeps_what_was_used(deployed: Any) -> None:
+    file = deployed.folder / "engines.toml"
+    file.write_text(file.read_text().replace("euros_a_minute = 0.06", "minutes = 30"))
+    assert deployed.run("deploy").returncode == 0
+    told = deployed.json("usage")
+    minutes = next(each for each in told["budgets"] if each["name"] == "gone minutes")
+    assert (told["exit_code"], minutes["used"], minutes["left"]) == (0, 600_000, 1_200_000)

@@ -3,12 +3,15 @@
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from kvx.deployment import Deployment
 from kvx.plan import Phase
+from kvx.settings import VoiceSettings
 from kvx.steps.service import CheckModel, RemoveFolder, StartService, StopService, WriteFile
 
 # Sockets are opened by the supervisor, so the voice API is not told where to listen.
@@ -56,7 +59,15 @@ def settings_text(deployment: Deployment) -> str:
     voice = deployment.settings.voice
     values = {item.name: getattr(voice, item.name) for item in fields(voice) if item.name not in _LISTENING}
     lines = (f"{name} = {_toml(value)}" for name, value in values.items() if value is not None)
-    return "\n".join(("# Written by kvx; change kvx.toml instead.", *lines)) + "\n"
+    head = ("# Written by kvx; change kvx.toml instead.", *_read_at_its_start(voice))
+    return "\n".join((*head, *lines)) + "\n"
+
+
+def _read_at_its_start(voice: VoiceSettings) -> Iterator[str]:
+    """Another file of engines makes other settings, so that a deploy starts the voice API with it."""
+    if voice.engines_file is not None and voice.engines_file.is_file():
+        digest = sha256(voice.engines_file.read_bytes()).hexdigest()
+        yield f"# engines_file as it was when this was written: sha256 {digest}"
 
 
 def voice_api_program() -> str:
