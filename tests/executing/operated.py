@@ -166,9 +166,8 @@ def space(operated: Operated, request: pytest.FixtureRequest) -> str:
     labels = {"kvx.dev/environment": "staging"}
     operated.apply("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
     for group, role in (("shop", "admin"), ("watchers", "view")):
-        _bound(operated.server, group, role, name)
-    attempt = Attempt("patch", "apps", "deployments", "any", name, "scale")
-    eventually(lambda: _as_ann(operated, attempt))
+        bound(operated.server, group, role, name)
+    ready_for(operated, name)
     return name
 
 
@@ -190,8 +189,13 @@ def session(access: Access, folder: Path, user: User, follow_seconds: float = 30
         journal.close()
 
 
+def ready_for(operated: Operated, space: str) -> None:
+    """Wait until ann's rights in a namespace have reached the API server's own caches."""
+    attempt = Attempt("patch", "apps", "deployments", "any", space, "scale")
+    eventually(lambda: _as_ann(operated, attempt))
+
+
 def _as_ann(operated: Operated, attempt: Attempt) -> bool:
-    """Whether rights that were given just now have reached the API server's own caches."""
     way = operated.access().of(Identity("ann", ("shop", "watchers")))
     return way.as_user and way.may(attempt)
 
@@ -213,7 +217,7 @@ def cluster_binding(server: Any, name: str, role: str, subject: Mapping[str, str
     server.request("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", body)
 
 
-def _bound(server: Any, group: str, role: str, space: str) -> None:
+def bound(server: Any, group: str, role: str, space: str) -> None:
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
     subject = {"kind": "Group", "name": group, "apiGroup": "rbac.authorization.k8s.io"}
     body = {"metadata": {"name": group}, "roleRef": reference, "subjects": [subject]}
