@@ -113,12 +113,16 @@ def test_what_follows_from_a_report(kvx: Kvx, hetzner: Any, tmp_path: Path) -> N
     assert "at 12.5 each: 50 now,\n225 then" in told.stdout  # 4 cores stand; 2 and twice 8 would
     assert asked(kvx, hetzner, "whatif", "--type", "cax99").returncode == 2
     assert "--per-minute 0.059" in asked(kvx, hetzner, "break-even").stderr  # no engine has cost anything
-    usage = {"schema": "kvx.usage/1", "month": time.strftime("%Y-%m", time.gmtime()), "budgets": []}
+    bound = {"name": "hume minutes", "engine": "hume", "key": None, "unit": "milliseconds", "limit": 1000}
+    bound |= {"left": 250, "empty_at": "2099-11-21T14:00:00Z", "resets_at": "2099-11-25T00:00:00Z"}
+    usage = {"schema": "kvx.usage/1", "month": time.strftime("%Y-%m", time.gmtime()), "budgets": [bound]}
     usage["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 5))
     usage["by_key"] = [{"engine": "hume", "key": "ada", "milliseconds": 600_000, "microeuros": 590_000}]
     (tmp_path / "usage.json").write_text(json.dumps(usage))
     (tmp_path / "kvx.toml").write_text('[cost]\nusage_file = "usage.json"\n')
     assert "235 minutes a month" in asked(kvx, hetzner, "break-even").stdout
+    forecast = asked(kvx, hetzner, "forecast").stdout
+    assert "hume minutes: used up 2099-11-21 14:00 UTC at this pace (25% left)" in forecast
     by_key = asked(kvx, hetzner, "report", "--by", "key").stdout
     assert "ada" in by_key
     assert "0.0590 / min" in by_key

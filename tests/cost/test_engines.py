@@ -153,6 +153,12 @@ def test_the_forecast_goes_on_at_the_pace_of_engines_too() -> None:
     )
 
 
+def test_a_pace_is_never_below_nothing() -> None:
+    """A call was given back: that does not go on."""
+    week = replace(HUME, at=W.at("11-03 12:00"), microeuros=HUME.microeuros + 500_000)
+    assert forecast(told(week, HUME)).by_pace == Decimal("4.032") + 20 * Decimal("0.4032") + Decimal("1.18")
+
+
 def test_what_the_voice_api_says_is_read() -> None:
     found = read_usage(document())
     assert found.used == (Used("hume", "ada", NOW, 3, 60_000, 0, 59_000),)

@@ -142,7 +142,8 @@ def at_pace(used: Sequence[Used], before: Sequence[Used], days: Decimal, stretch
     for each in used:
         growth = each.microeuros - earlier.get((each.engine, each.key), 0)
         grown[each.engine] = grown.get(each.engine, 0) + growth
-    later = sum((stretch.of(engine, Decimal(growth) / days) for engine, growth in grown.items()), Decimal(0))
+    paces = ((engine, Decimal(max(growth, 0)) / days) for engine, growth in grown.items())
+    later = sum((stretch.of(engine, per_day) for engine, per_day in paces), Decimal(0))
     return sum((each.net for each in used), Decimal(0)) + rounded(later / _MILLION)
 
 
