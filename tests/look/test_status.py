@@ -190,3 +190,15 @@ def test_watching_looks_again_until_ctrl_c_and_ends_well(standing: Standing) -> 
         process.send_signal(signal.SIGINT)
         _, talk = process.communicate(timeout=60)
     assert (process.returncode, talk) == (0, "")
+
+
+def test_where_engines_elsewhere_may_be_asked_what_is_left_is_told_or_said_to_be_unknown(
+    status: Kvx, standing: Standing
+) -> None:
+    """Pods of this cluster run nowhere, so that none can say it."""
+    standing.among(standing.folder, components=["cloud-engine"])
+    done = status()
+    assert done.returncode == 4
+    assert "budget    unknown, as told below" in done.stdout
+    assert "unknown   what is left of cloud engines: " in done.stdout
+    assert found(status("--json"))["budget"]["usage"] is None
