@@ -144,6 +144,17 @@ def test_no_secret_comes_through_any_object(bakery: Any) -> None:
     assert "secret" not in {each.kind for each in cluster.named()}
 
 
+def test_of_configmaps_one_is_read_by_its_name_and_none_is_listed(bakery: Any) -> None:
+    cluster = cluster_from_kubeconfig([bakery.kubeconfig()])
+    made = {"metadata": {"name": "report"}, "data": {"line": f"so far 3 euros, token={CANARY}"}}
+    bakery.request("POST", f"{CORE}/configmaps", made)
+    found = cluster.explorer.one("configmap", SPACE, "report")
+    assert found["data"] == {"line": "so far 3 euros, token=(hidden)"}
+    with pytest.raises(KeyError):
+        cluster.explorer.objects("configmap", SPACE)
+    bakery.request("DELETE", f"{CORE}/configmaps/report")
+
+
 def test_names_are_followed_as_they_come_and_go(bakery: Any) -> None:
     cluster = cluster_from_kubeconfig([bakery.kubeconfig()])
     assert "mixer" not in {each.name for each in cluster.named()}

@@ -1,7 +1,7 @@
 """Any object of an API server that can be spoken of, redacted before anybody sees it."""
 
 from voice_api.cluster.connection import Connection, Item
-from voice_api.cluster.kinds import KINDS, MEASURES
+from voice_api.cluster.kinds import KINDS, MEASURES, READ_ALONE
 from voice_api.cluster.redact import masked, redacted
 from voice_api.errors import VoiceApiError
 
@@ -21,7 +21,7 @@ class KubernetesExplorer:
 
     def one(self, kind: str, namespace: str | None, name: str) -> Item:
         where = f" in {namespace}" if namespace else ""
-        path = KINDS[kind].path(namespace, name)
+        path = (KINDS.get(kind) or READ_ALONE[kind]).path(namespace, name)
         return redacted(self._connection.object(path, f"{kind} {name}{where}"))
 
     def log(self, namespace: str, pod: str, container: str | None, lines: int) -> tuple[str, ...]:

@@ -33,7 +33,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             Kind("node", _CORE, "nodes", namespaced=False),
             Kind("pod", _CORE, "pods"),
             Kind("service", _CORE, "services"),
-            Kind("configmap", _CORE, "configmaps"),
             Kind("event", _CORE, "events"),
             Kind("deployment", _APPS, "deployments"),
             Kind("statefulset", _APPS, "statefulsets"),
@@ -45,6 +44,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         )
     }
 )
+READ_ALONE: Mapping[str, Kind] = MappingProxyType({"configmap": Kind("configmap", _CORE, "configmaps")})
+"""Kinds of which single objects are read by names that kvx gave them, and never a list."""
 MEASURES: Mapping[str, Kind] = MappingProxyType(
     {
         "pods": Kind("pod measures", "/apis/metrics.k8s.io/v1beta1", "pods"),
