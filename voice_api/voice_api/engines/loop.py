@@ -38,6 +38,19 @@ class Loop:
         finally:
             asking.cancel()
 
+    def start(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Nobody waits for it."""
+        asyncio.run_coroutine_threadsafe(ending, self._loop)
+
     def close(self) -> None:
+        """What is under way is given up."""
+        asyncio.run_coroutine_threadsafe(_cancelled(), self._loop).result(END_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(END_SECONDS)
+
+
+async def _cancelled() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -13,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from voice_api.engines.failure import EngineFailedError, Failure, of_status
 from voice_api.engines.loop import Loop, nothing
 
+T = TypeVar("T")
 MOST_BYTES = 8_000_000
 """Of one message: 40 s of what EVI says. Its library would take 1 MiB, and close at more."""
 
@@ -46,20 +49,25 @@ class Socket:
         self._connection = connection
 
     def send(self, text: str) -> None:
-        failure = self._loop.result(_sent(self._connection, text))
-        if failure:
+        if failure := self._result(_sent(self._connection, text)):
             raise EngineFailedError(self._engine, failure)
 
     def receive(self, seconds: float, go_on: Callable[[], None] = nothing) -> str:
         """The next message."""
-        message = self._loop.result(_received(self._connection, seconds), go_on)
+        message = self._result(_received(self._connection, seconds), go_on)
         if isinstance(message, Failure):
             raise EngineFailedError(self._engine, message)
         return message
 
     def close(self) -> None:
-        """Whoever reads is told that it is closed."""
-        self._loop.result(_closed(self._connection))
+        """At once for who closes, however long the other side takes; whoever reads is told."""
+        self._loop.start(_closed(self._connection))
+
+    def _result(self, waiting: Coroutine[Any, Any, T], go_on: Callable[[], None] = nothing) -> T | Failure:
+        try:
+            return self._loop.result(waiting, go_on)
+        except CancelledError:  # the loop ends, with all that waits in it
+            return Failure("closed", spent=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ class Talk:
             assert elsewhere is not None, "only another engine fails so"  # noqa: S101  for the types
             self._elsewhere = None
             elsewhere.meter.end(failure)
-            threading.Thread(target=before.end, name="conversation-end", daemon=True).start()
+            before.end()
             self._conversation, self.answered = elsewhere.fallback(failure)
             self._read(self._conversation)
             sound = self._unanswered.take(self._unanswered.end)
