@@ -4,12 +4,10 @@ The library would follow a redirect with the key, tell the key in its errors, lo
 messages of more than 1 MiB; so it is given a socket that is open already.
 """
 
-import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import isfinite
 from urllib.parse import urlencode
 
 import numpy as np
@@ -34,6 +32,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from voice_api.engines.engine import Happening
+from voice_api.engines.evi_wire import Wire
 from voice_api.engines.failure import EngineFailedError, Failure, Key
 from voice_api.engines.loop import Loop, nothing
 from voice_api.engines.sockets import Opening, Socket, opened, socket_address
@@ -44,13 +43,9 @@ from voice_api.speech.protocol import SAMPLE_RATE
 log = logging.getLogger("voice_api.engines")
 ADDRESS = "https://api.hume.ai"
 PIECE_SAMPLES = SAMPLE_RATE // 10
-SILENCE_SECONDS = 120.0
-"""EVI closes after so long without a word; we wait no longer either."""
-
 LONGEST_SECONDS = 1_800.0
 """EVI closes a chat after half an hour."""
 
-MOST_EMOTIONS = 200
 DEADLINE_SECONDS = 1.2
 
 
@@ -75,7 +70,7 @@ class EviConverser:
     def begun(self, instructions: str, go_on: Callable[[], None]) -> "EviConversation":
         """As converse, or what `go_on` raises meanwhile."""
         until = time.monotonic() + self.deadline_seconds
-        wire = _Wire(self.name, self._opened(go_on), go_on, until)
+        wire = Wire(self.name, self._opened(go_on), go_on, until)
         conversation = EviConversation(self.name, wire)
         try:
             conversation.begin(instructions)
@@ -95,50 +90,10 @@ class EviConverser:
         return opened(self.name, self.loop, Opening(address, headers, self.deadline_seconds), go_on)
 
 
-class _Wire:
-    """What Hume's library takes for its socket: each wait has an end, and nothing chokes it.
-
-    until     of time.monotonic: whatever is received is received before
-    emotions  of the last message; a score that the library does not know makes it refuse the whole message
-    """
-
-    def __init__(self, engine: str, socket: Socket, go_on: Callable[[], None], until: float) -> None:
-        self._engine = engine
-        self._socket = socket
-        self.go_on = go_on
-        self.until = until
-        self.emotions: Mapping[str, float] = {}
-
-    def send(self, text: str) -> None:
-        """Who reads is told that it is closed, and by what was said last, why."""
-        try:
-            self._socket.send(text)
-        except EngineFailedError as error:
-            if error.failure.reason == "too_late":
-                raise
-
-    def recv(self) -> str:
-        seconds = min(max(0.0, self.until - time.monotonic()), SILENCE_SECONDS)
-        message = self._socket.receive(seconds, self.go_on)
-        try:
-            content = json.loads(message)
-        except (ValueError, RecursionError):
-            content = None
-        if not isinstance(content, dict):
-            raise EngineFailedError(self._engine, Failure("failed", spent=True))
-        self.emotions = _emotions(content.get("models"))
-        if "models" in content:
-            content["models"] = {}
-        return json.dumps(content)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 class EviConversation:
     """One chat."""
 
-    def __init__(self, engine: str, wire: _Wire) -> None:
+    def __init__(self, engine: str, wire: Wire) -> None:
         self._engine = engine
         self._wire = wire
         # It asks for no more of a connection than to send and to receive.
@@ -238,16 +193,3 @@ def of_error(code: str, slug: str) -> Failure:
     if code.startswith("E01"):
         return Failure("refused", spent=True, ours=True)
     return Failure("failed", spent=True)
-
-
-def _emotions(models: object) -> Mapping[str, float]:
-    """Scores by name, as they come."""
-    prosody = models.get("prosody") if isinstance(models, dict) else None
-    scores = prosody.get("scores") if isinstance(prosody, dict) else None
-    if not isinstance(scores, dict):
-        return {}
-    return {
-        name[:64]: float(score)
-        for name, score in list(scores.items())[:MOST_EMOTIONS]
-        if isinstance(score, int | float) and not isinstance(score, bool) and isfinite(score)
-    }
