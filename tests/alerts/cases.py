@@ -77,6 +77,8 @@ def backlog(seconds: float, minutes: int) -> Series:
 
 
 KVX = {"namespace": "kvx"}
+GUESSED = 'kvx_voice_rejected_total{namespace="kvx",pod="a",code="not_authenticated"}'
+DENIED = 'kvx_voice_security_events_total{namespace="kvx",pod="a",event="denied"}'
 POD = {"namespace": "kvx", "pod": "a"}
 READY = 'kvx_voice_ready{namespace="kvx",pod="a"}'
 DEPLOYED = '{namespace="kvx",deployment="voice-api"}'
@@ -153,6 +155,8 @@ CASES = (
     Case("KvxVoiceCommandsSlow", answered("5", 20), answered("2.5", 20), 20, KVX),
     Case("KvxVoiceBacklog", backlog(10.1, 7), backlog(10, 7), 7, POD),
     Case("KvxVoiceRefuses", refused(51, 1000, 14), refused(49, 1000, 14), 14, KVX),
+    Case("KvxVoiceKeysGuessed", ((GUESSED, "0+6x14"),), ((GUESSED, "0+5x14"),), 14, KVX),
+    Case("KvxVoiceCommandsDenied", ((DENIED, "0+1x20"),), ((DENIED, "0+0.6x20"),), 20, KVX),
     Case(
         "KvxVoiceAtMaximum",
         steady(f"kube_horizontalpodautoscaler_status_current_replicas{SCALED}", 3, 18)
