@@ -22,11 +22,14 @@ def test_a_name_in_doubt_is_asked_about_and_the_command_goes_on(talk: Any, answe
     assert talk.replicas("cart", "shop") == 3
 
 
-def test_a_yes_to_the_only_one_that_was_offered_points_to_it(talk: Any) -> None:
-    assert talk("describe checkaut").status in {"SUCCESS", "NEEDS_CLARIFICATION"}
-    question = talk("delete the deployment chequeout in shop")
-    assert question.status == "NEEDS_CLARIFICATION"
-    assert talk("yes").status == "REQUIRES_CONFIRMATION"
+def test_a_yes_points_to_the_only_one_that_was_offered_where_nothing_is_changed(talk: Any) -> None:
+    assert talk("describe checkout in staging").reply.endswith("Did you mean cart in staging?")
+    assert talk("yes").reply.startswith("The deployment cart in staging")
+    assert talk("restart checkout in staging").reply.endswith("Did you mean cart in staging?")
+    assert talk("yes").status == "NEEDS_CLARIFICATION"
+    assert talk.store.of_session("ada", "kitchen") == ()
+    talk("restart checkout in staging")
+    assert talk("cart").status == "REQUIRES_CONFIRMATION"
 
 
 def test_what_is_no_answer_is_a_command_of_its_own_by_the_grammar(talk: Any) -> None:

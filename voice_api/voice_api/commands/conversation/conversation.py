@@ -181,8 +181,9 @@ def reads_only(verb: str) -> Outcome:
 
 
 def _pointing(text: str, question: Question) -> str:
-    """A yes to the only one that was offered points to it."""
-    only = len(question.candidates) == 1 and normalise(text) in YES
+    """A yes to the only one that was offered points to it; what is to be changed wants its name or number."""
+    reads = question.proposal.function.level is Level.READ_ONLY
+    only = reads and len(question.candidates) == 1 and normalise(text) in YES
     return "one" if only else text
 
 
