@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from operated import KEY, Operated, bound, eventually, ready_for
 
+from voice_api.acting import questions_store
 from voice_api.cluster.kubernetes import cluster_from_kubeconfig
 from voice_api.commands.audit import Audit
 from voice_api.commands.conversation.acting import Acting
@@ -16,6 +17,7 @@ from voice_api.commands.executing.executor import ClusterExecutor
 from voice_api.commands.executing.outcome import Follow
 from voice_api.commands.journal.file import Journal, last_records
 from voice_api.commands.policy import User
+from voice_api.settings import Settings
 
 pytestmark = pytest.mark.needs("kube-apiserver", "etcd", "openssl")
 PATH = "/apis/apps/v1/namespaces/bakery/deployments/oven"
@@ -97,3 +99,24 @@ def test_what_somebody_changed_meanwhile_is_another_question(bakery: Operated, s
     assert replicas(bakery) == 3
     assert says("yes").status == "SUCCESS"
     eventually(lambda: replicas(bakery) == 4)
+
+
+@pytest.mark.needs("postgresql")
+def test_an_answer_may_reach_another_replica_than_the_question_did(
+    bakery: Operated, tmp_path: Path, postgresql: str
+) -> None:
+    bakery.server.request("PATCH", PATH, {"spec": {"replicas": 2}})
+    (tmp_path / "address").write_text(postgresql)
+    settings = Settings(ledger_address_file=str(tmp_path / "address"))
+    admin = bakery.server.kubeconfig(name="administrator")
+    cores = []
+    for name in ("one", "two"):
+        executor = ClusterExecutor(bakery.access(), Audit(Journal(tmp_path / name, KEY)), follow=Follow(30.0))
+        parts = Acting(executor, KEY * 2, questions_store(settings))
+        cores.append(CommandCore(cluster_from_kubeconfig([admin]), parts=parts))
+    one, two = cores
+    asked = one.answer("scale the oven to three replicas in bakery", Turn(ANN, "desk", command="cmd_a"))
+    assert asked.status == "REQUIRES_CONFIRMATION"
+    assert two.answer("yes", Turn(ANN, "desk", command="cmd_b")).status == "SUCCESS"
+    assert one.answer("yes", Turn(ANN, "desk", command="cmd_c")).status != "SUCCESS"
+    assert replicas(bakery) == 3

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.audit import Audit
+from voice_api.commands.confirmation.store import PendingsInMemory, PendingStore
 from voice_api.commands.conversation.acting import Acting
 from voice_api.commands.journal.file import Journal, last_records
 from voice_api.commands.level import EVERY_ENVIRONMENT
@@ -66,4 +67,20 @@ def _parts(settings: Settings, cluster: Cluster, audit: Audit, book: Book) -> Ac
     environment = next((each for each in EVERY_ENVIRONMENT if each == settings.cluster_environment), None)
     follow = Follow(settings.follow_seconds)
     executor = ClusterExecutor(Access(cluster.connection), audit, environment, follow)
-    return Acting(executor, derived(book, "questions"), recorder=audit)
+    return Acting(executor, derived(book, "questions"), questions_store(settings), audit)
+
+
+def questions_store(settings: Settings) -> PendingStore:
+    """Where all replicas find them, if there is such a place; else they end with this process."""
+    if not settings.ledger_address_file:
+        return PendingsInMemory()
+    # A database's client takes long to import, and one machine needs none.
+    from voice_api.commands.confirmation.sql_store import SqlPendings  # noqa: PLC0415
+    from voice_api.usage.store import postgresql_engine  # noqa: PLC0415
+
+    try:
+        address = Path(settings.ledger_address_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"ledger_address_file cannot be read: {type(error).__name__}"
+        raise SettingsError(message, "name a file with the postgresql:// address") from None
+    return SqlPendings(postgresql_engine(address))
