@@ -132,6 +132,7 @@ evi_server = _speech_engines.evi_server
 realtime_server = _speech_engines.realtime_server
 speech_server = _speech_engines.speech_server
 relay_to = _speech_engines.relay_to
+_k3s_stand_in = _fixtures("k3s-stand-in")
 _postgresql = _fixtures("postgresql")
 postgresql_server = _postgresql.postgresql_server
 postgresql = _postgresql.postgresql
@@ -157,7 +158,8 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "rented-hosts": _hosts.rented_missing,
     "node": _node.missing,
     "postgresql": _postgresql.missing,
-    "k3s-stand-in": _fixtures("k3s-stand-in").missing,
+    "k3s-stand-in": _k3s_stand_in.missing,
+    "k3s-with-containers": _k3s_stand_in.missing_with_containers,
 }
 
 

@@ -26,6 +26,8 @@ cluster = "stage"
 workers = 1
 """
 NODES = ["stage-control-plane-1", "stage-workers-1"]
+PHASES = ("provision", "configure", "images", "manifests", "verify")
+BUILT_FROM_CHANGES = {"KVX_IMAGES_ALLOW_DIRTY": "true"}
 
 needs_hosts = pytest.mark.needs("terraform", "hcloud-provider", "rented-hosts", "k3s-stand-in")
 
@@ -83,33 +85,69 @@ def nodes_of(kubeconfig: Path) -> dict[str, bool]:
     }
 
 
-def left_of(kvx: Any) -> list[str]:
-    """Bridges, namespaces and mounts of this rehearsal; its number is in their names."""
+def pods_of(kubeconfig: Path) -> dict[str, dict[str, Any]]:
+    """The status of each pod of the voice API, by the node it is on."""
+    words = ["kubectl", f"--kubeconfig={kubeconfig}", "get", "pods", "-n", "kvx", "-o", "json"]
+    found = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout
+    return {each["spec"]["nodeName"]: each["status"] for each in json.loads(found)["items"]}
+
+
+def fleets_of(kvx: Any) -> list[str]:
+    """The numbers under which hosts of this rehearsal stand."""
     tenancies = Path("/var/lib/kvx-hosts").glob("fleet*/tenancy.json")
     mine = [path for path in tenancies if json.loads(path.read_text())["owner"].startswith(str(kvx.folder))]
-    return [str(path.parent) for path in mine]
+    return [path.parent.name.removeprefix("fleet") for path in mine]
 
 
-@needs_hosts
+def left_of(fleet: str) -> list[str]:
+    """Mounts, interfaces, namespaces and control groups of hosts of that number."""
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    return [
+        *(line for line in mounts if f"/var/lib/kvx-hosts/fleet{fleet}/" in line),
+        *(str(path) for path in Path("/sys/class/net").glob(f"kvx*{fleet}-*")),
+        *(str(path) for path in Path("/run/netns").glob(f"kvx-*{fleet}-*")),
+        *(str(path) for path in Path("/sys/fs/cgroup").glob(f"*/kvx-hosts{fleet}")),
+        *(str(path) for path in Path("/var/lib/kvx-hosts").glob(f"fleet{fleet}")),
+    ]
+
+
+@pytest.mark.needs(
+    "terraform", "hcloud-provider", "rented-hosts", "k3s-with-containers", "images", "git", "kubectl"
+)
 @pytest.mark.timeout(2 * SECONDS)
-def test_machines_are_made_become_a_cluster_and_leave_nothing(rehearsed: Any) -> None:
-    made = rehearsed("rehearse", "deploy", "--hosts", timeout=SECONDS)
+def test_a_rehearsal_goes_from_nothing_to_a_spoken_question_and_leaves_nothing(rehearsed: Any) -> None:
+    """The second time all that stands is found so, and taken away, for nobody keeps it."""
+    made = rehearsed("rehearse", "deploy", "--hosts", "--keep", timeout=SECONDS, **BUILT_FROM_CHANGES)
     assert made.returncode == 0, made.stderr[-4000:]
-    assert "Real here: Terraform, machines with systemd, cloud-init and SSH, Ansible" in made.stderr
-    assert "Stands in: a simulated Hetzner; amd64 for every type; k3s by a stand-in" in made.stderr
+    assert "containerd and runc; CoreDNS, metrics-server.\n" in made.stderr
+    assert "Stands in: a simulated Hetzner; amd64 for every type; k3s' own program" in made.stderr
+    assert "answer" in made.stdout
+    assert all(f"\n  {phase} " in made.stderr.partition("Time line")[2] for phase in PHASES), made.stderr[
+        -4000:
+    ]
     assert rehearsed.names("server") == NODES
-    folder = handed_over(rehearsed)
-    assert nodes_of(folder / "kubeconfig") == dict.fromkeys(NODES, True)
+    kubeconfig = handed_over(rehearsed) / "kubeconfig"
+    assert nodes_of(kubeconfig) == dict.fromkeys(NODES, True)
+    pods = pods_of(kubeconfig)
+    assert sorted(pods) == NODES
+    for status in pods.values():
+        (container,) = status["containerStatuses"]
+        assert container["ready"]
+        assert container["containerID"].startswith("containerd://")
 
-    again = rehearsed("rehearse", "deploy", timeout=SECONDS)
+    verified = rehearsed("rehearse", "verify", timeout=300)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "a client in the cluster" in verified.stdout
+
+    (fleet,) = fleets_of(rehearsed)
+    assert left_of(fleet), "this is how it is seen"
+    again = rehearsed("rehearse", "deploy", timeout=SECONDS, **BUILT_FROM_CHANGES)
     assert again.returncode == 0, again.stderr[-4000:]
+    assert again.stdout.startswith("Nothing had to be changed.\n")
     assert "tasks changed it" not in again.stderr, again.stderr[-4000:]
-
-    assert left_of(rehearsed)
-    ended = rehearsed("rehearse", "cleanup")
-    assert ended.returncode == 0, ended.stderr
-    assert "Its hosts are gone, and this machine's settings are as they were." in ended.stderr
-    assert left_of(rehearsed) == []
+    assert "Its hosts are gone, and this machine's settings are as they were." in again.stderr
+    assert left_of(fleet) == []
+    assert fleets_of(rehearsed) == []
     assert rehearsed("rehearse", "status").returncode == 3
 
 

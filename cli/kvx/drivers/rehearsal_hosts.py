@@ -14,6 +14,7 @@ from kvx.world import World
 _COMPONENTS = Path(__file__).parents[3] / "tests" / "components"
 PROGRAM = _COMPONENTS / "hosts" / "machines"
 STAND_IN = _COMPONENTS / "k3s-stand-in" / "build"
+WITH_CONTAINERS = STAND_IN.with_name("with_containers")
 
 _LOOK_SECONDS = 120.0  # hosts of a rehearsal whose folder is gone are taken away first
 _END_SECONDS = 180.0
@@ -29,10 +30,14 @@ class NoHosts:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Hosts can stand here, and k3s's stand-in is there to be put on them."""
+    """Hosts can stand here, and k3s's stand-in is there to be put on them.
+
+    `with_containers` are the releases whose nodes run their pods; they may be missing.
+    """
 
     architecture: str
     releases: Mapping[str, Path]
+    with_containers: Mapping[str, Path]
 
 
 def look(own: Path, world: World) -> Hosts | NoHosts:
@@ -44,10 +49,10 @@ def look(own: Path, world: World) -> Hosts | NoHosts:
     said = _ask(own, "about", _LOOK_SECONDS, world)
     if "missing" in said:
         return NoHosts(str(said["missing"]), str(said["fix"]))
-    releases = _releases(world)
+    releases = _releases(STAND_IN, world)
     if not releases:
         return NoHosts("k3s's stand-in is not built", f"{STAND_IN} (needs Go; six minutes, once)")
-    return Hosts(str(said["architectures"][0]), releases)
+    return Hosts(str(said["architectures"][0]), releases, _releases(WITH_CONTAINERS, world))
 
 
 def rest(own: Path, world: World) -> None:
@@ -71,8 +76,8 @@ def _ask(own: Path, verb: str, seconds: float, world: World) -> Mapping[str, Any
     return dict(said)
 
 
-def _releases(world: World) -> Mapping[str, Path]:
+def _releases(program: Path, world: World) -> Mapping[str, Path]:
     """The folders of k3s's stand-in, by version; those that are whole."""
-    folder = Path(run_program([str(STAND_IN), "--where"], _LOOK_SECONDS, world).output.strip())
+    folder = Path(run_program([str(program), "--where"], _LOOK_SECONDS, world).output.strip())
     lists = sorted(folder.glob("*/sha256sum-*.txt"))
     return {each.parent.name: each.parent for each in lists}

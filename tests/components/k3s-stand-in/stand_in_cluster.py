@@ -12,6 +12,7 @@ from systemd_hosts import power
 from systemd_hosts.fleet import Fleet, Host
 
 BUILD = Path(__file__).with_name("build")
+WITH_CONTAINERS = Path(__file__).with_name("with_containers")
 VERSIONS = ("v1.34.2+k3s1", "v1.34.3+k3s1")
 TOKEN = "only-for-tests"
 WAIT_SECONDS = 240.0
@@ -34,14 +35,19 @@ WantedBy=multi-user.target
 
 
 @cache
-def _folder() -> Path:
-    printed = subprocess.run([BUILD, "--where"], check=True, capture_output=True, text=True, timeout=60)
+def _folder(build: Path) -> Path:
+    printed = subprocess.run([build, "--where"], check=True, capture_output=True, text=True, timeout=60)
     return Path(printed.stdout.strip())
 
 
 def release(version: str) -> Path:
     """The folder with `k3s` and its checksums, as a release of that version has them."""
-    return _folder() / version
+    return _folder(BUILD) / version
+
+
+def with_containers() -> Path:
+    """The same of the first version, whose nodes run their pods."""
+    return _folder(WITH_CONTAINERS) / VERSIONS[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from rented_hosts import cables, cloud_init, register
 from rented_hosts.machine import Machine
 from rented_hosts.register import Tenancy
-from systemd_hosts import disk, lifecycle, machine_settings, power
+from systemd_hosts import containers_disk, disk, lifecycle, machine_settings, power
 from systemd_hosts.programs import replace_file
 from systemd_hosts.template import HostsError
 
@@ -31,6 +31,7 @@ def put(machine: Machine, tenancy: Tenancy) -> None:
             cables.lay_private(machine.fleet, attachment)
         cables.plug_in(machine, tenancy)
     disk.mount(machine, *cloud_init.built_layers(machine.architecture))
+    containers_disk.lay(machine.folder)
     if not _recorded(machine):
         disk.prepare(machine.root)
         cloud_init.seed(machine)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from systemd_hosts import containers_disk
 from systemd_hosts.fleet import Fleet, Host, Place
 from systemd_hosts.programs import run
 from systemd_hosts.template import built_template
@@ -50,7 +51,8 @@ def prepare(root: Path) -> None:
 
 
 def detach(host: Place) -> None:
-    """Takes the disk away for good."""
+    """Takes the disk away for good, and the second one."""
+    containers_disk.take_away(host.folder)
     if host.root.is_mount():
         run("umount", str(host.root))
     shutil.rmtree(host.folder, ignore_errors=True)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from systemd_hosts import control_groups
+from systemd_hosts import containers_disk, control_groups
 from systemd_hosts.fleet import Fleet, Host, Place
 from systemd_hosts.template import HostsError
 
@@ -132,6 +132,7 @@ def _keep(host: Place, root: str) -> int:
         *("--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off", "--timezone=off"),
         *("--console=pipe", "--capability=all", f"--network-namespace-path=/run/netns/{host.namespace}"),
         *("--bind=/dev/kmsg", f"--hostname={(Path(root) / 'etc/hostname').read_text().strip()}"),
+        *containers_disk.bound(Path(root).parent),
         "/sbin/first-program",
     ]
     while True:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -57,6 +58,7 @@ func runAgent(arguments []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	defer a.programs.stop()
 	if err := a.join(ctx, url, with); err != nil {
 		return stopped(ctx, err)
 	}
@@ -124,7 +126,11 @@ func (a *agent) enter(ctx context.Context, url string, with token) error {
 	if err := writeAs(a.folder.agent("server-ca.crt"), found.authority, 0o644); err != nil {
 		return err
 	}
-	for _, name := range []string{"client-kubelet", "serving-kubelet"} {
+	certificates := []string{"client-kubelet", "serving-kubelet"}
+	if a.programs.runContainers() {
+		certificates = append(certificates, "client-kube-proxy", "client-k3s-controller")
+	}
+	for _, name := range certificates {
 		if err := found.certify(ctx, a.folder.agent(name), "/v1-k3s/"+name+".crt", a.node, a.address); err != nil {
 			return err
 		}
@@ -134,20 +140,27 @@ func (a *agent) enter(ctx context.Context, url string, with token) error {
 			return err
 		}
 	}
-	return a.writeKubeconfig()
+	for _, name := range certificates {
+		if user, isClient := strings.CutPrefix(name, "client-"); isClient {
+			if err := a.writeKubeconfig(user); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-func (a *agent) writeKubeconfig() error {
+func (a *agent) writeKubeconfig(user string) error {
 	cluster := map[string]any{"server": a.api, "certificate-authority": a.folder.agent("server-ca.crt")}
-	user := map[string]any{
-		"client-certificate": a.folder.agent("client-kubelet.crt"),
-		"client-key":         a.folder.agent("client-kubelet.key"),
+	own := map[string]any{
+		"client-certificate": a.folder.agent("client-" + user + ".crt"),
+		"client-key":         a.folder.agent("client-" + user + ".key"),
 	}
-	content, err := kubeconfigOf(cluster, user)
+	content, err := kubeconfigOf(cluster, own)
 	if err != nil {
 		return err
 	}
-	return write(a.folder.agent("kubelet.kubeconfig"), content)
+	return write(a.folder.agent(user+".kubeconfig"), content)
 }
 
 // balance gives the node one address for all servers, so that it outlives each of them.

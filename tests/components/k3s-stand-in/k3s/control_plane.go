@@ -35,6 +35,7 @@ func (s *server) issueCertificates() error {
 			"client-kube-apiserver": {name: "system:apiserver", organizations: admins},
 			"client-controller":     {name: "system:kube-controller-manager"},
 			"client-scheduler":      {name: "system:kube-scheduler"},
+			"client-metrics-server": {name: "system:metrics-server"},
 		},
 		"request-header-ca": {"client-auth-proxy": {name: "system:auth-proxy"}},
 	}
@@ -54,7 +55,7 @@ func (s *server) issueCertificates() error {
 
 // writeKubeconfigs writes those of the programs, and the one people use.
 func (s *server) writeKubeconfigs() error {
-	for _, name := range []string{"admin", "controller", "scheduler"} {
+	for _, name := range []string{"admin", "controller", "scheduler", "metrics-server"} {
 		content, err := s.kubeconfig("client-"+name, apiServerPort)
 		if err != nil {
 			return err
@@ -154,7 +155,7 @@ func (s *server) startControllers() error {
 	return s.programs.start("kube-scheduler", with(append(scheduler, patience...), s.options["kube-scheduler-arg"])...)
 }
 
-// apiServerArguments are those k3s gives it, as far as they have a meaning without containers.
+// apiServerArguments are those k3s gives it, as far as they have a meaning here.
 func (s *server) apiServerArguments(services string) []string {
 	tls := s.folder.tls
 	arguments := []string{
@@ -183,6 +184,9 @@ func (s *server) apiServerArguments(services string) []string {
 		"--service-cluster-ip-range=" + services,
 		"--service-node-port-range=" + s.options.text("service-node-port-range", "30000-32767"),
 		"--storage-backend=etcd3",
+	}
+	if s.programs.runContainers() {
+		arguments = append(arguments, "--endpoint-reconciler-type=none") // pods come by port 6443 (service.go)
 	}
 	if exists(s.folder.cred("encryption-config.json")) {
 		arguments = append(arguments, "--encryption-provider-config="+s.folder.cred("encryption-config.json"))

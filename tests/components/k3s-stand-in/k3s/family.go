@@ -30,6 +30,7 @@ func newFamily() (*family, error) {
 func (f *family) start(name string, arguments ...string) error {
 	command := exec.Command(filepath.Join(f.folder, name), arguments...)
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
+	command.Env = append(os.Environ(), "PATH="+f.folder+":"+os.Getenv("PATH"))
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		return err

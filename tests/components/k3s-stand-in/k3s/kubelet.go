@@ -16,7 +16,8 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// In place of a kubelet: it registers the node, keeps it alive, and says of pods that they run. No container does.
+// In place of a kubelet: it registers the node, keeps it alive, and says of pods that they run. No container does;
+// with_containers makes a k3s with the real one in it (containers.go).
 const (
 	podPeriod   = time.Second
 	leaseBeats  = 10
@@ -56,6 +57,9 @@ func (a *agent) run(ctx context.Context) error {
 	client, err := clientFrom(a.folder.agent("kubelet.kubeconfig"))
 	if err != nil {
 		return err
+	}
+	if a.programs.runContainers() {
+		return a.runContainers(ctx, client)
 	}
 	if err := a.listen(); err != nil {
 		return err

@@ -45,8 +45,10 @@ func run(arguments []string) error {
 		return runAgent(arguments[1:])
 	case "kubectl", "etcdctl":
 		return replaceBy(verb, arguments[1:])
-	case "crictl", "ctr":
-		return fmt.Errorf("%s: the stand-in runs no containers", verb)
+	case "ctr":
+		return becomeCtr(arguments[1:])
+	case "crictl":
+		return fmt.Errorf("%s: the stand-in has none", verb)
 	case "etcd-snapshot":
 		return runSnapshotCommand(arguments[1:])
 	case "secrets-encrypt":

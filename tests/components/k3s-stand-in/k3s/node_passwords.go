@@ -14,8 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// signFor signs a node's request; the node proves by its own password that it is the one of that name.
-func (s *supervisor) signFor(signer string) http.HandlerFunc {
+// signFor signs a node's request; the node proves by its own password that it is the one of that name. `user` is
+// whose certificate it is to be, where it is not the node's own.
+func (s *supervisor) signFor(signer, user string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		node := r.Header.Get("k3s-Node-Name")
 		if err := s.checkNode(r.Context(), node, r.Header.Get("k3s-Node-Password")); err != nil {
@@ -23,6 +24,9 @@ func (s *supervisor) signFor(signer string) http.HandlerFunc {
 			return
 		}
 		to := subject{name: "system:node:" + node, organizations: []string{"system:nodes"}}
+		if user != "" {
+			to = subject{name: user}
+		}
 		if signer == "server-ca" {
 			own := []string{node, "127.0.0.1", "localhost", r.Header.Get("k3s-Node-IP")}
 			to = subject{name: node, isServer: true, addresses: own}

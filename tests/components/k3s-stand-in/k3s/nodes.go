@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -37,6 +38,11 @@ func (s *server) lookAtNodes(ctx context.Context, seen map[string]string) error 
 	nodes, err := s.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
+	}
+	if s.programs.runContainers() {
+		if err := errors.Join(s.sayThatItVotes(ctx), s.publish(ctx, nodes.Items)); err != nil {
+			return err
+		}
 	}
 	present := map[string]string{}
 	for _, node := range nodes.Items {

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// In the zip at the end of this very file lies one program that is each of these by name.
+// In the zip at the end of this very file lies one program that is each of these by name. Beside it may lie what
+// runs containers: programs, images and manifests, under the names they have here.
 const (
 	packed       = "kubernetes"
 	dataFolder   = "/var/lib/rancher/k3s/data"
@@ -20,7 +21,7 @@ const (
 
 var programs = []string{
 	"etcd", "etcdctl", "etcdutl", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet",
-	"kubectl",
+	"kubectl", "kube-proxy",
 }
 
 func isProgram(name string) bool {
@@ -39,12 +40,11 @@ func unpack() (string, error) {
 		return "", fmt.Errorf("this k3s carries no programs, it was built wrongly: %w", err)
 	}
 	defer archive.Close()
-	source, err := archive.Open(packed)
-	if err != nil {
-		return "", err
+	contents := version
+	for _, each := range archive.File {
+		contents += fmt.Sprintf(" %x", each.CRC32)
 	}
-	defer source.Close()
-	place := filepath.Join(dataFolder, digest(fmt.Appendf(nil, "%s %x", version, archive.File[0].CRC32)))
+	place := filepath.Join(dataFolder, digest([]byte(contents)))
 	folder := filepath.Join(place, "bin")
 	if exists(folder) {
 		return folder, nil
@@ -57,7 +57,7 @@ func unpack() (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(unfinished)
-	if err := fill(filepath.Join(unfinished, "bin"), source); err != nil {
+	if err := fill(filepath.Join(unfinished, "bin"), archive.File); err != nil {
 		return "", err
 	}
 	if err := os.Chmod(unfinished, 0o755); err != nil {
@@ -69,19 +69,14 @@ func unpack() (string, error) {
 	return folder, pointTo(place)
 }
 
-func fill(folder string, source io.Reader) error {
+func fill(folder string, files []*zip.File) error {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		return err
 	}
-	target, err := os.OpenFile(filepath.Join(folder, packed), os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(target, source); err != nil {
-		return errors.Join(err, target.Close())
-	}
-	if err := target.Close(); err != nil {
-		return err
+	for _, each := range files {
+		if err := fillOne(filepath.Join(folder, filepath.Base(each.Name)), each); err != nil {
+			return err
+		}
 	}
 	for _, name := range programs {
 		if err := os.Symlink(packed, filepath.Join(folder, name)); err != nil {
@@ -89,6 +84,22 @@ func fill(folder string, source io.Reader) error {
 		}
 	}
 	return nil
+}
+
+func fillOne(path string, file *zip.File) error {
+	source, err := file.Open()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(target, source); err != nil {
+		return errors.Join(err, target.Close())
+	}
+	return target.Close()
 }
 
 func pointTo(place string) error {

@@ -119,6 +119,9 @@ func (s *server) begin(ctx context.Context) error {
 	}
 	go s.watchNodes(ctx)
 	go s.takeSnapshots(ctx)
+	if s.programs.runContainers() && s.options.text("server", "") == "" {
+		go s.addWhatIsBundled(ctx)
+	}
 	if !s.options.truth("disable-agent") {
 		go s.joinAsNode(ctx)
 	}

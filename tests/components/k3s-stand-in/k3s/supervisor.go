@@ -72,8 +72,12 @@ func (s *supervisor) routes() (http.Handler, error) {
 	routes.HandleFunc("GET /v1-k3s/members", s.only("server", s.giveMembers))
 	routes.HandleFunc("GET /v1-k3s/apiservers", s.only("node", s.giveServers))
 	routes.HandleFunc("GET /v1-k3s/client-ca.crt", s.only("node", s.giveClientAuthority))
-	routes.HandleFunc("POST /v1-k3s/client-kubelet.crt", s.only("node", s.signFor("client-ca")))
-	routes.HandleFunc("POST /v1-k3s/serving-kubelet.crt", s.only("node", s.signFor("server-ca")))
+	routes.HandleFunc("POST /v1-k3s/client-kubelet.crt", s.only("node", s.signFor("client-ca", "")))
+	routes.HandleFunc("POST /v1-k3s/serving-kubelet.crt", s.only("node", s.signFor("server-ca", "")))
+	for _, part := range []string{"kube-proxy", "k3s-controller"} {
+		sign := s.signFor("client-ca", "system:"+part)
+		routes.HandleFunc("POST /v1-k3s/client-"+part+".crt", s.only("node", sign))
+	}
 	routes.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if s.userOf(r) != nil {
 			known.ServeHTTP(w, r)
