@@ -30,6 +30,8 @@ from voice_api.http.service import Service, open_service
 from voice_api.settings import Settings
 from voice_api.speech.protocol import ALONE, Company, Listener, Speaker, TranscribeOptions, Transcript, Voice
 
+sys.path.append(str(Path(__file__).parent))
+
 WAIT_SECONDS = 80
 
 

@@ -2,51 +2,18 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import httpx
 import pytest
 import websockets
+from engines_there import ANN, ENGINE_KEY, HERE, ROUTE, THERE, engines_file, heard, opened, told
 
-from voice_api.engines.choice import Barred, Broken, Occupied, Spent
-from voice_api.engines.elsewhere import Elsewhere, elsewhere
-from voice_api.engines.file import EngineTable, read_engines
-from voice_api.errors import VoiceApiError
 from voice_api.usage.opened_later import OpenedLater
-from voice_api.usage.store import SqlStore, postgresql_engine, sqlite_engine
-
-KEY = "kvx-canary-of-ann"
-ENGINE_KEY = "sk-canary-of-the-engine"
-HASH = sha256(KEY.encode()).hexdigest()
-ANN = {"Authorization": f"Bearer {KEY}"}
-ROUTE = "/v1/audio/transcriptions"
-THERE = "list the pods in the namespace kube system"
-HERE = "how many pods are running"
-
-
-def engines_file(
-    folder: Path, address: str, more: str = "", callers: str = "", deadline_seconds: float = 20
-) -> Path:
-    (folder / "keys").mkdir(exist_ok=True)
-    (folder / "keys" / "other").write_text(ENGINE_KEY)
-    file = folder / "engines.toml"
-    file.write_text(
-        f'[engines.other]\nkind = "openai"\naddress = "{address}/v1"\ntasks = ["listen"]\n'
-        f"deadline_seconds = {deadline_seconds}\n{more}\n"
-        f'[callers.ann]\nkeys_sha256 = ["{HASH}"]\npolicy = "cloud"\nconsents = true\n{callers}\n'
-    )
-    return file
-
-
-def opened(file: Path, store: OpenedLater | None = None, *, local_only: bool = False) -> Elsewhere:
-    folder = file.parent
-    ledger = store or OpenedLater(lambda: SqlStore(sqlite_engine(folder / "usage.sqlite")))
-    return elsewhere(read_engines(file), ledger, folder / "keys", lambda _: None, local_only=local_only)
+from voice_api.usage.store import SqlStore, postgresql_engine
 
 
 @pytest.fixture
@@ -64,16 +31,6 @@ def two(start: Any, scripted: Any, tmp_path: Path) -> Callable[..., tuple[Any, A
         return here, listener, there
 
     return begin
-
-
-def heard(service: Any, sound: bytes, headers: dict[str, str] = ANN, **fields: str) -> httpx.Response:
-    answer: httpx.Response = service.client.post(ROUTE, headers=headers, files={"file": sound}, data=fields)
-    return answer
-
-
-def told(answer: httpx.Response) -> tuple[Any, ...]:
-    content = answer.json()
-    return content["engine"], content["degraded"], content["reason"]
 
 
 def test_who_has_a_key_for_it_is_heard_elsewhere_and_told_so(two: Any, silence: bytes) -> None:
@@ -345,31 +302,6 @@ def test_a_key_of_an_engine_that_is_not_there_is_said_and_put_there_without_a_re
     assert told(heard(here, silence)) == ("other", False, None)
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("[engines.hume]\nkind = 'hume'\nminute = 3", "engines.hume.minute"),
-        ("[engines.hume]\nkind = 'hume'\nminutes = -1", "engines.hume.minutes"),
-        ("[engines.hume]\nkind = 'hume'\nreset_zone = 'Mars'", "Europe/Berlin"),
-        ("[engines.hume]\nkind = 'telepathy'", "telepathy"),
-        ("[engines.local]\nkind = 'openai'", "local"),
-        ("[callers.ann]\nkeys_sha256 = ['plain-canary']", "keys_sha256"),
-        ("[callers.ann.limits.hume]\nminutes = 1", "hume"),
-        (f"[callers.a]\nkeys_sha256 = ['{HASH}']\n[callers.b]\nkeys_sha256 = ['{HASH}']", "two callers"),
-        ("kind = ", "TOML"),
-    ],
-)
-def test_a_wrong_file_is_refused_by_the_name_of_what_is_wrong(
-    tmp_path: Path, content: str, said: str
-) -> None:
-    file = tmp_path / "engines.toml"
-    file.write_text(content)
-    with pytest.raises(VoiceApiError) as caught:
-        opened(file)
-    assert said in f"{caught.value.message} {caught.value.fix}"
-    assert "canary" not in caught.value.message
-
-
 def test_the_program_itself_keeps_the_ledger_and_tells_no_key(
     begin: Any, two: Any, silence: bytes, tmp_path: Path
 ) -> None:
@@ -388,54 +320,6 @@ def test_the_program_itself_keeps_the_ledger_and_tells_no_key(
     assert asked.json()["reply"].startswith("Of 10 minutes of other, 9.97 minutes are left, until")
     assert Path(ledger).stat().st_mode & 0o077 == 0
     assert there.heard == 1
-
-
-SAID = {"model": "tts-1", "input": "There are three pods. All are ready.", "response_format": "wav"}
-
-
-def spoken(service: Any, headers: dict[str, str] = ANN) -> tuple[httpx.Response, int]:
-    """The answer, and how long the sound is in milliseconds."""
-    answer: httpx.Response = service.client.post("/v1/audio/speech", headers=headers, json=SAID)
-    sound = answer.content[44:]
-    return answer, len(sound) // 2 * 1000 // int.from_bytes(answer.content[24:28], "little")
-
-
-def speaking_file(folder: Path, address: str, more: str = "") -> Path:
-    file = engines_file(folder, address, more)
-    file.write_text(file.read_text().replace('tasks = ["listen"]', 'tasks = ["speak"]'))
-    return file
-
-
-def test_a_text_is_spoken_elsewhere_and_its_characters_are_counted(
-    start: Any, speech_server: Any, tmp_path: Path
-) -> None:
-    here = start(elsewhere=opened(speaking_file(tmp_path, speech_server.address)))
-    answer, milliseconds = spoken(here)
-    assert answer.headers["x-kvx-engine"] == "other"
-    assert answer.headers["x-kvx-characters-left"] == str(10_000 - len(SAID["input"]))
-    assert milliseconds == 500, "the stand-in's own tone, and nothing of ours"
-    (line,) = here.client.get("/v1/usage").json()["by_key"]
-    assert (line["key"], line["characters"], line["requests"]) == ("ann", len(SAID["input"]), 1)
-
-
-@pytest.mark.parametrize(("fault", "reason"), [("500", "failed"), ("out of credit", "exhausted")])
-def test_where_it_does_not_speak_local_speaks_in_the_same_request(
-    start: Any, speech_server: Any, tmp_path: Path, fault: str, reason: str
-) -> None:
-    here = start(elsewhere=opened(speaking_file(tmp_path, speech_server.address)))
-    speech_server.fault = fault
-    answer, milliseconds = spoken(here)
-    assert (answer.status_code, answer.headers["x-kvx-reason"]) == (200, reason)
-    assert milliseconds > 1_000
-    insisted, _ = spoken(here, ANN | {"X-Kvx-Insist": "true"})
-    assert insisted.status_code == (429 if reason == "exhausted" else 503)
-
-
-def test_beyond_its_characters_local_speaks(start: Any, speech_server: Any, tmp_path: Path) -> None:
-    here = start(elsewhere=opened(speaking_file(tmp_path, speech_server.address, "characters = 40")))
-    assert spoken(here)[0].headers["x-kvx-degraded"] == "false"
-    assert spoken(here)[0].headers["x-kvx-reason"] == "budget"
-    assert len(speech_server.asked) == 1
 
 
 def hume_file(folder: Path, address: str) -> Path:
@@ -476,29 +360,3 @@ def test_an_engine_that_is_out_of_credit_is_asked_no_more_until_its_month_begins
     assert (insisted.status_code, int(insisted.headers["retry-after"]) > 0) == (429, True)
     assert evi_server.chats == 1
     assert b'kvx_voice_engine_ready{engine="hume",state="exhausted"} 0.0' in here.service.figures.text()
-
-
-def _documented() -> str:
-    return (Path(__file__).parents[2] / "docs" / "engines.md").read_text()
-
-
-def test_the_file_in_the_documentation_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "engines.toml"
-    file.write_text(_documented().split("```toml\n")[2].partition("```")[0])
-    tables = read_engines(file).tables
-    assert {name: table.most_at_once for name, table in tables.engines.items()} == {
-        "hume": 1,
-        "other-kvx": None,
-    }
-    assert tables.callers["ann"].limits["hume"].minutes == 5
-
-
-def test_every_reason_is_documented_and_every_setting_of_an_engine() -> None:
-    groups = [set(get_args(each)) for each in (Spent, Occupied, Barred, Broken)]
-    rows = [
-        set(re.findall(r"`(\w+)`", line.split("|")[1]))
-        for line in _documented().splitlines()
-        if "|" in line[1:]
-    ]
-    assert all(group in rows for group in groups)
-    assert EngineTable.model_fields.keys() <= set(re.findall(r"\w+", _documented()))
