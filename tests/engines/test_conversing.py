@@ -273,3 +273,28 @@ def test_the_local_engine_converses_alone(conversing: Conversing, here: HeardHer
     assert answers(happenings) == [HERE, HERE]
     assert talk.answered == Answered("local")
     assert used(conversing.ledger, Unit.REQUESTS) == 0
+
+
+def test_a_conversation_that_was_refused_costs_a_request_and_no_time(
+    server, conversing: Conversing, ledger: Ledger
+) -> None:
+    server.fault = "503"
+    reasons = [conversing.converse("", wish(str(number))).answered.reason for number in range(6)]
+    assert reasons == ["failed"] * 5 + ["resting"]
+    assert (used(ledger), used(ledger, Unit.REQUESTS)) == (0, 5)
+
+
+def test_what_was_answered_elsewhere_is_not_answered_again_here(
+    server, conversing: Conversing, here: HeardHere
+) -> None:
+    talk = conversing.converse("", wish())
+    happenings = talk.happenings()
+    say(talk)
+    assert next(each for each in happenings if each.what == "said").text == ELSEWHERE
+    next(each for each in happenings if each.what == "answered")
+    server.fault = "close within the answer"
+    say(talk)
+    assert next(each for each in happenings if each.what == "said").text == HERE
+    talk.end()
+    assert len(here.sounds) == 1
+    assert here.sounds[0].size < QUESTION.size + 8_000

@@ -34,6 +34,12 @@ def test_it_says_ready_to_the_service_manager_only_when_it_answers(begin: Any, t
         assert program.process.wait(WAIT_SECONDS) == 0
 
 
+def test_nothing_of_its_memory_would_be_in_a_core_dump(begin: Any) -> None:
+    program = begin()
+    assert httpx.get(f"{program.url}/ready", timeout=WAIT_SECONDS).status_code == 200
+    assert int(Path(f"/proc/{program.process.pid}/coredump_filter").read_text(), 16) == 0
+
+
 def test_it_finds_a_service_manager_on_an_abstract_socket(begin: Any) -> None:
     name = f"voice-api-test-{os.getpid()}"
     with manager_socket(f"\0{name}") as manager:
