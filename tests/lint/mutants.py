@@ -50,6 +50,15 @@ def put(kind: str, path: str, value: object, name: str = "") -> Defect:
     return spoil
 
 
+def never_pulled(objects: Objects) -> None:
+    """Of a registry, which a node that is new then never gets it from."""
+    for field, value in (
+        ("image", f"registry.example/voice-api@sha256:{'5' * 64}"),
+        ("imagePullPolicy", "Never"),
+    ):
+        put(D, f"{BOX}.{field}", value)(objects)
+
+
 def drop(kind: str, path: str = "", name: str = "") -> Defect:
     """Without what lies there, or without the object where no path is given."""
 
@@ -159,7 +168,7 @@ CONTAINERS = tuple(
     for words, rule, spoil in (
         ("a tag", "image-digest", put(D, f"{BOX}.image", "kvx.invalid/voice-api:0.1")),
         ("latest", "image-digest", put(D, f"{BOX}.image", "kvx.invalid/voice-api")),
-        ("never pulled", "image-pull-policy", put(D, f"{BOX}.imagePullPolicy", "Never")),
+        ("never pulled", "image-pull-policy", never_pulled),
         ("no requests", "requests", drop(D, f"{BOX}.resources.requests")),
         ("no memory limit", "limits", drop(D, f"{BOX}.resources.limits.memory")),
         ("no disk limit", "ephemeral-storage", drop(D, f"{BOX}.resources.limits.ephemeral-storage")),
