@@ -127,6 +127,7 @@ workshop = _images.workshop
 _node = _fixtures("node")
 node = _node.node
 voice_api_image = _node.voice_api_image
+voice_processor_image = _node.voice_processor_image
 _speech_engines = _fixtures("speech-engines")
 evi_server = _speech_engines.evi_server
 realtime_server = _speech_engines.realtime_server
@@ -136,6 +137,7 @@ _k3s_stand_in = _fixtures("k3s-stand-in")
 _postgresql = _fixtures("postgresql")
 postgresql_server = _postgresql.postgresql_server
 postgresql = _postgresql.postgresql
+postgresql_archive = _postgresql.postgresql_archive
 
 # Components that are more than a program on PATH; everything else is looked up there.
 COMPONENTS: dict[str, Callable[[str], str | None]] = {

@@ -17,6 +17,8 @@ NAMESPACE = "kvx"
 ROLLOUT_SECONDS = 170
 LEAST_REPLICAS = 2
 
+sys.path.insert(0, str(HERE))
+
 _spec = importlib.util.spec_from_file_location("pods_that_ask", HERE / "pods_that_ask.py")
 assert _spec is not None
 assert _spec.loader is not None

@@ -37,6 +37,17 @@ def node() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def voice_api_image(node: Cluster) -> str:
     """The voice API's image on that node, by its digest; mark tests needs("node", "images")."""
-    built = subprocess.run([ARCHIVE], capture_output=True, text=True, timeout=ARCHIVE_SECONDS, check=False)
+    return _taken(node, IMAGE)
+
+
+@pytest.fixture(scope="session")
+def voice_processor_image(node: Cluster) -> str:
+    """The voice processor's, which has the same layers; mark tests needs("node", "images")."""
+    return _taken(node, "localhost/voice-processor")
+
+
+def _taken(node: Cluster, image: str) -> str:
+    words = [ARCHIVE, "amd64", image.rpartition("/")[2]]
+    built = subprocess.run(words, capture_output=True, text=True, timeout=ARCHIVE_SECONDS, check=False)
     assert built.returncode == 0, built.stderr
-    return node.take_image(Path(built.stdout.strip()), IMAGE)
+    return node.take_image(Path(built.stdout.strip()), image)

@@ -6,6 +6,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,10 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))
+
+import postgresql_image as image
 
 PACKAGES = Path("/usr/lib/postgresql")
 START_SECONDS = 60
@@ -72,6 +77,16 @@ def running_postgresql() -> Iterator[Path]:
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(timeout=START_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def postgresql_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same programs as an image, for pods. Mark tests needs("postgresql")."""
+    programs = _programs()
+    assert programs is not None
+    out = tmp_path_factory.mktemp("postgresql") / "image.tar"
+    image.write(programs, out)
+    return out
 
 
 def new_database(folder: Path) -> str:
