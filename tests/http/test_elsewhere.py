@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ def test_without_consent_a_wish_alone_lets_no_sound_out(two: Any, silence: bytes
     answer = heard(here, silence, {"X-Kvx-Engine": "cloud"})
     assert told(answer) == ("local", True, "no_consent")
     assert answer.headers["x-kvx-reason"] == "no_consent"
+    assert there.heard == 0
+
+
+def test_a_key_that_does_not_say_that_it_consents_does_not(two: Any, silence: bytes) -> None:
+    bob = sha256(b"key of bob").hexdigest()
+    here, there, _ = two(callers=f'[callers.bob]\nkeys_sha256 = ["{bob}"]\npolicy = "cloud"')
+    answer = heard(here, silence, {"Authorization": "Bearer key of bob"})
+    assert told(answer) == ("local", True, "no_consent")
     assert there.heard == 0
 
 
