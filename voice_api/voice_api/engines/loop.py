@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 LOOK_SECONDS = 0.02
@@ -19,6 +20,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._endings: list[Future[None]] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine-calls", daemon=True)
         self._thread.start()
 
@@ -40,10 +42,12 @@ class Loop:
 
     def start(self, ending: Coroutine[Any, Any, None]) -> None:
         """Nobody waits for it."""
-        asyncio.run_coroutine_threadsafe(ending, self._loop)
+        under_way = [each for each in self._endings if not each.done()]
+        self._endings = [*under_way, asyncio.run_coroutine_threadsafe(ending, self._loop)]
 
     def close(self) -> None:
-        """What is under way is given up."""
+        """What is ending may end; everything else that is under way is given up."""
+        wait(self._endings, END_SECONDS)
         asyncio.run_coroutine_threadsafe(_cancelled(), self._loop).result(END_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(END_SECONDS)

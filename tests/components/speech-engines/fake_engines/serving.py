@@ -85,7 +85,8 @@ def serving(moods: Moods, key_header: str, talk: Talk) -> Iterator[None]:
     finally:
         moods.let_go.set()
         loop.call_soon_threadsafe(stopped.set)
-        thread.join(20)
+        thread.join(60)
+        assert not thread.is_alive(), "the server did not end"
         loop.close()
 
 
