@@ -137,7 +137,7 @@ def test_a_rehearsal_goes_from_nothing_to_a_spoken_question_and_leaves_nothing(r
 
     verified = rehearsed("rehearse", "verify", timeout=300)
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "a client in the cluster" in verified.stdout
+    assert "\npass       service " in verified.stdout
 
     (fleet,) = fleets_of(rehearsed)
     assert left_of(fleet), "this is how it is seen"
