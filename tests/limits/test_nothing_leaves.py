@@ -21,7 +21,8 @@ WRITING = re.compile(rf"\b(?:openat|open){PLACE}, [^)]*O_(?:WRONLY|RDWR|CREAT)")
 CHANGING = re.compile(rf"\b(?:creat|mkdir|mkdirat|rename\w*|unlink\w*|symlink|link){PLACE}")
 FAILED = re.compile(r"= -1 E")
 OUTWARD = ("socket", "connect", "bind")
-DEVICES = ("/dev/null", "/dev/tty")
+# No files: devices, and what keeps memory out of core dumps (voice_api/core_dumps).
+NO_FILES = ("/dev/null", "/dev/tty", "/proc/self/coredump_filter")
 SOUND_SECONDS = 2.0
 PACKAGE = Path(__file__).parents[2] / "voice_api"
 RUN_SECONDS = 150
@@ -75,7 +76,7 @@ class Watch:
             for line in self.record.read_text().splitlines()
             for found in (WRITING.search(line), CHANGING.search(line))
             if found and not FAILED.search(line)
-            if (path := str(self.folder / (found["folder"] or "") / found["path"])) not in DEVICES
+            if (path := str(self.folder / (found["folder"] or "") / found["path"])) not in NO_FILES
             if not any(Path(path).is_relative_to(folder) for folder in allowed)
         }
 
