@@ -5,12 +5,16 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from voice_api.commands.journal.file import Journal, recorded
+from voice_api.cluster.redact import masked
+from voice_api.commands.journal.chain import Head
+from voice_api.commands.journal.checkpoints import written
+from voice_api.commands.journal.file import Chain, recorded
+from voice_api.commands.journal.transcripts import Transcripts
 from voice_api.errors import VoiceApiError
 
 log = logging.getLogger("voice_api.audit")
@@ -37,11 +41,22 @@ class Audit:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Chain,
         past: tuple[Mapping[str, Any], ...] = (),
         now: Callable[[], float] = time.time,
+        *,
+        transcripts: Transcripts | None = None,
+        others: Callable[[int], Iterable[tuple[int, Mapping[str, Any]]]] = lambda _: (),
+        published: Callable[[Head], None] = lambda _: None,
     ) -> None:
+        """`others` are the records after a number, where more than this process writes the journal.
+
+        transcripts  keeps the words; without it they are kept nowhere
+        published    is given checkpoints, which the log has too
+        """
         self._journal, self._now = journal, now
+        self._transcripts, self._others, self._published = transcripts, others, published
+        self._seen = journal.head.number
         self._security: Callable[[str], None] = lambda _: None
         self._lock = threading.Lock()
         self._changes: OrderedDict[str, deque[Change]] = OrderedDict()
@@ -67,7 +82,8 @@ class Audit:
 
         `recorded` is false in it where the second was impossible: the act has happened all the same.
         """
-        begun = _plain({**intent, "event": "write", "security": False, "time": self._now()})
+        about = self._without_words(intent)
+        begun = _plain({**about, "event": "write", "security": False, "time": self._now()})
         outcome = recorded(self._journal, begun, lambda: _plain({**act(), "time": self._now()}))
         self._publish_now_and_then()
         return self._remembered({**begun, **outcome, "stage": "after"})
@@ -78,13 +94,29 @@ class Audit:
         return self._remembered(outcome)
 
     def changes(self, user: str, most: int) -> tuple[Change, ...]:
-        """What this user changed, the last first."""
+        """What this user changed, the last first, whichever replica did it."""
+        for number, each in self._others(self._seen):
+            self._seen = number
+            self._remember(each)
         with self._lock:
             return tuple(reversed(self._changes.get(user, deque())))[:most]
 
+    def look_after(self) -> None:
+        """Now and then, also while nobody speaks: old words are deleted, and the head is published."""
+        if self._transcripts is not None:
+            self._transcripts.forget()
+        self._publish()
+
     def _append(self, record: Mapping[str, Any]) -> None:
-        self._journal.append(_plain({**record, "time": self._now()}))
+        self._journal.append(_plain({**self._without_words(record), "time": self._now()}))
         self._publish_now_and_then()
+
+    def _without_words(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """What people said goes beside the chain, which only commits to it."""
+        kept = {name: value for name, value in record.items() if name != "transcript"}
+        if self._transcripts is not None and (words := str(record.get("transcript") or "")):
+            kept["words"] = self._transcripts.keep(words)
+        return kept
 
     def _remembered(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         self._remember(record)
@@ -103,6 +135,8 @@ class Audit:
         )
         with self._lock:
             kept = self._changes.setdefault(str(record.get("user", "")), deque(maxlen=REMEMBERED))
+            if change.command and any(each.command == change.command for each in kept):
+                return
             kept.append(change)
             self._changes.move_to_end(str(record.get("user", "")))
             while len(self._changes) > MOST_USERS:
@@ -115,7 +149,9 @@ class Audit:
     def _publish(self) -> None:
         """The head goes where the logs go: a journal that is cut or made anew does not lead to it."""
         head = self._journal.head
-        log.info("journal checkpoint", extra={"checkpoint": f"{head.number}:{head.seal}"})
+        if head.number:
+            log.info("journal checkpoint", extra={"checkpoint": written(head)})
+            self._published(head)
 
 
 def succeeded(record: Mapping[str, Any]) -> bool:
@@ -125,10 +161,13 @@ def succeeded(record: Mapping[str, Any]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON holds it, with no text longer than MOST_CHARACTERS."""
+    """As JSON holds it, with no text longer than MOST_CHARACTERS, and no secret in what others answered."""
     match value:
         case Mapping():
-            return {str(name): _plain(each) for name, each in value.items()}
+            return {
+                str(name): _plain(masked(each) if name == "why" and isinstance(each, str) else each)
+                for name, each in value.items()
+            }
         case list() | tuple() | set() | frozenset():
             return [_plain(each) for each in value]
         case bool() | int() | None:

@@ -109,7 +109,7 @@ class Executor(Protocol):
         ...
 
 
-Event: TypeAlias = Literal["answered", "denied", "refused", "asked", "cancelled", "unclear"]
+Event: TypeAlias = Literal["answered", "denied", "refused", "asked", "settled", "cancelled", "unclear"]
 
 
 class Recorder(Protocol):
