@@ -36,7 +36,7 @@ log = logging.getLogger("voice_api.assemble")
 def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]") -> Service:
     """A service that has listened once; VoiceApiError for everything that keeps it from working."""
     speaker = _speaker(settings.voice)
-    cluster = choose_cluster(_choice(settings, around))
+    cluster = choose_cluster(cluster_choice(settings, around))
     listener, model = loading.result()
     names = Vocabulary(cluster)
     if settings.live_names:
@@ -121,7 +121,8 @@ def _speaker(voice: str) -> Speaker:
     return speaker
 
 
-def _choice(settings: Settings, around: Surroundings) -> ClusterChoice:
+def cluster_choice(settings: Settings, around: Surroundings) -> ClusterChoice:
+    """Where the cluster of these settings is looked for."""
     return ClusterChoice(
         kubeconfig=settings.kubeconfig,
         environment_kubeconfig=around.kubeconfig_files,
