@@ -71,7 +71,7 @@ def ways(settings: Settings, tables: Tables, cluster: str, database: str) -> tup
             database,
             "what engines cost, questions that wait, the journal and what was said",
             bool(database),
-            "ledger_address_file",
+            "ledger_address_file" if database else "ledger_address_file is not set",
         ),
         *(_named(settings, name, what) for name, what in ADDRESSES.items()),
         *(_engine(settings, tables, name, table) for name, table in tables.engines.items()),
