@@ -225,10 +225,15 @@ def test_a_table_that_somebody_changed_is_not_gone_on_with(
 
 def test_a_database_that_is_gone_lets_nothing_be_done(tmp_path: Path) -> None:
     engine = sqlite_engine(tmp_path / "journal.sqlite")
-    audit, acted = Audit(SqlJournal(engine, KEY)), []
+    audit, acted = Audit(SqlJournal(engine, KEY)), list[int]()
+
+    def act() -> dict[str, int]:
+        acted.append(1)
+        return {"status": 200}
+
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE command_journal"))
     with pytest.raises(VoiceApiError, match="cannot be kept"):
-        audit.write({"command": "cmd_1"}, lambda: {"acted": acted.append(1)})
+        audit.write({"command": "cmd_1"}, act)
     assert not acted
     spoken(audit)  # what only reads goes on

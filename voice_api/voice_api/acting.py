@@ -12,7 +12,7 @@ from voice_api.commands.confirmation.store import PendingsInMemory, PendingStore
 from voice_api.commands.conversation.acting import Acting
 from voice_api.commands.level import EVERY_ENVIRONMENT
 from voice_api.http.engines import Anybody, Users
-from voice_api.recording import database, look_after, opened_audit
+from voice_api.recording import look_after, opened_audit
 from voice_api.settings import Settings, SettingsError, Surroundings
 from voice_api.users.book import Book
 from voice_api.users.file import BookFile
@@ -67,5 +67,6 @@ def questions_store(settings: Settings) -> PendingStore:
         return PendingsInMemory()
     # A database's client takes long to import, and one machine needs none.
     from voice_api.commands.confirmation.sql_store import SqlPendings  # noqa: PLC0415
+    from voice_api.usage.store import shared_engine  # noqa: PLC0415
 
-    return SqlPendings(database(settings))
+    return SqlPendings(shared_engine(Path(settings.ledger_address_file)))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from voice_api.commands.audit import Audit
 from voice_api.commands.journal.checkpoints import CheckpointFile
@@ -13,10 +13,7 @@ from voice_api.commands.journal.file import Journal, last_records, lines
 from voice_api.commands.journal.transcripts import Transcripts
 from voice_api.commands.journal.words import WordFiles, Words
 from voice_api.errors import VoiceApiError
-from voice_api.settings import Settings, SettingsError, Surroundings
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
+from voice_api.settings import Settings, Surroundings
 
 REMEMBERED = 5_000
 LOOKED_AFTER_SECONDS = 3_600.0
@@ -41,8 +38,9 @@ def opened_audit(settings: Settings, around: Surroundings, key: bytes) -> Audit:
         return Audit(journal, last_records(folder, REMEMBERED), transcripts=kept, published=publish)
     # A database's client takes long to import, and one machine needs none.
     from voice_api.commands.journal.sql_journal import SqlJournal, SqlWords, last_sql_records  # noqa: PLC0415
+    from voice_api.usage.store import shared_engine  # noqa: PLC0415
 
-    engine = database(settings)
+    engine = shared_engine(Path(settings.ledger_address_file))
     shared, past = SqlJournal(engine, key), last_sql_records(engine, REMEMBERED)
     kept = Transcripts(SqlWords(engine), settings.transcript_days)
     return Audit(shared, past, transcripts=kept, others=shared.after, published=publish)
@@ -57,8 +55,9 @@ def reading(settings: Settings, around: Surroundings) -> Reading:
             raise VoiceApiError("no_journal", f"there is no journal in {folder}", fix)
         return Reading(partial(lines, folder), partial(last_records, folder), WordFiles(folder))
     from voice_api.commands.journal.sql_journal import SqlWords, last_sql_records, sql_lines  # noqa: PLC0415
+    from voice_api.usage.store import shared_engine  # noqa: PLC0415
 
-    engine = database(settings)
+    engine = shared_engine(Path(settings.ledger_address_file))
     return Reading(partial(sql_lines, engine), partial(last_sql_records, engine), SqlWords(engine))
 
 
@@ -69,18 +68,6 @@ def in_database(settings: Settings) -> bool:
 
 def journal_folder(settings: Settings, around: Surroundings) -> Path:
     return Path(settings.journal_folder) if settings.journal_folder else around.journal_folder
-
-
-def database(settings: Settings) -> "Engine":
-    """The one that ledger_address_file names."""
-    from voice_api.usage.store import postgresql_engine  # noqa: PLC0415
-
-    try:
-        address = Path(settings.ledger_address_file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"ledger_address_file cannot be read: {type(error).__name__}"
-        raise SettingsError(message, "name a file with the postgresql:// address") from None
-    return postgresql_engine(address)
 
 
 def look_after(audit: Audit, stop: threading.Event, every_seconds: float = LOOKED_AFTER_SECONDS) -> None:
