@@ -158,7 +158,8 @@ def asked(operated: Operated, tmp_path_factory: pytest.TempPathFactory) -> Itera
         subject = {"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}
         cluster_binding(operated.server, f"canaries-{user}", "canaries-see", subject)
     ready_for(operated, SPACE)
-    adding = ("user", "add", "ann", "--role", "operator", "--environment", "staging", "--group", "shop")
+    places = ("--environment", "staging", "--environment", "production", "--group", "shop")
+    adding = ("user", "add", "ann", "--role", "operator", *places)
     key = subprocess.run(
         voice_api(folder, *adding), capture_output=True, text=True, timeout=60, check=True
     ).stdout.strip()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from voice_api.commands.confirmation.answers import YES
 from voice_api.commands.confirmation.settle import Cancelled, Refused, Settled
-from voice_api.commands.conversation.answering import answer
+from voice_api.commands.conversation.answering import answer, not_for
 from voice_api.commands.conversation.executor import Event
 from voice_api.commands.conversation.memory import State
 from voice_api.commands.conversation.outcome import Intent, Outcome, denied, failed, intent_of
@@ -21,6 +21,7 @@ from voice_api.commands.registry.declaring import LEAST_ROLE, Call, from_role
 from voice_api.commands.wording import listed
 from voice_api.errors import VoiceApiError
 
+OTHER_ENVIRONMENT = "Ask for that environment: kvx user add; or label the namespace kvx.dev/environment."
 EVENTS: Mapping[str, Event] = {"REQUIRES_CONFIRMATION": "asked", "PERMISSION_DENIED": "denied"}
 
 
@@ -118,6 +119,10 @@ class Conversation:
             self._record("denied", turn, call, refused)
             return refused, state
         try:
+            if why := not_for(call, place, turn):
+                refused = denied("policy_user_environment", why, OTHER_ENVIRONMENT, intent_of(call))
+                self._record("denied", turn, call, refused)
+                return refused, state
             found, state = answer(call, state, place, turn, self._parts)
         except VoiceApiError as error:
             failure = failed(error, intent_of(call))
