@@ -2,10 +2,11 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
@@ -13,7 +14,7 @@ from sqlalchemy import Engine, create_engine, text
 from voice_api.commands.audit import Audit
 from voice_api.commands.journal.chain import Broken, Head, record_of, verified
 from voice_api.commands.journal.checkpoints import CheckpointFile, checkpoints_in
-from voice_api.commands.journal.file import Journal, last_records, lines, verified_folder
+from voice_api.commands.journal.file import Journal, journal_failure, last_records, lines, verified_folder
 from voice_api.commands.journal.sql_journal import SqlJournal, SqlWords, last_sql_records, sql_lines
 from voice_api.commands.journal.transcripts import DAY_SECONDS, Transcripts
 from voice_api.commands.journal.words import WordFiles, Words, as_said, said
@@ -172,6 +173,34 @@ def test_checkpoints_that_cannot_be_written_stop_nothing(tmp_path: Path) -> None
     spoken(audit)
     audit.look_after()
     assert len(last_records(tmp_path, 5)) == 1
+
+
+@dataclass
+class Silent:
+    """A journal whose database takes five seconds to say nothing; `waited` is the clock."""
+
+    waited: float = 100.0
+    appended: int = 0
+    head: Head = field(default_factory=Head)
+
+    def append(self, record: Mapping[str, Any]) -> Head:
+        self.appended += 1
+        self.waited += 5.0
+        raise journal_failure("nobody answers", f"Look at it, for {record['event']}.")
+
+
+def test_questions_wait_once_for_a_journal_that_does_not_answer_and_changes_every_time() -> None:
+    silent = Silent()
+    audit = Audit(silent, clock=lambda: silent.waited)
+    for _ in range(20):
+        spoken(audit)
+    assert silent.appended == 1
+    for _ in range(2):
+        with pytest.raises(VoiceApiError, match="nobody answers"):
+            audit.write({"command": "cmd_1"}, dict)
+    assert silent.appended == 3
+    spoken(audit)
+    assert silent.appended == 4, "after a while it is asked again"
 
 
 def test_replicas_write_one_chain(database: Callable[[], Engine]) -> None:

@@ -22,6 +22,9 @@ MOST_CHARACTERS = 2_000
 MOST_USERS = 1_000
 REMEMBERED = 50
 CHECKPOINT_EVERY = 100
+# A journal that kept a question waiting for so long is not asked for a while; a change always asks it.
+PATIENCE_SECONDS = 1.0
+REST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Audit:
         transcripts: Transcripts | None = None,
         others: Callable[[int], Iterable[tuple[int, Mapping[str, Any]]]] = lambda _: (),
         published: Callable[[Head], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`others` are the records after a number, where more than this process writes the journal.
 
@@ -56,6 +60,7 @@ class Audit:
         """
         self._journal, self._now = journal, now
         self._transcripts, self._others, self._published = transcripts, others, published
+        self._clock, self._rests_until = clock, 0.0
         self._seen = journal.head.number
         self._security: Callable[[str], None] = lambda _: None
         self._lock = threading.Lock()
@@ -72,10 +77,16 @@ class Audit:
         """One record of what is no write; where the disk is full it is only logged that there is none."""
         if security:
             self._security(event)
+        began = self._clock()
+        if began < self._rests_until:
+            log.warning("a record is missing", extra={"event": event, "reason": "the journal did not answer"})
+            return
         try:
             self._append({**content, "event": event, "security": security})
         except VoiceApiError as error:
             log.warning("a record is missing", extra={"event": event, "reason": error.message})
+            if self._clock() - began > PATIENCE_SECONDS:
+                self._rests_until = self._clock() + REST_SECONDS
 
     def write(self, intent: Mapping[str, Any], act: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """What `act` returns, between two records; VoiceApiError and no act where the first is impossible.
