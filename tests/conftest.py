@@ -97,6 +97,19 @@ def kvx(tmp_path: Path, clean_environment: dict[str, str]) -> Kvx:
     return run
 
 
+@cache
+def _network_namespaces(_: str) -> str | None:
+    """Whether a process may leave the network, by itself or as its own root."""
+    for more in ((), ("--user",)):
+        try:
+            tried = subprocess.run(["unshare", *more, "--net", "true"], capture_output=True, check=False)
+        except OSError as error:
+            return f"no process can be started without a network: {error}"
+        if tried.returncode == 0:
+            return None
+    return "this kernel gives no process a network of its own"
+
+
 def _fixtures(component: str) -> ModuleType:
     """tests/components/<component>/fixtures.py, by its path: as a package it would shadow the library."""
     name = f"{component}_component"
@@ -144,6 +157,7 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
     "root": _root,
     "tmpfs": _tmpfs,
     "/dev/full": _device,
+    "network namespaces": _network_namespaces,
     "kube-apiserver": _kubernetes.missing,
     "hcloud-provider": _fixtures("hcloud-provider").missing,
     "checkov": _fixtures("checkov").missing,

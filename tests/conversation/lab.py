@@ -68,6 +68,9 @@ class Lab:
         metadata = {"name": name, "namespace": namespace}
         return {"metadata": metadata, "spec": {"replicas": found.replicas}, "status": status}
 
+    def environment_at(self, _: str) -> Environment | None:
+        return self.environment
+
     def cluster_uid(self) -> str:
         return self.uid
 

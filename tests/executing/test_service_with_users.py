@@ -1,17 +1,15 @@
 """The service as it is started, with users, on a real API server: over HTTP and with kvx's own words."""
 
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from operated import Operated, bound, cluster_binding, cluster_role, eventually, ready_for
+from operated import Operated, bound, cluster_binding, cluster_role, ready_for
+from served import served, voice_api
 
 pytestmark = pytest.mark.needs("kube-apiserver", "etcd", "openssl")
 PATH = "/apis/apps/v1/namespaces/dairy/deployments/churn"
@@ -33,18 +31,6 @@ class Running:
         return httpx.post(f"{self.address}/v1/commands", json=body, headers=headers, timeout=60)
 
 
-def voice_api(folder: Path, *arguments: str) -> list[str]:
-    files = ("--users-file", str(folder / "users.json"))
-    return [sys.executable, "-m", "voice_api", *arguments, *files]
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        for each in (first, second):
-            each.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def running(operated: Operated, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("service")
@@ -60,36 +46,9 @@ def running(operated: Operated, tmp_path_factory: pytest.TempPathFactory) -> Ite
     key = subprocess.run(
         voice_api(folder, *adding), capture_output=True, text=True, timeout=60, check=True
     ).stdout
-    port, metrics = free_ports()
-    serving = (
-        "serve",
-        "--port",
-        str(port),
-        "--metrics-port",
-        str(metrics),
-        "--kubeconfig",
-        str(operated.service),
-    )
-    more = ("--journal-folder", str(folder / "journal"), "--follow-seconds", "30")
-    log = folder / "service.log"
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(voice_api(folder, *serving, *more), stdout=out, stderr=out) as process,
-    ):
-        try:
-            address = f"http://127.0.0.1:{port}"
-            eventually(lambda: ready(address) or process.poll() is not None, 120)
-            assert process.poll() is None, log.read_text()
-            yield Running(address, f"http://127.0.0.1:{metrics}/metrics", folder, key.strip())
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def ready(address: str) -> bool:
-    with suppress(httpx.TransportError):
-        return httpx.get(f"{address}/ready", timeout=5).status_code == 200
-    return False
+    more = ("--kubeconfig", str(operated.service), "--journal-folder", str(folder / "journal"))
+    with served(folder, *more, "--follow-seconds", "30") as service:
+        yield Running(service.address, service.metrics, folder, key.strip())
 
 
 def replicas(operated: Operated) -> int:

@@ -73,11 +73,12 @@ def test_spaces_that_change_nothing_but_the_bytes_are_found() -> None:
 
 def test_a_chain_that_was_cut_or_made_anew_does_not_lead_through_its_checkpoint() -> None:
     assert verified(THREE[:2], KEY) == HEADS[2], "a chain alone cannot show that its end is missing"
-    assert broken(THREE[:2], checkpoint=HEADS[3]).why == "the chain does not lead through the checkpoint"
+    cut = broken(THREE[:2], checkpoints=[HEADS[1], HEADS[3]])
+    assert cut.why == f"the chain does not lead through the checkpoint 3:{HEADS[3].seal[:8]}"
     anew, _ = written([{"command": "harmless"}] * 3)
     assert isinstance(verified(anew, KEY), Head)
-    assert isinstance(verified(anew, KEY, checkpoint=HEADS[2]), Broken)
-    assert verified(THREE, KEY, checkpoint=HEADS[2]) == HEADS[3]
+    assert isinstance(verified(anew, KEY, checkpoints=HEADS[:3]), Broken)
+    assert verified(THREE, KEY, checkpoints=HEADS[:3]) == HEADS[3]
 
 
 def test_a_piece_is_verified_from_the_head_it_goes_on_from() -> None:

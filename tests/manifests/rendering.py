@@ -30,6 +30,7 @@ EVERYTHING = (
     "language-model",
     "cost-report",
     "impersonation",
+    "users",
     "arm-tuning",
 )
 # Those that bring only kinds of Kubernetes itself, of which alone schemas and policies of others know.

@@ -22,6 +22,7 @@ from kvx.lint.node import Node
 from kvx.lint.quantity import quantity
 from kvx.lint.reading import read
 from voice_api.engines.file import read_engines
+from voice_api.recording import in_database
 from voice_api.settings import load_settings
 
 pytestmark = pytest.mark.needs("kubectl")
@@ -113,6 +114,22 @@ def test_the_voice_api_finds_the_address_of_the_ledger_and_the_keys_where_its_se
     assert volumes[mounts[settings.engine_keys_folder]]["secret"]["secretName"] == "voice-api-engines"
     config = volumes[mounts[str(engines.parent)]]["configMap"]["name"]
     assert engines.name in rendering.one(text, "ConfigMap", config)["data"]
+
+
+def test_the_voice_api_finds_its_users_where_its_settings_say_and_all_replicas_write_one_journal(
+    rendering: ModuleType, tmp_path: Path
+) -> None:
+    text = rendering.with_components(tmp_path, "hetzner", components_of(("users",), "s"))
+    settings = load_settings(None, {}, settings_of(rendering, text))
+    pod = of_voice_api(rendering, text)
+    mounts = {each["mountPath"]: each for each in pod["containers"][0]["volumeMounts"]}
+    users = Path(settings.users_file)
+    secret = next(each for each in pod["volumes"] if each["name"] == mounts[str(users.parent)]["name"])[
+        "secret"
+    ]
+    assert ([each["path"] for each in secret["items"]], secret["defaultMode"]) == ([users.name], 0o440)
+    assert mounts[str(users.parent)]["readOnly"]
+    assert in_database(settings), "a volume is for one replica, and there are more"
 
 
 def test_the_engines_that_are_shipped_are_understood_and_nobody_consents(rendering: ModuleType) -> None:

@@ -14,6 +14,9 @@ from voice_api.command_settings import add_settings, chosen_settings, kept_in
 from voice_api.core_dumps import keep_memory_out_of_core_dumps
 from voice_api.errors import VoiceApiError
 from voice_api.model_commands import add_model_commands
+from voice_api.privacy.command import LeavesError
+from voice_api.privacy.command import add_arguments as add_privacy_arguments
+from voice_api.privacy.command import run as run_privacy
 from voice_api.settings import PREFIX, SettingsError, surroundings
 from voice_api.user_commands import add_user_commands
 
@@ -51,7 +54,7 @@ def _ends_with(error: VoiceApiError) -> int:
     match error:
         case SettingsError():
             return WRONG_USAGE
-        case JournalBrokenError():
+        case JournalBrokenError() | LeavesError():
             return FAILED
         case _:
             return MISSING
@@ -85,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     add_model_commands(commands.add_parser("model", help="add, compile, check or list speech models"))
     add_user_commands(commands.add_parser("user", help="add, list or revoke who may say what"))
     add_audit_commands(commands.add_parser("audit", help="show, verify or count what was said and done"))
+    privacy = commands.add_parser("privacy", help="tell and prove what leaves this machine")
+    add_privacy_arguments(privacy)
+    privacy.set_defaults(act=run_privacy)
     bench = commands.add_parser("bench", help="measure the models and engines there are on this machine")
     add_bench_arguments(bench)
     bench.set_defaults(act=_bench)

@@ -1,6 +1,7 @@
 """Puts together who may change something: users, what they do in the cluster, and the journal of it."""
 
 import hmac
+import threading
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,15 +10,13 @@ from voice_api.cluster.protocol import Cluster
 from voice_api.commands.audit import Audit
 from voice_api.commands.confirmation.store import PendingsInMemory, PendingStore
 from voice_api.commands.conversation.acting import Acting
-from voice_api.commands.journal.file import Journal, last_records
 from voice_api.commands.level import EVERY_ENVIRONMENT
 from voice_api.http.engines import Anybody, Users
+from voice_api.recording import look_after, opened_audit
 from voice_api.settings import Settings, SettingsError, Surroundings
 from voice_api.users.book import Book
 from voice_api.users.file import BookFile
 from voice_api.users.speaker import Known
-
-REMEMBERED = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +36,9 @@ def acts(settings: Settings, around: Surroundings, cluster: Cluster) -> Acts:
     users = Known(book)
     if cluster.description.demo:
         return Acts(users)
-    audit = opened_audit(journal_folder(settings, around), book())
+    audit = opened_audit(settings, around, derived(book(), "journal"))
+    look_after(audit, threading.Event())
     return Acts(users, _parts(settings, cluster, audit, book()), audit)
-
-
-def journal_folder(settings: Settings, around: Surroundings) -> Path:
-    return Path(settings.journal_folder) if settings.journal_folder else around.journal_folder
-
-
-def opened_audit(folder: Path, book: Book) -> Audit:
-    journal = Journal(folder, derived(book, "journal"))
-    return Audit(journal, last_records(folder, REMEMBERED))
 
 
 def derived(book: Book, purpose: str) -> bytes:
@@ -76,11 +67,6 @@ def questions_store(settings: Settings) -> PendingStore:
         return PendingsInMemory()
     # A database's client takes long to import, and one machine needs none.
     from voice_api.commands.confirmation.sql_store import SqlPendings  # noqa: PLC0415
-    from voice_api.usage.store import postgresql_engine  # noqa: PLC0415
+    from voice_api.usage.store import shared_engine  # noqa: PLC0415
 
-    try:
-        address = Path(settings.ledger_address_file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"ledger_address_file cannot be read: {type(error).__name__}"
-        raise SettingsError(message, "name a file with the postgresql:// address") from None
-    return SqlPendings(postgresql_engine(address))
+    return SqlPendings(shared_engine(Path(settings.ledger_address_file)))

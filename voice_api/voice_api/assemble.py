@@ -36,7 +36,7 @@ log = logging.getLogger("voice_api.assemble")
 def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]") -> Service:
     """A service that has listened once; VoiceApiError for everything that keeps it from working."""
     speaker = _speaker(settings.voice)
-    cluster = choose_cluster(_choice(settings, around))
+    cluster = choose_cluster(cluster_choice(settings, around))
     listener, model = loading.result()
     names = Vocabulary(cluster)
     if settings.live_names:
@@ -70,17 +70,13 @@ def engines_elsewhere(settings: Settings, around: Surroundings) -> Elsewhere:
 def _ledger_store(settings: Settings, around: Surroundings) -> "SqlStore":
     """PostgreSQL where a file has its address, which may hold a password; else a file of this machine."""
     # It takes long to import, and most services have no ledger.
-    from voice_api.usage.store import SqlStore, postgresql_engine, sqlite_engine, unavailable  # noqa: PLC0415
+    from voice_api.usage.store import SqlStore, shared_engine, sqlite_engine  # noqa: PLC0415
 
     if not settings.ledger_address_file:
         return SqlStore(
             sqlite_engine(Path(settings.ledger_file) if settings.ledger_file else around.ledger_file)
         )
-    try:
-        address = Path(settings.ledger_address_file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise unavailable(f"ledger_address_file cannot be read: {type(error).__name__}") from None
-    return SqlStore(postgresql_engine(address))
+    return SqlStore(shared_engine(Path(settings.ledger_address_file)))
 
 
 def prove(service: Service) -> None:
@@ -121,7 +117,8 @@ def _speaker(voice: str) -> Speaker:
     return speaker
 
 
-def _choice(settings: Settings, around: Surroundings) -> ClusterChoice:
+def cluster_choice(settings: Settings, around: Surroundings) -> ClusterChoice:
+    """Where the cluster of these settings is looked for."""
     return ClusterChoice(
         kubeconfig=settings.kubeconfig,
         environment_kubeconfig=around.kubeconfig_files,

@@ -94,7 +94,11 @@ class Settings:
     users_file: str = _text(
         "", "file of the users, who may change what their roles allow; without one nobody changes anything"
     )
-    journal_folder: str = _text("", "where commands are recorded; empty is the user's data folder")
+    journal_folder: str = _text(
+        "", "where commands are recorded; empty is the database of ledger_address_file, else the data folder"
+    )
+    transcript_days: int = _count(30, 0, 3_650, "days for which words that were said are kept; 0 keeps none")
+    checkpoint_file: str = _text("", "file elsewhere that gets the journal's checkpoints; empty has none")
     cluster_environment: str = _text(
         "unknown",
         "what the cluster is, at least; unknown leaves it to labels of its namespaces, else production",

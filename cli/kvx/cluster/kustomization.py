@@ -38,6 +38,7 @@ NEEDS = {
     "autoscaling-queue": "autoscaling",
     "cloud-engine": "postgres",
     "persistence": "voice-processor",
+    "users": "postgres",
     "vpa-memory": "vpa",
 }
 

@@ -12,12 +12,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def audit(context: typer.Context, folder: Folder = None) -> None:
     """Show, verify, export and count what was said to the voice API, and what it did.
 
-    kvx audit show --last 20 [--user ann]
+    kvx audit show --last 20 [--user ann] [--words]: with what was said, where it is still kept
 
-    kvx audit verify [--checkpoint N:SEAL]: exit code 1 where a record was changed, cut out or added
+    kvx audit verify [--checkpoints FILE]: exit code 1 where a record was changed, cut out or added
 
     kvx audit export: every record as a line of JSON
 
     kvx audit stats --days 7: what is used most, how often it goes well, how long it takes
     """
-    hand_on("audit", context.args, folder, ("users-file", "journal-folder"))
+    hand_on("audit", context.args, folder, ("users-file", "journal-folder", "ledger-address-file"))

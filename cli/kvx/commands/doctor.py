@@ -5,11 +5,13 @@ import platform
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import typer
 
 from kvx.commands import doctor_cluster, doctor_components, doctor_images, doctor_machines, doctor_nodes
 from kvx.commands.check import Check
+from kvx.commands.doctor_privacy import of_privacy
 from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.commands.typed import typed
 from kvx.deployment import Deployment
@@ -32,13 +34,22 @@ FAST_FEATURES = {
 }
 
 
-def doctor(target: Target = None, folder: Folder = None, *, as_json: Json = False) -> None:
+Privacy = Annotated[
+    bool, typer.Option("--privacy", help="Prove what leaves the machine, and tell what is kept on it.")
+]
+
+
+def doctor(
+    target: Target = None, folder: Folder = None, *, privacy: Privacy = False, as_json: Json = False
+) -> None:
     """Check what a deploy needs of this machine.
 
     Each lack comes with its fix; exit code 3 where something needed is missing.
+    With --privacy the voice API is asked a spoken question in a process without a network.
     """
     deployment = deployment_from(folder, target)
-    checks = tuple(dict.fromkeys(_checks(deployment)))  # two steps may need the same
+    looked = of_privacy(deployment) if privacy else _checks(deployment)
+    checks = tuple(dict.fromkeys(looked))  # two steps may need the same
     missing = [check for check in checks if check.state == "missing"]
     if as_json:
         rows = [
@@ -52,6 +63,8 @@ def doctor(target: Target = None, folder: Folder = None, *, as_json: Json = Fals
     if missing:
         message = f"{len(missing)} of {len(checks)} checks failed: {', '.join(each.name for each in missing)}"
         raise KvxError(message, missing[0].fix, ExitCode.MISSING)
+    if privacy:
+        return
     print(typed(f"Everything that the target {deployment.target} needs is here. Next: {_next(deployment)}"))
 
 

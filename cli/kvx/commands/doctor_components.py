@@ -25,6 +25,7 @@ SECRETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "cost-report": ("cost-report", ("HCLOUD_TOKEN",)),
     "ingress": ("voice-api-tls", ("tls.crt", "tls.key")),
     "postgres": ("postgres", ("password", "url")),
+    "users": ("voice-api-users", ("users.json",)),
 }
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 

@@ -19,7 +19,12 @@ def hand_on(command: str, typed: Sequence[str], folder: Path | None, files: Sequ
         raise KvxError(f"kvx {command} needs to know what to do", f"kvx {command} -h", ExitCode.USAGE)
     from kvx.drivers.benching import run_shown
 
-    known = {"users-file": _users(deployment), "journal-folder": deployment.settings.voice.journal_folder}
+    voice = deployment.settings.voice
+    known = {
+        "users-file": _users(deployment),
+        "journal-folder": voice.journal_folder,
+        "ledger-address-file": voice.ledger_address_file,
+    }
     named = [part for name in files if known[name] for part in (f"--{name}", str(known[name]))]
     sys.exit(run_shown((_program(deployment), command, *typed, *named), DEADLINE_SECONDS))
 

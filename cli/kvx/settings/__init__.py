@@ -62,6 +62,8 @@ class VoiceSettings:
     )
     users_file: Annotated[Path | None, Says("file of the users; without one nobody changes anything")] = None
     journal_folder: Annotated[Path | None, Says("where commands are recorded")] = None
+    transcript_days: Annotated[int | None, Says("days that words which were said are kept", 0, 3_650)] = None
+    checkpoint_file: Annotated[Path | None, Says("file for the checkpoints of that record")] = None
     cluster_environment: Annotated[
         str | None,
         Says("what the cluster is, at least", choices=("unknown", "development", "staging", "production")),

@@ -102,6 +102,11 @@ class Connection:
         self._pool = RESTClientObject(configuration).pool_manager
         self._failures = Failures(name, configuration.host, configuration.cert_file)
 
+    @property
+    def address(self) -> str:
+        """Of the API server; nothing is asked for it."""
+        return str(self._configuration.host)
+
     def as_user(self, identity: Identity) -> "Connection":
         """The same API server with a pool of its own, everything done as somebody else."""
         return Connection(self.name, self._configuration, self._patience, identity)

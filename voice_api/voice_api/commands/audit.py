@@ -5,12 +5,16 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
-from voice_api.commands.journal.file import Journal, recorded
+from voice_api.cluster.redact import masked
+from voice_api.commands.journal.chain import Head
+from voice_api.commands.journal.checkpoints import written
+from voice_api.commands.journal.file import Chain, recorded
+from voice_api.commands.journal.transcripts import Transcripts
 from voice_api.errors import VoiceApiError
 
 log = logging.getLogger("voice_api.audit")
@@ -18,6 +22,9 @@ MOST_CHARACTERS = 2_000
 MOST_USERS = 1_000
 REMEMBERED = 50
 CHECKPOINT_EVERY = 100
+# A journal that kept a question waiting for so long is not asked for a while; a change always asks it.
+PATIENCE_SECONDS = 1.0
+REST_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +44,24 @@ class Audit:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Chain,
         past: tuple[Mapping[str, Any], ...] = (),
         now: Callable[[], float] = time.time,
+        *,
+        transcripts: Transcripts | None = None,
+        others: Callable[[int], Iterable[tuple[int, Mapping[str, Any]]]] = lambda _: (),
+        published: Callable[[Head], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`others` are the records after a number, where more than this process writes the journal.
+
+        transcripts  keeps the words; without it they are kept nowhere
+        published    is given checkpoints, which the log has too
+        """
         self._journal, self._now = journal, now
+        self._transcripts, self._others, self._published = transcripts, others, published
+        self._clock, self._rests_until = clock, 0.0
+        self._seen = journal.head.number
         self._security: Callable[[str], None] = lambda _: None
         self._lock = threading.Lock()
         self._changes: OrderedDict[str, deque[Change]] = OrderedDict()
@@ -57,17 +77,24 @@ class Audit:
         """One record of what is no write; where the disk is full it is only logged that there is none."""
         if security:
             self._security(event)
+        began = self._clock()
+        if began < self._rests_until:
+            log.warning("a record is missing", extra={"event": event, "reason": "the journal did not answer"})
+            return
         try:
             self._append({**content, "event": event, "security": security})
         except VoiceApiError as error:
             log.warning("a record is missing", extra={"event": event, "reason": error.message})
+            if self._clock() - began > PATIENCE_SECONDS:
+                self._rests_until = self._clock() + REST_SECONDS
 
     def write(self, intent: Mapping[str, Any], act: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """What `act` returns, between two records; VoiceApiError and no act where the first is impossible.
 
         `recorded` is false in it where the second was impossible: the act has happened all the same.
         """
-        begun = _plain({**intent, "event": "write", "security": False, "time": self._now()})
+        about = self._without_words(intent)
+        begun = _plain({**about, "event": "write", "security": False, "time": self._now()})
         outcome = recorded(self._journal, begun, lambda: _plain({**act(), "time": self._now()}))
         self._publish_now_and_then()
         return self._remembered({**begun, **outcome, "stage": "after"})
@@ -78,13 +105,29 @@ class Audit:
         return self._remembered(outcome)
 
     def changes(self, user: str, most: int) -> tuple[Change, ...]:
-        """What this user changed, the last first."""
+        """What this user changed, the last first, whichever replica did it."""
+        for number, each in self._others(self._seen):
+            self._seen = number
+            self._remember(each)
         with self._lock:
             return tuple(reversed(self._changes.get(user, deque())))[:most]
 
+    def look_after(self) -> None:
+        """Now and then, also while nobody speaks: old words are deleted, and the head is published."""
+        if self._transcripts is not None:
+            self._transcripts.forget()
+        self._publish()
+
     def _append(self, record: Mapping[str, Any]) -> None:
-        self._journal.append(_plain({**record, "time": self._now()}))
+        self._journal.append(_plain({**self._without_words(record), "time": self._now()}))
         self._publish_now_and_then()
+
+    def _without_words(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """What people said goes beside the chain, which only commits to it."""
+        kept = {name: value for name, value in record.items() if name != "transcript"}
+        if self._transcripts is not None and (words := str(record.get("transcript") or "")):
+            kept["words"] = self._transcripts.keep(words)
+        return kept
 
     def _remembered(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         self._remember(record)
@@ -103,6 +146,8 @@ class Audit:
         )
         with self._lock:
             kept = self._changes.setdefault(str(record.get("user", "")), deque(maxlen=REMEMBERED))
+            if change.command and any(each.command == change.command for each in kept):
+                return
             kept.append(change)
             self._changes.move_to_end(str(record.get("user", "")))
             while len(self._changes) > MOST_USERS:
@@ -115,7 +160,9 @@ class Audit:
     def _publish(self) -> None:
         """The head goes where the logs go: a journal that is cut or made anew does not lead to it."""
         head = self._journal.head
-        log.info("journal checkpoint", extra={"checkpoint": f"{head.number}:{head.seal}"})
+        if head.number:
+            log.info("journal checkpoint", extra={"checkpoint": written(head)})
+            self._published(head)
 
 
 def succeeded(record: Mapping[str, Any]) -> bool:
@@ -125,10 +172,13 @@ def succeeded(record: Mapping[str, Any]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON holds it, with no text longer than MOST_CHARACTERS."""
+    """As JSON holds it, with no text longer than MOST_CHARACTERS, and no secret in what others answered."""
     match value:
         case Mapping():
-            return {str(name): _plain(each) for name, each in value.items()}
+            return {
+                str(name): _plain(masked(each) if name == "why" and isinstance(each, str) else each)
+                for name, each in value.items()
+            }
         case list() | tuple() | set() | frozenset():
             return [_plain(each) for each in value]
         case bool() | int() | None:

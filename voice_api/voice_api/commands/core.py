@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.answers.attached import ANSWERS
@@ -67,8 +67,12 @@ class CommandCore:
     def answer(self, text: str, turn: Turn = ALONE) -> Reply:
         """The reply to `text`, whatever it is: what is not understood or fails is answered as well."""
         started = self._clock()
+        turn = replace(turn, words=text, timings=self._watch(turn.timings, "interpret", started))
         understood = self._understood(text, turn)
         interpreted = self._clock()
+        interpreting = {"interpret": (interpreted - started) * 1000}
+        before = turn.timings
+        turn = replace(turn, timings=self._watch(lambda: {**before(), **interpreting}, "act", interpreted))
         outcome = (
             understood if isinstance(understood, Outcome) else self._conversation.act(understood, text, turn)
         )
@@ -78,8 +82,14 @@ class CommandCore:
             intent=outcome.intent,
             reply=outcome.reply,
             data={**outcome.data, **self._about_cluster()},
-            timings_ms={"interpret": (interpreted - started) * 1000, "act": (ended - interpreted) * 1000},
+            timings_ms={**interpreting, "act": (ended - interpreted) * 1000},
         )
+
+    def _watch(
+        self, before: Callable[[], Mapping[str, float]], stage: str, since: float
+    ) -> Callable[[], Mapping[str, float]]:
+        """The stages before, and how long this one has taken when it is asked."""
+        return lambda: {**before(), stage: (self._clock() - since) * 1000}
 
     def understanding(self, namespaces: tuple[str, ...]) -> Understanding:
         """What is understood of sentences where these namespaces are known; asks and changes nothing."""

@@ -3,6 +3,7 @@
 import base64
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import uuid4
 
 from fastapi import APIRouter
@@ -132,6 +133,7 @@ async def _answer(
         options = service.with_live_names(service.command_options(command.language))
         listening = service.listening.file(command.sound, options, wished=asked)
         heard = await _lasting(service, await listening)
+        turn = replace(turn, timings=partial(dict, heard.timings_ms))
     text = heard.transcript.text.strip() if heard else command.text or ""
     reply = _asked_back(service, heard) if heard and _unsure(heard) else await service.act(text, turn)
     audio, speak_ms = await _spoken(service, command, reply.reply)

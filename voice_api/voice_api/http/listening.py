@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from voice_api.audio import AudioLimits, Sound, read_sound
+from voice_api.cluster.redact import masked
 from voice_api.engines.choice import Answered
 from voice_api.engines.elsewhere import Elsewhere
 from voice_api.engines.engine import LOCAL, Engine
@@ -171,7 +172,7 @@ class Listening:
         self.figures.retried(heard.transcript.retries)
         self.figures.named(heard.transcript.names)
         if self.settings.log_transcripts:
-            log.info("heard", extra={"words": heard.transcript.text})
+            log.info("heard", extra={"words": masked(heard.transcript.text)})
 
     def _transcribed(
         self, sound: Sound, options: TranscribeOptions, hearer: Hearer, ticket: Ticket

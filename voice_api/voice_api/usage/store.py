@@ -111,6 +111,15 @@ def postgresql_engine(address: str, wait_seconds: float = WAIT_SECONDS) -> Engin
     )
 
 
+def shared_engine(address_file: Path) -> Engine:
+    """The database whose address lies in a file, as a mounted Secret does."""
+    try:
+        address = address_file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise unavailable(f"ledger_address_file cannot be read: {type(error).__name__}") from None
+    return postgresql_engine(address)
+
+
 def unavailable(why: str) -> VoiceApiError:
     """The ledger cannot be written: nothing may be spent, and what costs nothing goes on."""
     return VoiceApiError(

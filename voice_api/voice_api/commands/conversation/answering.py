@@ -8,6 +8,7 @@ from voice_api.commands.conversation.talking import what_can_i_say, what_did_i_d
 from voice_api.commands.conversation.turn import Turn
 from voice_api.commands.functions import Answer
 from voice_api.commands.registry.declaring import Call
+from voice_api.commands.registry.talking import TALKING
 from voice_api.errors import VoiceApiError
 
 UNKNOWN = {
@@ -25,6 +26,25 @@ def answer(call: Call, state: State, place: Place, turn: Turn, parts: Parts) -> 
             return _switched(str(call.values["context"]), place, parts)
         case name:
             return _talked(name, state, place, turn, parts) or _looked(call, place, turn, parts), state
+
+
+def not_for(call: Call, place: Place, turn: Turn) -> str:
+    """Why this user may not ask this where it is; empty where that may be.
+
+    A question without a namespace is about the whole cluster; what nobody has named is production.
+    """
+    if place.executor is None or call.function.name in TALKING.functions or _own(call):
+        return ""
+    environment = place.executor.environment_at(str(call.values.get("namespace") or "")) or "production"
+    if environment in turn.user.environments:
+        return ""
+    hint = "" if call.values.get("namespace") else " Name a namespace that is yours."
+    return f"{turn.user.name} is not for {environment}.{hint}"
+
+
+def _own(call: Call) -> bool:
+    """Where one can go to, and what all of it costs, is the service's to know, whatever a user may see."""
+    return call.function.name in {"cost", "budget"} or call.values.get("kind") == "contexts"
 
 
 def _talked(name: str, state: State, place: Place, turn: Turn, parts: Parts) -> Answer | None:
@@ -48,9 +68,7 @@ def _looked(call: Call, place: Place, turn: Turn, parts: Parts) -> Answer:
     if act is None:
         fix = "Have kvx report costs, or name an engine with a budget."
         raise VoiceApiError("not_known", UNKNOWN.get(name, "I do not know that."), fix, 501)
-    # Where one can go to, and what all of it costs, is the service's to know, whatever a user may see.
-    own = name == "cost" or call.values.get("kind") == "contexts"
-    return act(place.cluster if own else place.seen_by(turn), call)
+    return act(place.cluster if _own(call) else place.seen_by(turn), call)
 
 
 def _switched(context: str, place: Place, parts: Parts) -> tuple[Answer, State]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from voice_api.commands.confirmation.answers import YES
-from voice_api.commands.confirmation.settle import Cancelled, Refused
-from voice_api.commands.conversation.answering import answer
+from voice_api.commands.confirmation.settle import Cancelled, Refused, Settled
+from voice_api.commands.conversation.answering import answer, not_for
 from voice_api.commands.conversation.executor import Event
 from voice_api.commands.conversation.memory import State
 from voice_api.commands.conversation.outcome import Intent, Outcome, denied, failed, intent_of
@@ -21,6 +21,7 @@ from voice_api.commands.registry.declaring import LEAST_ROLE, Call, from_role
 from voice_api.commands.wording import listed
 from voice_api.errors import VoiceApiError
 
+OTHER_ENVIRONMENT = "Ask for that environment: kvx user add; or label the namespace kvx.dev/environment."
 EVENTS: Mapping[str, Event] = {"REQUIRES_CONFIRMATION": "asked", "PERMISSION_DENIED": "denied"}
 
 
@@ -65,6 +66,9 @@ class Conversation:
         if isinstance(verdict, Refused | Cancelled):
             event: Event = "refused" if isinstance(verdict, Refused) else "cancelled"
             self._note(event, turn, {"why": verdict.why}, security=verdict.security)
+        elif isinstance(verdict, Settled):
+            denied_now = outcome.status == "PERMISSION_DENIED"
+            self._note("settled", turn, {"status": outcome.status}, security=denied_now)
         return outcome
 
     def act(self, heard: Heard, text: str, turn: Turn) -> Outcome:
@@ -76,13 +80,18 @@ class Conversation:
             case Understood(calls):
                 return self._every(calls, state, heard.place, turn)
             case Question() as question:
-                return self._asked(question, state, turn, heard.place)
+                return self._noted(self._asked(question, state, turn, heard.place), turn)
             case TakenBack():
                 self._keep(turn, state)
                 return Outcome("SUCCESS", "All right, I do nothing.", {"cancelled": True})
             case Unclear(why):
                 self._keep(turn, state)
-                return self._unclear(why, text, heard.place)
+                return self._noted(self._unclear(why, text, heard.place), turn)
+
+    def _noted(self, outcome: Outcome, turn: Turn) -> Outcome:
+        """What was not understood, or only in part, is recorded as well."""
+        self._note("unclear", turn, {"status": outcome.status}, security=False)
+        return outcome
 
     def _every(self, calls: tuple[Call, ...], state: State, place: Place, turn: Turn) -> Outcome:
         """Each call in its order; what ends badly ends the rest."""
@@ -110,9 +119,15 @@ class Conversation:
             self._record("denied", turn, call, refused)
             return refused, state
         try:
+            if why := not_for(call, place, turn):
+                refused = denied("policy_user_environment", why, OTHER_ENVIRONMENT, intent_of(call))
+                self._record("denied", turn, call, refused)
+                return refused, state
             found, state = answer(call, state, place, turn, self._parts)
         except VoiceApiError as error:
-            return failed(error, intent_of(call)), state
+            failure = failed(error, intent_of(call))
+            self._record("answered", turn, call, failure)
+            return failure, state
         outcome = Outcome("SUCCESS", found.sentence, found.data, intent_of(call))
         self._record("answered", turn, call, outcome)
         return outcome, state
@@ -169,8 +184,9 @@ class Conversation:
 
     def _note(self, event: Event, turn: Turn, content: Mapping[str, object], *, security: bool) -> None:
         if self._parts.recorder is not None:
-            about = {"user": turn.user.name, "command": turn.command, **content}
-            self._parts.recorder.record(event, security, about)
+            timings = {stage: round(each, 3) for stage, each in turn.timings().items()}
+            about = {"user": turn.user.name, "command": turn.command, "transcript": turn.words}
+            self._parts.recorder.record(event, security, {**about, "timings_ms": timings, **content})
 
 
 def reads_only(verb: str) -> Outcome:

@@ -6,7 +6,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.confirmation.pending import Bound, Target
-from voice_api.commands.level import Circumstances
+from voice_api.commands.level import Circumstances, Environment
 from voice_api.commands.policy import User
 from voice_api.commands.registry.declaring import Call, NoCall
 
@@ -92,6 +92,10 @@ class Executor(Protocol):
         """The cluster as this user sees it: all questions go through it."""
         ...
 
+    def environment_at(self, namespace: str) -> Environment | None:
+        """Which environment a namespace belongs to, or the cluster itself for none; None is not known."""
+        ...
+
     def met(self, user: User, call: Call) -> Met: ...
 
     def preview(self, user: User, call: Call, met: Met) -> Preview: ...
@@ -109,7 +113,7 @@ class Executor(Protocol):
         ...
 
 
-Event: TypeAlias = Literal["answered", "denied", "refused", "asked", "cancelled", "unclear"]
+Event: TypeAlias = Literal["answered", "denied", "refused", "asked", "settled", "cancelled", "unclear"]
 
 
 class Recorder(Protocol):

@@ -1,5 +1,6 @@
 """One utterance with everything around it: who says it, in which conversation, and how it came in."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from voice_api.commands.policy import User
@@ -18,6 +19,8 @@ class Turn:
                 this speech; None where nobody says so
     pending     the question that a program answers
     command     what this turn is called in journals
+    words       what was said; the core fills it in
+    timings     milliseconds of each stage so far, asked when the turn is recorded
     """
 
     user: User = field(default=ANYBODY)
@@ -26,6 +29,8 @@ class Turn:
     since: float | None = None
     pending: str | None = None
     command: str = ""
+    words: str = ""
+    timings: Callable[[], Mapping[str, float]] = field(default=dict, compare=False)
 
 
 ALONE = Turn()

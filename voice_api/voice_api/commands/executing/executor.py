@@ -14,7 +14,7 @@ from voice_api.commands.audit import Audit
 from voice_api.commands.conversation.executor import Carried, Met, Order, Past, Preview
 from voice_api.commands.executing.changes import Change, NoChange, Seen, Write, change_of
 from voice_api.commands.executing.doing import CONFLICT, done, previewed
-from voice_api.commands.executing.environments import environment_of
+from voice_api.commands.executing.environments import Environments, environment_of
 from voice_api.commands.executing.happened import happened
 from voice_api.commands.executing.looking import object_at, seen
 from voice_api.commands.executing.objects import Place, replicas_of, target_of
@@ -46,6 +46,7 @@ class ClusterExecutor:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._access, self._audit, self._environment = access, audit, environment
+        self._environments = Environments(access.service, environment)
         self._follow = follow or Follow()
         self._now = now
 
@@ -60,6 +61,9 @@ class ClusterExecutor:
     def note(self, user: User) -> str:
         """What has to be said of how things are done for this user; nothing where it is as the user."""
         return "" if self._way(user).as_user else OWN_RIGHTS
+
+    def environment_at(self, namespace: str) -> Environment | None:
+        return self._environments.of(namespace)
 
     def met(self, user: User, call: Call) -> Met:
         found = seen(self._way(user).connection, call)

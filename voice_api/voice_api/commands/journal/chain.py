@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -43,23 +43,28 @@ def sealed(head: Head, record: Mapping[str, Any], key: bytes) -> tuple[str, Head
 
 
 def verified(
-    lines: Iterable[str], key: bytes, start: Head | None = None, checkpoint: Head | None = None
+    lines: Iterable[str], key: bytes, start: Head | None = None, checkpoints: Collection[Head] = ()
 ) -> Verdict:
     """The head these lines lead to, or the first that is wrong.
 
-    start       the head the lines go on from, where they are not the first ones
-    checkpoint  a head that was published: the chain has to lead through it
+    start        the head the lines go on from, where they are not the first ones
+    checkpoints  heads that were published: the chain has to lead through all of them
     """
     head = start or Head()
-    reached = checkpoint is None or checkpoint == head
+    missing = set(checkpoints) - {head, Head()}
     count = 0
     for count, line in enumerate(lines, start=1):
         follows = _follows(head, line, key)
         if isinstance(follows, str):
             return Broken(count, follows)
         head = follows
-        reached = reached or head == checkpoint
-    return head if reached else Broken(count + 1, "the chain does not lead through the checkpoint")
+        missing.discard(head)
+    if not missing:
+        return head
+    first = min(missing, key=lambda each: each.number)
+    return Broken(
+        count + 1, f"the chain does not lead through the checkpoint {first.number}:{first.seal[:8]}"
+    )
 
 
 def record_of(line: str) -> dict[str, Any]:

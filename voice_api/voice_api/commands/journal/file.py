@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from voice_api.commands.journal.chain import Broken, Head, Verdict, record_of, sealed, verified
 from voice_api.errors import VoiceApiError
@@ -28,11 +28,11 @@ class Journal:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._file, self._head = self._opened()
         except BlockingIOError as error:
-            raise _failure(
+            raise journal_failure(
                 "another process writes it", "Give each voice-api a journal of its own."
             ) from error
         except OSError as error:
-            raise _failure(error.strerror or "it cannot be opened", f"Look at {folder}.") from error
+            raise journal_failure(error.strerror or "it cannot be opened", f"Look at {folder}.") from error
 
     @property
     def head(self) -> Head:
@@ -43,7 +43,7 @@ class Journal:
         """Write one record and return when it is on disk; VoiceApiError, and no act then, where it is not."""
         with self._lock:
             if self._lost:
-                raise _failure("half a record could not be taken back", "Start voice-api again.")
+                raise journal_failure("half a record could not be taken back", "Start voice-api again.")
             line, head = sealed(self._head, record, self._key)
             if os.fstat(self._file).st_size >= self._file_bytes:
                 self._turn_over(head.number)
@@ -92,7 +92,7 @@ class Journal:
         verdict = verified(_lines(files), self._key)
         if isinstance(verdict, Broken):
             why = f"its line {verdict.line} is broken: {verdict.why}"
-            raise _failure(why, "Put the folder aside for whoever looks into it, and begin a new one.")
+            raise journal_failure(why, "Put the folder aside for whoever looks into it, and begin a new one.")
         return verdict
 
     def _next_file(self, number: int) -> int:
@@ -111,13 +111,22 @@ def journal_files(folder: Path) -> list[Path]:
     return sorted(folder.glob(PATTERN))
 
 
-def verified_folder(folder: Path, key: bytes, checkpoint: Head | None = None) -> Verdict:
+def verified_folder(folder: Path, key: bytes) -> Verdict:
     """The head of a journal on disk, or its first broken line, counted through all files."""
-    return verified(_lines(journal_files(folder)), key, checkpoint=checkpoint)
+    return verified(_lines(journal_files(folder)), key)
+
+
+class Chain(Protocol):
+    """What a journal is to whoever writes it: a file of this process, or a table of many."""
+
+    @property
+    def head(self) -> Head: ...
+
+    def append(self, record: Mapping[str, Any]) -> Head: ...
 
 
 def recorded(
-    journal: Journal, intent: Mapping[str, Any], act: Callable[[], Mapping[str, Any]]
+    journal: Chain, intent: Mapping[str, Any], act: Callable[[], Mapping[str, Any]]
 ) -> Mapping[str, Any]:
     """Act between two records. Without the first there is no act; a failure is recorded as well.
 
@@ -161,8 +170,9 @@ def _write(file: int, content: bytes) -> None:
 
 
 def _unwritable(error: OSError) -> VoiceApiError:
-    return _failure(error.strerror or "it cannot be written", "Make room on its disk.")
+    return journal_failure(error.strerror or "it cannot be written", "Make room on its disk.")
 
 
-def _failure(why: str, fix: str) -> VoiceApiError:
+def journal_failure(why: str, fix: str) -> VoiceApiError:
+    """No record, and so no act."""
     return VoiceApiError("journal_unwritable", f"The journal cannot be kept: {why}", fix, 503)
