@@ -34,6 +34,7 @@ _NOT_IN_PODS = frozenset(
         "models_folder",
         "users_file",
         "journal_folder",
+        "language_model_key_file",
         "processor_url",
         "jobs_folder",
     }
