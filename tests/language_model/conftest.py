@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "conversation")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "conversation"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 import small_server as servers
 from lab import Lab

@@ -1,11 +1,11 @@
 """Holds what a language model proposes against the sentence: nothing may be in it that nobody said. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from itertools import islice
 from typing import Any
 
 from voice_api.commands.language.proposals import Proposal, kinds_of
 from voice_api.commands.language.quantities import quantity, version
-from voice_api.commands.level import Level
 from voice_api.commands.normalise import TENS, UNITS, normalise
 from voice_api.commands.registry.declaring import Function, NoCall, validated
 from voice_api.commands.registry.fields import Kind, kind_of
@@ -16,6 +16,11 @@ MOST_WORDS = 8
 FACTORS = {"double": 200, "twice": 200, "triple": 300, "treble": 300, "thrice": 300, "half": 50, "halve": 50}
 # Words that begin a number, whatever stands around it; "to" and "for" are numbers in a number's place alone.
 BEGINNINGS = frozenset({*UNITS, *TENS, "a", "half"})
+# What a wish is dressed in. With any other word that is no part of the call, more was said than it does:
+# when, if, how long, for whom, how many, or that somebody else says so.
+EMPTY = frozenset({"a", "an", "the", "of", "it", "its", "be", "so", "that", "i", "we", "us", "me", "you",
+                   "my", "our", "would", "could", "can", "will", "want", "need", "have", "get", "give",
+                   "make", "let", "do", "go", "put", "good", "quick", "little"})  # fmt: skip
 
 
 def grounded(function: Function, given: Mapping[str, Any], words: str) -> Proposal | NoCall:
@@ -32,8 +37,7 @@ def grounded(function: Function, given: Mapping[str, Any], words: str) -> Propos
     read = {name: _read(kind_of(fields[name]), arguments[name], words) for name in arguments.keys() - names}
     if lost := [name for name, each in {**spoken, **read}.items() if each is None]:
         return NoCall(f"{min(lost)} is not in the sentence")
-    proposal = Proposal(function, read, {name: each for name, each in spoken.items() if each})
-    return NoCall("a number of the sentence is not used") if _unused(proposal, words) else proposal
+    return Proposal(function, read, {name: each for name, each in spoken.items() if each})
 
 
 def said_as(value: str, words: str) -> str | None:
@@ -46,14 +50,37 @@ def said_as(value: str, words: str) -> str | None:
     return None
 
 
+def left_over(proposal: Proposal, words: str, known: Set[str]) -> list[str]:
+    """The words that are no part of the call, that are not `known`, and that mean something."""
+    rest = words
+    for run in sorted(_runs_of(proposal, words), key=len, reverse=True):
+        rest = f" {rest} ".replace(f" {run} ", " ", 1).strip()
+    return [word for word in rest.split() if word not in known | EMPTY]
+
+
+def _runs_of(proposal: Proposal, words: str) -> Iterator[str]:
+    yield from proposal.spoken.values()
+    for value in proposal.values.values():
+        if isinstance(value, str):
+            yield from islice((run for run in _runs(words) if value in {run, version(run)}), 1)
+        else:
+            numbered = [(many, run) for many, run in _numbered(words) if many == abs(value)]
+            yield from (run for _, run in numbered)
+            yield from (word for word in words.split() if not numbered and FACTORS.get(word) == value)
+
+
 def numbers(words: str) -> tuple[int, ...]:
-    """The numbers that are said, the longest first where one is a part of another."""
-    said, found, at = words.split(), [], 0
+    """The numbers that are said, the longest where one is a part of another."""
+    return tuple(many for many, _ in _numbered(words))
+
+
+def _numbered(words: str) -> Iterator[tuple[int, str]]:
+    said, at = words.split(), 0
     while at < len(said):
         many, length = _number_at(said[at:])
+        if many is not None:
+            yield many, " ".join(said[at : at + length])
         at += length
-        found += [] if many is None else [many]
-    return tuple(found)
 
 
 def _number_at(said: list[str]) -> tuple[int | None, int]:
@@ -77,19 +104,6 @@ def _read(kind: Kind, value: Any, words: str) -> Any:
         wanted = version(normalise(value))
         return wanted if wanted and any(version(run) == wanted for run in _runs(words)) else None
     return said_as(value, words)
-
-
-def _unused(proposal: Proposal, words: str) -> bool:
-    """Whether a change leaves out a number that was said, as "for ten minutes" would be."""
-    if proposal.function.level is Level.READ_ONLY:
-        return False
-    used = {abs(each) for each in proposal.values.values() if isinstance(each, int)}
-    inside = " ".join((*proposal.spoken.values(), *map(_said_version, proposal.values.values())))
-    return not set(numbers(words)) <= used | set(numbers(inside))
-
-
-def _said_version(value: object) -> str:
-    return normalise(value) if isinstance(value, str) else ""
 
 
 def _runs(words: str) -> Iterator[str]:

@@ -16,11 +16,6 @@ MOST_OFFERED = 18
 ASKING = frozenset({"what", "whats", "why", "how", "when", "where", "which", "who", "whose", "is", "are",
                     "was", "were", "did", "does", "do", "has", "have", "should", "may", "show",
                     "list"})  # fmt: skip
-# A change with one of these is more than one call, or not for now: a model may not leave the word out.
-BEYOND = frozenset({"and", "then", "or", "after", "before", "later", "soon", "tomorrow", "tonight", "today",
-                    "at", "every", "each", "all", "any", "both", "everything", "everywhere", "only", "once",
-                    "again", "daily", "hourly", "maybe", "perhaps", "almost", "about", "roughly",
-                    "like"})  # fmt: skip
 
 Missing: TypeAlias = Literal["name", "number", "version", "namespace", "wish"]
 Misfit: TypeAlias = Literal["not_about_the_cluster", "nothing_fits", "several_wishes"]
@@ -50,12 +45,12 @@ def offered(
     text     normalised, but for what no speaker says
     changes  whether anything can be changed in this conversation at all
     """
-    wanted = Level.WRITE_SAFE if changes and may_change(grammar, text) else Level.READ_ONLY
-    fitting = {
-        name: each
-        for name, each in functions.items()
-        if each.level is wanted and each.roles & roles and name not in TALKING.functions
-    }
+    able = {name: each for name, each in functions.items() if each.roles & roles}
+    may = changes and may_change(grammar, text)
+    fitting = {name: each for name, each in able.items() if may and each.level is Level.WRITE_SAFE}
+    if not any(grammar.wished_by(text, name) for name in fitting):
+        asking = able.keys() - TALKING.functions.keys()
+        fitting = {name: able[name] for name in able if name in asking and _reads(able[name])}
     if len(fitting) <= MOST_OFFERED:
         return fitting
     words = set(text.split())
@@ -66,13 +61,17 @@ def offered(
 def may_change(grammar: Grammar, words: str) -> bool:
     """Whether words that no template fits may be a wish for one change, plainly said."""
     said = words.split()
-    unsaid = guarded(words) or correction(words) is not None or MACHINE & set(words) or BEYOND & set(said)
-    return bool(said) and not unsaid and said[0] not in ASKING and grammar.wishes_change(words) is not None
+    twisted = guarded(words) or correction(words) is not None or bool(MACHINE & set(words))
+    return bool(said) and not twisted and said[0] not in ASKING and grammar.wishes_change(words) is not None
 
 
 def tools(functions: Mapping[str, Function]) -> tuple[Mapping[str, Any], ...]:
     """The functions as a server wants them, and two ways out, since a model has to call something."""
     return tuple(map(tool, (*functions.values(), *WAYS_OUT.functions.values())))
+
+
+def _reads(function: Function) -> bool:
+    return function.level is Level.READ_ONLY
 
 
 def _words_of(function: Function) -> Set[str]:

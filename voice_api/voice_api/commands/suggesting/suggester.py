@@ -17,7 +17,7 @@ from voice_api.commands.normalise import normalise
 from voice_api.commands.registry.declaring import Call, Function, NoCall, validated
 from voice_api.commands.registry.proposed import called
 from voice_api.commands.suggesting.chat import TOLD, Chat, Prompt, Silence
-from voice_api.commands.suggesting.grounding import grounded
+from voice_api.commands.suggesting.grounding import grounded, left_over
 from voice_api.commands.suggesting.offered import WAYS_OUT, AskBack, Decline, offered, tools
 
 SYSTEM = (
@@ -110,11 +110,25 @@ class Suggester:
             if left < LEAST_SECONDS:
                 break
             message = self.chat.message(Prompt(SYSTEM, f"{words}{note}", tools(offer)), left)
-            came = message if isinstance(message, Silence) else read(message, choice, words)
+            came = (
+                message if isinstance(message, Silence) else self._wished(read(message, choice, words), words)
+            )
             if not isinstance(came, NoCall):
                 break
             note = f"\n(The last call could not be used: {came.why}.)"
         return came
+
+    def _wished(
+        self, came: Proposal | AskBack | Decline | NoCall, words: str
+    ) -> Proposal | AskBack | Decline | NoCall:
+        """A change is what the verb asks for, and all that is asked for: no word is left that means more."""
+        if not isinstance(came, Proposal) or came.function.level is Level.READ_ONLY:
+            return came
+        name = came.function.name
+        if not self.grammar.wished_by(words, name):
+            return NoCall("the verb of the sentence means something else")
+        more = left_over(came, words, self.grammar.words_of(name))
+        return NoCall(f"the sentence says more than that: {more[0]}") if more else came
 
     def _way_out(self, came: AskBack | Decline, missed: Question | Unclear) -> Question | Unclear:
         if isinstance(missed, Question):
@@ -130,7 +144,7 @@ class Suggester:
     ) -> Suggestion:
         meaning = meaning_of(proposal, situation)
         match meaning:
-            case Meant(call) if not _in_its_namespaces(meaning, words, situation):
+            case Meant() if not _in_its_namespaces(meaning, words, situation):
                 self.tell("nonsense")
                 return missed
             case Meant(call, exact):
