@@ -79,7 +79,7 @@ def talking(settings_of: Callable[..., Settings]) -> Iterator[Callable[..., Talk
             thinking = thinks(settings_of(**values))
             endings.callback(thinking.close)
             figures = Figures()
-            thinking.tell(figures)
+            thinking.count_in(figures)
             lab, store = Lab(), PendingsInMemory()
             acting = Acting(lab, b"k" * 32, store, recorder=lab)  # type: ignore[arg-type]
             core = CommandCore(lab, LANGUAGE, thinking.with_model(acting))  # type: ignore[arg-type]

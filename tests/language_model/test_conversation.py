@@ -186,7 +186,10 @@ def test_nonsense_of_each_kind_is_asked_about_once_more_and_then_back(
 def test_a_namespace_that_was_said_is_no_other_one(talk: Any, small: Any, servers_module: ModuleType) -> None:
     small.messages = [servers_module.calling("restart", name="checkout")]
     assert talk("give checkout a good restart").reply == "Shall I restart checkout in shop?"
-    reply = talk("give checkout in staging a good restart")
+    assert talk("give checkout in staging a good restart").status == "NEEDS_CLARIFICATION"
+    small.messages = [servers_module.calling("describe", name="checkout")]
+    assert talk(WONDERING).status == "SUCCESS"
+    reply = talk(f"{WONDERING} in staging")
     assert reply.status == "NEEDS_CLARIFICATION"
     assert reply.reply.startswith(NOT_UNDERSTOOD)
 

@@ -27,10 +27,9 @@ ANSWERS = ("yes", "confirm", "one", "do it")
 def calls(words: str) -> Iterator[dict[str, Any]]:
     """Every change there is, with each word of the sentence as its name, and each number there could be."""
     for name in (*words.split(), words, "cart", "checkout"):
-        for function in ("delete_deployment", "restart", "undo_rollout"):
+        for function in ("delete_deployment", "restart"):
             yield {"name": function, "arguments": {"name": name}}
-        for replicas in (0, 1, 100):
-            yield {"name": "scale", "arguments": {"name": name, "replicas": replicas}}
+        yield {"name": "scale", "arguments": {"name": name, "replicas": 1}}
 
 
 @dataclass
@@ -58,15 +57,15 @@ def test_the_worst_model_sets_nothing_in_motion() -> None:
     sentences = [each for each in HOSTILE if each and not each.startswith("#")]
     for at, said in enumerate(sentences):
         for turn, call in enumerate(calls(said.lower()[:60])):
-            worst.calls = iter((call, call))
+            worst.calls, asked = iter((call, call)), len(worst.asked)
             session = Turn(ADMIN, f"{at}-{turn}")
             reply = core.answer(said, session)
-            if reply.intent is not None and reply.intent.source == "language_model":
-                staged += [(said, call)] if reply.status == "REQUIRES_CONFIRMATION" else []
-            if turn < 2:
-                for answer in ANSWERS:
-                    core.answer(answer, replace(session, spoken=True))
+            if len(worst.asked) == asked:
+                break  # the grammar knew better: whatever a model would call, it is not asked
+            staged += [(said, call)] if reply.status == "REQUIRES_CONFIRMATION" else []
+            for answer in ANSWERS:
+                core.answer(answer, replace(session, spoken=True))
     assert len(sentences) >= 100
-    assert worst.asked, "the model was asked"
+    assert len(worst.asked) > 100, "the model was asked"
     assert sorted({said for said, _ in staged}) == []
     assert lab.orders == []

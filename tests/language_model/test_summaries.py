@@ -8,17 +8,19 @@ import pytest
 from voice_api.cluster.demo import DemoCluster
 from voice_api.cluster.redact import HIDDEN
 from voice_api.commands.core import CommandCore
+from voice_api.commands.language.check import interpreter
 from voice_api.commands.suggesting.summary import MOST_CHARACTERS, condensed
 from voice_api.settings import Settings
 from voice_api.thinking import thinks
 
+LANGUAGE = interpreter()
 PLAIN = "I see two errors in the last four lines of checkout in shop."
 
 
 @pytest.fixture
 def core(settings_of: Callable[..., Settings]) -> Iterator[CommandCore]:
     thinking = thinks(settings_of())
-    yield CommandCore(DemoCluster(), parts=thinking.with_model(None))
+    yield CommandCore(DemoCluster(), LANGUAGE, thinking.with_model(None))
     thinking.close()
 
 
@@ -100,7 +102,9 @@ def test_without_the_model_the_plain_answer_is_given_and_the_reason(
 
 
 def test_a_service_without_a_model_answers_plainly() -> None:
-    assert CommandCore(DemoCluster()).answer("summarise the logs of checkout").reply.startswith(PLAIN)
+    assert (
+        CommandCore(DemoCluster(), LANGUAGE).answer("summarise the logs of checkout").reply.startswith(PLAIN)
+    )
 
 
 def test_lines_are_told_once_with_how_often_and_the_last_ones_where_there_is_no_room() -> None:

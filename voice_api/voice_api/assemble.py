@@ -48,7 +48,8 @@ def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]"
     core = CommandCore(cluster, parts=knowing_budgets(thinking.with_model(acting.parts), far))
     engines = Engines(listener, speaker, core, cluster.description, names, model, acting.users)
     service = open_service(settings, engines, far, thinking.close)
-    thinking.tell(service.figures)
+    thinking.count_in(service.figures)
+    thinking.begin()
     if acting.audit is not None:
         acting.audit.tell(lambda event: service.figures.security_events.labels(event).inc())
     prove(service)

@@ -9,6 +9,7 @@ from typing import cast
 from voice_api.commands.answers.attached import ANSWERS
 from voice_api.commands.conversation.place import Answerer, Parts, Place
 from voice_api.commands.language.understand import Interpreter
+from voice_api.commands.suggesting.chat import Prompt
 from voice_api.commands.suggesting.suggester import Suggester
 from voice_api.commands.suggesting.summary import Summariser
 from voice_api.engines.keys import key_in
@@ -17,29 +18,27 @@ from voice_api.figures import Figures
 from voice_api.language_model.address import checked_address
 from voice_api.language_model.dialects import Kind
 from voice_api.language_model.server import LanguageModel, Where
+from voice_api.language_model.watch import Watch
 from voice_api.settings import Settings, SettingsError
 from voice_api.spoken_budget import MakesParts
 
 
-@dataclass(slots=True)
-class Telling:
-    """Passes on what came of sentences; nobody listens before the service is open."""
-
-    figures: Figures | None = None
-
-    def __call__(self, outcome: str) -> None:
-        if self.figures is not None:
-            self.figures.language_model.labels(outcome).inc()
-
-
 @dataclass(frozen=True, slots=True)
+class Times:
+    """Deadlines in seconds: of understanding a sentence, and of a summary."""
+
+    sentence: float
+    summary: float
+
+
 class Thinking:
     """A language model, or none."""
 
-    model: LanguageModel | None
-    seconds: float
-    summary_seconds: float
-    telling: Telling
+    def __init__(self, model: LanguageModel | None, times: Times) -> None:
+        self.model, self._times = model, times
+        self._figures: Figures | None = None
+        self._prompts: tuple[Prompt, ...] = ()
+        self._watch: Watch | None = None
 
     def with_model(self, parts: MakesParts | None) -> MakesParts | None:
         """The same conversation, which asks the model what the grammar misses, and for summaries."""
@@ -49,32 +48,40 @@ class Thinking:
 
         def made(interpreter: Interpreter, here: Place) -> Parts:
             before = parts(interpreter, here) if parts else Parts(interpreter, ANSWERS, here)
-            suggester = Suggester(
-                model, interpreter.functions, interpreter.grammar, self.seconds, tell=self.telling
-            )
-            facts = {**before.facts, **summaries(Summariser(model, self.summary_seconds))}
+            seconds, functions = self._times.sentence, interpreter.functions
+            suggester = Suggester(model, functions, interpreter.grammar, seconds, tell=self._count)
+            self._prompts = suggester.beginnings()
+            facts = {**before.facts, **summaries(Summariser(model, self._times.summary))}
             return replace(before, suggester=suggester, facts=facts)
 
         return made
 
-    def tell(self, figures: Figures) -> None:
+    def count_in(self, figures: Figures) -> None:
         """Count in these figures from now on."""
-        self.telling.figures = figures
-        model = self.model
-        if model is not None:
-            figures.watch(figures.language_model_ready, lambda: model.ready)
+        self._figures = figures
+        figures.watch(figures.language_model_ready, lambda: self._watch is not None and self._watch.ready)
+
+    def begin(self) -> None:
+        """Look after the model from now on, once there is a conversation that asks it."""
+        if self.model is not None:
+            self._watch = Watch(self.model, self._prompts)
 
     def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
         if self.model is not None:
             self.model.close()
+
+    def _count(self, outcome: str) -> None:
+        if self._figures is not None:
+            self._figures.language_model.labels(outcome).inc()
 
 
 def thinks(settings: Settings) -> Thinking:
     """SettingsError for an address that cannot be asked, or a model that has to be named."""
-    telling = Telling()
-    times = settings.language_model_seconds, settings.language_model_summary_seconds
+    times = Times(settings.language_model_seconds, settings.language_model_summary_seconds)
     if not settings.language_model_address:
-        return Thinking(None, *times, telling)
+        return Thinking(None, times)
     kind = cast("Kind", settings.language_model_kind)
     if kind != "llama.cpp" and not settings.language_model_name:
         message = f"language_model_name is empty, and {kind} serves many models"
@@ -87,7 +94,7 @@ def thinks(settings: Settings) -> Thinking:
         address = address.removesuffix("/v1")
     file = settings.language_model_key_file
     key: Callable[[], str] = partial(key_in, Path(file)) if file else lambda: ""
-    return Thinking(LanguageModel(Where(kind, address, settings.language_model_name, key)), *times, telling)
+    return Thinking(LanguageModel(Where(kind, address, settings.language_model_name, key)), times)
 
 
 def summaries(summariser: Summariser) -> Mapping[str, Answerer]:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from voice_api.engines.failure import Failure
-from voice_api.engines.loop import Loop
+from voice_api.engines.loop import Loop, nothing
 
 MOST_BYTES = 4_000_000
 """More is no transcript and no sentence, however long the sound was."""
@@ -77,9 +77,11 @@ class Calls:
         asking = self._told("POST", request.path, key, seconds, request.content)
         return self._loop.result(asking, go_on)
 
-    def get(self, path: str, key: str, seconds: float) -> Answer | Failure:
+    def get(
+        self, path: str, key: str, seconds: float, go_on: Callable[[], None] = nothing
+    ) -> Answer | Failure:
         """The same, for what is only looked at."""
-        return self._loop.result(self._told("GET", path, key, seconds, {}))
+        return self._loop.result(self._told("GET", path, key, seconds, {}), go_on)
 
     def close(self) -> None:
         self._loop.result(self._client.aclose())

@@ -19,6 +19,7 @@ AT_ONCE = 1
 """It has as many slots; and who would wait behind another is asked back at once, while others go on."""
 
 HEALTH_SECONDS = 0.8
+READ_SECONDS = 120.0
 FRESH_SECONDS = 30.0
 """Who answered so lately is not asked first whether it is there."""
 
@@ -78,6 +79,32 @@ class LanguageModel:
         self._gate.worked(permission)
         return came
 
+    def there(self, go_on: Callable[[], None]) -> bool:
+        """Whether it says that it is well, or what `go_on` raises meanwhile."""
+        try:
+            absent = self._absent(self._where.key(), HEALTH_SECONDS, go_on)
+        except VoiceApiError:
+            return False
+        with self._lock:
+            self._answered_at = -FRESH_SECONDS if absent else self._clock()
+        return absent is None
+
+    def read(self, prompt: Prompt, go_on: Callable[[], None]) -> None:
+        """Let it read what prompts begin with, which takes a small machine longer than anybody waits.
+
+        Whoever asks meanwhile is told that it is busy. What comes of it matters to nobody.
+        """
+        permission = self._gate.enter()
+        if permission is None:
+            return
+        try:
+            letter = Letter(self._dialect.path, self._dialect.body(self._where.model, prompt))
+            self._calls.post(letter, self._where.key(), READ_SECONDS, go_on)
+        except VoiceApiError:
+            return
+        finally:
+            self._gate.left(permission)
+
     def close(self) -> None:
         self._calls.close()
 
@@ -87,7 +114,9 @@ class LanguageModel:
             key = self._where.key()
         except VoiceApiError:
             return Failure("no_key", spent=False, ours=True)
-        absent = self._absent(key, min(HEALTH_SECONDS, seconds))
+        with self._lock:
+            lately = self._clock() - self._answered_at < FRESH_SECONDS
+        absent = None if lately else self._absent(key, min(HEALTH_SECONDS, seconds))
         if absent is not None:
             return absent
         letter = Letter(self._dialect.path, self._dialect.body(self._where.model, prompt))
@@ -99,12 +128,9 @@ class LanguageModel:
         message = message_in(self._dialect, answer.body)
         return Failure("failed", spent=True) if message is None else message
 
-    def _absent(self, key: str, seconds: float) -> Failure | None:
+    def _absent(self, key: str, seconds: float, go_on: Callable[[], None] = nothing) -> Failure | None:
         """Why it is not there, by a question that costs nothing; a server that is there begins at once."""
-        with self._lock:
-            if self._clock() - self._answered_at < FRESH_SECONDS:
-                return None
-        answer = self._calls.get(self._dialect.health, key, seconds)
+        answer = self._calls.get(self._dialect.health, key, seconds, go_on)
         if isinstance(answer, Failure):
             return Failure("unreachable", spent=False)
         return None if answer.status == 200 else _refused(answer)

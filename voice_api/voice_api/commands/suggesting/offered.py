@@ -45,12 +45,9 @@ def offered(
     text     normalised, but for what no speaker says
     changes  whether anything can be changed in this conversation at all
     """
-    able = {name: each for name, each in functions.items() if each.roles & roles}
-    may = changes and may_change(grammar, text)
-    fitting = {name: each for name, each in able.items() if may and each.level is Level.WRITE_SAFE}
-    if not any(grammar.wished_by(text, name) for name in fitting):
-        asking = able.keys() - TALKING.functions.keys()
-        fitting = {name: able[name] for name in able if name in asking and _reads(able[name])}
+    wishes = changes_of(functions, roles) if changes and may_change(grammar, text) else {}
+    wished = any(grammar.wished_by(text, name) for name in wishes)
+    fitting = wishes if wished else questions_of(functions, roles)
     if len(fitting) <= MOST_OFFERED:
         return fitting
     words = set(text.split())
@@ -70,8 +67,21 @@ def tools(functions: Mapping[str, Function]) -> tuple[Mapping[str, Any], ...]:
     return tuple(map(tool, (*functions.values(), *WAYS_OUT.functions.values())))
 
 
-def _reads(function: Function) -> bool:
-    return function.level is Level.READ_ONLY
+def questions_of(functions: Mapping[str, Function], roles: Set[str]) -> dict[str, Function]:
+    """What somebody with these roles may ask of the cluster, and nothing about the conversation itself."""
+    asking = {name: each for name, each in functions.items() if name not in TALKING.functions}
+    return {
+        name: each for name, each in asking.items() if each.level is Level.READ_ONLY and each.roles & roles
+    }
+
+
+def changes_of(functions: Mapping[str, Function], roles: Set[str]) -> dict[str, Function]:
+    """What somebody with these roles may change without destroying anything."""
+    return {
+        name: each
+        for name, each in functions.items()
+        if each.level is Level.WRITE_SAFE and each.roles & roles
+    }
 
 
 def _words_of(function: Function) -> Set[str]:

@@ -14,11 +14,19 @@ from voice_api.commands.language.proposals import Proposal, kinds_of
 from voice_api.commands.language.understand import MACHINE, Understood
 from voice_api.commands.level import Level
 from voice_api.commands.normalise import normalise
-from voice_api.commands.registry.declaring import Call, Function, NoCall, validated
+from voice_api.commands.registry.declaring import ROLES, Call, Function, NoCall, validated
 from voice_api.commands.registry.proposed import called
 from voice_api.commands.suggesting.chat import TOLD, Chat, Prompt, Silence
 from voice_api.commands.suggesting.grounding import grounded, left_over
-from voice_api.commands.suggesting.offered import WAYS_OUT, AskBack, Decline, offered, tools
+from voice_api.commands.suggesting.offered import (
+    WAYS_OUT,
+    AskBack,
+    Decline,
+    changes_of,
+    offered,
+    questions_of,
+    tools,
+)
 
 SYSTEM = (
     "You turn one spoken sentence about a Kubernetes cluster into one function call. "
@@ -73,6 +81,12 @@ class Suggester:
         every = json.dumps([SYSTEM, *tools(self.functions)], sort_keys=True)
         return {"model": self.chat.name, "prompt": sha256(every.encode()).hexdigest()[:12]}
 
+    def beginnings(self) -> tuple[Prompt, ...]:
+        """What prompts begin with, for a server that is to have read it before somebody waits."""
+        roles = frozenset(ROLES)
+        offers = (questions_of(self.functions, roles), changes_of(self.functions, roles))
+        return tuple(Prompt(SYSTEM, "", tools(each)) for each in offers if each)
+
     def understand(
         self, text: str, situation: Situation, missed: Question | Unclear, roles: Set[str], *, changes: bool
     ) -> Suggestion:
@@ -121,13 +135,10 @@ class Suggester:
     def _wished(
         self, came: Proposal | AskBack | Decline | NoCall, words: str
     ) -> Proposal | AskBack | Decline | NoCall:
-        """A change is what the verb asks for, and all that is asked for: no word is left that means more."""
+        """A change is all that was asked for: no word is left that means more, nor another verb."""
         if not isinstance(came, Proposal) or came.function.level is Level.READ_ONLY:
             return came
-        name = came.function.name
-        if not self.grammar.wished_by(words, name):
-            return NoCall("the verb of the sentence means something else")
-        more = left_over(came, words, self.grammar.words_of(name))
+        more = left_over(came, words, self.grammar.words_of(came.function.name))
         return NoCall(f"the sentence says more than that: {more[0]}") if more else came
 
     def _way_out(self, came: AskBack | Decline, missed: Question | Unclear) -> Question | Unclear:
