@@ -9,7 +9,7 @@ from voice_api.commands.level import Level
 from voice_api.commands.registry.builtin import BUILT_IN
 from voice_api.commands.registry.declaring import Arguments, Registry
 from voice_api.commands.registry.schema import lint
-from voice_api.commands.suggesting.offered import MOST_OFFERED, WAYS_OUT, may_change, offered, tools
+from voice_api.commands.suggesting.offered import MOST_OFFERED, WAYS_OUT, may_change, offered, sayable, tools
 from voice_api.commands.suggesting.suggester import SYSTEM
 
 GRAMMAR = interpreter().grammar
@@ -68,6 +68,19 @@ def test_a_verb_that_no_offered_change_is_asked_for_by_offers_questions() -> Non
 def test_only_one_plain_wish_may_be_a_change(words: str) -> None:
     assert may_change(GRAMMAR, CHANGE)
     assert not may_change(GRAMMAR, words)
+
+
+def test_a_function_that_servers_break_on_is_not_offered() -> None:
+    registry = Registry()
+
+    @registry.function(Level.READ_ONLY, "{outcome}")
+    class Odd(Arguments):
+        """Look at several things."""
+
+        names: tuple[str, ...]
+
+    assert sayable(registry.functions) == {}
+    assert sayable(BUILT_IN) == dict(BUILT_IN)
 
 
 def test_of_too_many_functions_those_are_offered_that_the_words_are_nearest_to() -> None:

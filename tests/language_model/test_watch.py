@@ -1,5 +1,7 @@
 """A server is looked after: it reads what prompts begin with before anybody waits, and is a figure."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +13,7 @@ from voice_api.commands.core import CommandCore
 from voice_api.commands.language.check import interpreter
 from voice_api.commands.suggesting.chat import Prompt
 from voice_api.figures import Figures
+from voice_api.http.lanes import open_lanes
 from voice_api.language_model.server import LanguageModel, Where
 from voice_api.language_model.watch import Watch
 from voice_api.settings import Settings
@@ -61,6 +64,19 @@ def test_a_watch_ends_while_the_server_reads(model: LanguageModel, small: Any) -
     watch.close()
     assert time.monotonic() - started < 4
     assert len(small.asked) == 1
+
+
+def test_with_a_model_one_command_waits_for_it_and_another_goes_on(
+    settings_of: Callable[..., Settings],
+) -> None:
+    lanes, other_ran = open_lanes(settings_of()), threading.Event()
+
+    async def both() -> tuple[bool, None]:
+        waiting = lanes.acting.run(lambda _: other_ran.wait(60))
+        return await asyncio.gather(waiting, lanes.acting.run(lambda _: other_ran.set()))
+
+    assert asyncio.run(both())[0]
+    lanes.stop()
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from kvx.lint.quantity import quantity
 from kvx.lint.reading import read
 from voice_api.engines.file import read_engines
 from voice_api.settings import load_settings
+from voice_api.thinking import thinks
 
 pytestmark = pytest.mark.needs("kubectl")
 WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
@@ -113,6 +114,18 @@ def test_the_voice_api_finds_the_address_of_the_ledger_and_the_keys_where_its_se
     assert volumes[mounts[settings.engine_keys_folder]]["secret"]["secretName"] == "voice-api-engines"
     config = volumes[mounts[str(engines.parent)]]["configMap"]["name"]
     assert engines.name in rendering.one(text, "ConfigMap", config)["data"]
+
+
+def test_the_voice_api_asks_the_language_model_by_the_service_that_is_there(
+    rendering: ModuleType, tmp_path: Path
+) -> None:
+    text = rendering.with_components(tmp_path, "cluster", components_of(("language-model",), "s"))
+    settings = load_settings(None, {}, settings_of(rendering, text))
+    thinking = thinks(settings)
+    thinking.close()
+    host = settings.language_model_address.removeprefix("http://")
+    assert rendering.one(text, "Service", host)["spec"]["ports"][0]["port"] == 80
+    assert thinking.model is not None
 
 
 def test_the_engines_that_are_shipped_are_understood_and_nobody_consents(rendering: ModuleType) -> None:

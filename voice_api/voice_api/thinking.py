@@ -10,6 +10,7 @@ from voice_api.commands.answers.attached import ANSWERS
 from voice_api.commands.conversation.place import Answerer, Parts, Place
 from voice_api.commands.language.understand import Interpreter
 from voice_api.commands.suggesting.chat import Prompt
+from voice_api.commands.suggesting.offered import sayable
 from voice_api.commands.suggesting.suggester import Suggester
 from voice_api.commands.suggesting.summary import Summariser
 from voice_api.engines.keys import key_in
@@ -48,7 +49,7 @@ class Thinking:
 
         def made(interpreter: Interpreter, here: Place) -> Parts:
             before = parts(interpreter, here) if parts else Parts(interpreter, ANSWERS, here)
-            seconds, functions = self._times.sentence, interpreter.functions
+            seconds, functions = self._times.sentence, sayable(interpreter.functions)
             suggester = Suggester(model, functions, interpreter.grammar, seconds, tell=self._count)
             self._prompts = suggester.beginnings()
             facts = {**before.facts, **summaries(Summariser(model, self._times.summary))}

@@ -8,7 +8,7 @@ from voice_api.commands.language.clauses import correction, guarded
 from voice_api.commands.language.understand import MACHINE
 from voice_api.commands.level import Level
 from voice_api.commands.registry.declaring import Arguments, Function, Registry
-from voice_api.commands.registry.schema import tool
+from voice_api.commands.registry.schema import lint, tool
 from voice_api.commands.registry.talking import TALKING
 
 # More than these, and a small model on two cores reads longer than anybody waits.
@@ -60,6 +60,11 @@ def may_change(grammar: Grammar, words: str) -> bool:
     said = words.split()
     twisted = guarded(words) or correction(words) is not None or bool(MACHINE & set(words))
     return bool(said) and not twisted and said[0] not in ASKING and grammar.wishes_change(words) is not None
+
+
+def sayable(functions: Mapping[str, Function]) -> dict[str, Function]:
+    """Those that every server understands: what a package brings may be said to people alone."""
+    return {name: each for name, each in functions.items() if not lint(tool(each))}
 
 
 def tools(functions: Mapping[str, Function]) -> tuple[Mapping[str, Any], ...]:
