@@ -270,6 +270,11 @@ def test_a_server_that_loads_its_model_is_asked_nothing(talk: Any, small: Any) -
     assert small.asked == []
 
 
+def test_a_secret_that_is_said_is_told_to_no_model(talk: Any, small: Any) -> None:
+    assert talk(f"{WONDERING}, the password is hunter2hunter2").status == "NEEDS_CLARIFICATION"
+    assert small.paths == []
+
+
 def test_the_model_sees_the_sentence_and_nothing_of_the_cluster(
     talk: Any, small: Any, servers_module: ModuleType
 ) -> None:

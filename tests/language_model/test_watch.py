@@ -92,7 +92,7 @@ def test_a_service_lets_it_read_both_offers_to_the_letter(thinking: Thinking, sm
     figures = Figures()
     thinking.count_in(figures)
     thinking.begin()
-    until(lambda: "kvx_voice_language_model_ready 1.0" in figures.text().decode())
+    until(lambda: 'kvx_voice_language_model_ready{model="llama.cpp"} 1.0' in figures.text().decode())
     until(lambda: len(small.asked) == 2)
     read = [(each["messages"][0], each["tools"]) for each in small.asked]
     until(lambda: "busy" not in core.answer("tell me whatever went on with checkout").reply)

@@ -61,7 +61,10 @@ class Figures:
             registry=registry,
         )
         self.language_model_ready = Gauge(
-            "kvx_voice_language_model_ready", "1 where a language model would be asked now", registry=registry
+            "kvx_voice_language_model_ready",
+            "1 where a language model would be asked now; nothing where there is none",
+            ("model",),
+            registry=registry,
         )
         self.rejected = Counter(
             "kvx_voice_rejected", "Requests refused, by error code", ("code",), registry=registry

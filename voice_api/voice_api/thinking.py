@@ -60,7 +60,9 @@ class Thinking:
     def count_in(self, figures: Figures) -> None:
         """Count in these figures from now on."""
         self._figures = figures
-        figures.watch(figures.language_model_ready, lambda: self._watch is not None and self._watch.ready)
+        if self.model is not None:
+            ready = figures.language_model_ready.labels(self.model.name)
+            figures.watch(ready, lambda: self._watch is not None and self._watch.ready)
 
     def begin(self) -> None:
         """Look after the model from now on, once there is a conversation that asks it."""

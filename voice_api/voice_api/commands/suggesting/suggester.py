@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TypeAlias
 
+from voice_api.cluster.redact import masked
 from voice_api.commands.grammar import Grammar
 from voice_api.commands.language.meanings import Meant, Question, Situation, Unclear, meaning_of
 from voice_api.commands.language.names import Found, LiveObject
@@ -96,6 +97,8 @@ class Suggester:
         changes  whether anything can be changed in this conversation at all
         VoiceApiError where names cannot be had, and for nothing that a model does.
         """
+        if masked(text) != text:
+            return missed  # a secret is in it: nobody else is told
         words = normalise(text)
         marks = "".join(MACHINE & set(text))
         offer = offered(self.functions, self.grammar, f"{words} {marks}".strip(), roles, changes=changes)
