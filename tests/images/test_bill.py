@@ -218,7 +218,7 @@ def folder(tmp_path: Path) -> Path:
 
 def made(folder: Path, change: Change = lambda _document: None) -> str:
     """An image with provenance and the bill that kvx attaches; its digest."""
-    attesting = Attesting(folder)
+    attesting = Attesting(folder, "voice-api")
     attesting.change = change
     digest = attesting.attested("v1", IMAGE)
     with closing(opened(Reference(LOCAL, "voice-api"), folder, real_world())) as blobs:
@@ -247,7 +247,7 @@ def test_an_image_with_provenance_and_bill_agrees_with_both(folder: Path) -> Non
 
 
 def test_what_is_missing_is_only_wrong_where_it_is_wanted(folder: Path) -> None:
-    digest = IntoFolder(folder).index("v1", IMAGE)
+    digest = IntoFolder(folder, "voice-api").index("v1", IMAGE)
     assert kinds(folder, digest) == []
     assert kinds(folder, digest, *BOTH) == ["provenance_missing", "bill_missing"]
 

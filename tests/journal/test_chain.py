@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voice_api.commands.journal.chain import Broken, Head, head_of, record_of, sealed, verified
 
 KEY = b"a key of the journal"
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 RECORDS = st.lists(
     st.dictionaries(st.sampled_from(["command", "heard", "level"]), st.text(max_size=30) | st.integers()),
     min_size=1,
@@ -35,6 +36,7 @@ def broken(lines: list[str], **more: Any) -> Broken:
     return verdict
 
 
+@PATIENT
 @given(RECORDS)
 def test_what_was_written_is_whole_and_reads_as_it_was(records: list[dict[str, Any]]) -> None:
     lines, heads = written(records)
@@ -44,7 +46,7 @@ def test_what_was_written_is_whole_and_reads_as_it_was(records: list[dict[str, A
 
 
 @given(RECORDS, st.data())
-@settings(max_examples=300)
+@settings(PATIENT, max_examples=300)
 def test_one_byte_changed_anywhere_is_found_in_its_line(
     records: list[dict[str, Any]], data: st.DataObject
 ) -> None:

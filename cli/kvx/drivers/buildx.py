@@ -44,11 +44,10 @@ class Build:
     builder: str | None = None
 
 
-def run(build: Build, deadline_seconds: float, world: World) -> None:
-    """To its end; KvxError with the reason where it fails, is stopped, or does not end in time."""
+def run(build: Build, end: float, world: World) -> None:
+    """To its end; KvxError with the reason where it fails, is stopped, or goes on past `end`."""
     argv = [*program(world), "bake", *([f"--builder={build.builder}"] if build.builder else []), *build.flags]
     build.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    end = world.monotonic() + deadline_seconds
     with _started(argv, build) as child, build.log.open(errors="replace") as log:
         heard = _Heard(world, Pace(_before(build)))
         while child.poll() is None:
@@ -59,7 +58,7 @@ def run(build: Build, deadline_seconds: float, world: World) -> None:
                 raise KvxError(message, "the same command goes on from here", ExitCode.INTERRUPTED)
             if world.monotonic() >= end:
                 _end(child)
-                message = f"the build did not end within {deadline_seconds:g} s"
+                message = "the build did not end in time"
                 raise KvxError(message, f"less {build.log}; the same command goes on from here")
             world.sleep(SLICE_SECONDS)
         heard.hear(log.read() + "\n")

@@ -45,8 +45,7 @@ def perform(step: BuildImages, world: World) -> Outcome:
         _refuse_closed_registry(place, world)  # told before minutes of work
     pushed = {}
     for name, place in places.items():
-        rest = replace(step, deadline_seconds=max(end - world.monotonic(), 0))
-        pushed[name] = _made(rest, name, wanted[name], place, world)
+        pushed[name] = _made(step, name, wanted[name], place, world, end=end)
     keep_built(step.folder, pushed)
     names = {name: str(each) for name, each in pushed.items()}
     return Outcome(True, tuple(f"pushed {each}" for each in names.values()), {"images": names})
@@ -89,7 +88,9 @@ def _sources(step: BuildImages, name: str, world: World) -> Sources:
     return sources
 
 
-def _made(step: BuildImages, name: str, sources: Sources, place: Reference, world: World) -> Reference:
+def _made(
+    step: BuildImages, name: str, sources: Sources, place: Reference, world: World, *, end: float
+) -> Reference:
     """One image with its digest, which is then where it belongs."""
     metadata = built_file(step.folder).with_name(f"metadata-{secrets.token_hex(4)}.json")
     build = Build(
@@ -100,7 +101,7 @@ def _made(step: BuildImages, name: str, sources: Sources, place: Reference, worl
         _builder(step, world),
     )
     try:
-        buildx.run(build, step.deadline_seconds, world)
+        buildx.run(build, end, world)
         return replace(place, digest=_digest(metadata, name))
     except BuildFailedError:
         _refuse_closed_registry(place, world)  # it may be what failed

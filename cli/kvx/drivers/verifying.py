@@ -8,7 +8,7 @@ from kvx.cluster.kustomization import NAMESPACE
 from kvx.cluster.pods import name_of
 from kvx.cluster.releases import Release
 from kvx.cluster.rollout import least_of, state_of
-from kvx.cluster.serving import Serving, deployments_in, namespace_of, servers_in
+from kvx.cluster.serving import Server, Serving, deployments_in, namespace_of, servers_in
 from kvx.cluster.trouble import Object
 from kvx.cluster.verification import Finding, answer_is_true, failed, not_shown, passed
 from kvx.drivers import releases, voice_api
@@ -126,12 +126,21 @@ def _sentence(subject: Subject, turns: dict[str, Turn]) -> Finding:
         return failed("sentence", error.message, error.fix, serving=True)
     after = len(subject.api.list("/api/v1/pods"))
     counts = [turn["counted"] for turn in turns.values()]
+    if None in counts:
+        return _unanswered(server, next(turn for turn in turns.values() if turn["counted"] is None))
     if not all(answer_is_true(counted, before, after) for counted in counts):
         words = f"the cluster has {after} pods, and the answer counts {', '.join(map(str, counts))}"
         return failed("sentence", words, "kvx say 'how many pods are there'")
     first = next(iter(turns.values()))
     words = f'each of {len(turns)} pods heard "{first["heard"]}" and answered: {first["reply"]}'
     return passed("sentence", words, serving=True)
+
+
+def _unanswered(server: Server, turn: Turn) -> Finding:
+    """A pod that hears and cannot look at the cluster is of no use to who asks."""
+    fix = f"kubectl --namespace {server.namespace} logs deployment/{server.deployment}"
+    words = f'a pod heard "{turn["heard"]}", and could not count: {turn["reply"]}'
+    return failed("sentence", words, fix, serving=True)
 
 
 def _endpoints(subject: Subject) -> Finding:
