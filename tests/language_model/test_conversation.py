@@ -36,8 +36,10 @@ def test_a_change_that_the_model_understood_is_asked_about_like_any_other(
     assert reply.status == "REQUIRES_CONFIRMATION"
     assert reply.reply == "Shall I scale cart in shop from 3 to 5 replicas?"
     assert talk.lab.orders == []
-    assert talk("yes").status == "SUCCESS"
+    done = talk("yes")
+    assert (done.status, done.intent.source) == ("SUCCESS", "language_model")
     assert talk.lab.objects["shop", "cart"].replicas == 5
+    assert [order.source for order in talk.lab.orders] == ["language_model"]
 
 
 def test_the_journal_says_which_model_understood_it_by_which_prompt(
@@ -58,7 +60,13 @@ def test_a_name_in_doubt_is_asked_about_and_the_rest_is_remembered(
     small.messages = [servers_module.calling("scale", name="cart", replicas=5)]
     reply = talk("could cart be set so that five of it run")
     assert reply.reply == "I am not sure about cart. Did you mean one, cart in shop; or two, cart in staging?"
-    assert talk("two").reply == "Shall I scale cart in staging from 3 to 5 replicas?"
+    named = talk("two")
+    assert named.reply == "Shall I scale cart in staging from 3 to 5 replicas?"
+    assert named.intent.source == "language_model"
+    talk("yes")
+    talk("restart checkout")
+    talk("yes")
+    assert [order.source for order in talk.lab.orders] == ["language_model", "grammar"]
 
 
 def test_a_repaired_name_in_a_change_of_the_model_is_asked_about(

@@ -63,7 +63,7 @@ class Conversation:
         """What a turn comes to once it is understood."""
         if heard.place.settling and turn.session:
             heard.place.settling.cancel(heard.place.speaker(turn), "a new command")
-        state = replace(heard.state, question=None)
+        state = replace(heard.state, question=None, source=heard.source)
         match heard.understanding:
             case Understood(calls):
                 return self._every(calls, replace(heard, state=state), turn)
@@ -105,7 +105,7 @@ class Conversation:
         place = heard.place
         state = replace(heard.state, last=_spoken_of(call) or heard.state.last)
         if call.function.level is not Level.READ_ONLY:
-            outcome = self._change(call, place, turn)
+            outcome = self._change(call, heard, turn)
             return outcome, state, EVENTS.get(outcome.status, "unclear")
         if not turn.user.roles & from_role(LEAST_ROLE[Level.READ_ONLY]):
             why = f"{turn.user.name} may not ask anything here."
@@ -117,13 +117,15 @@ class Conversation:
             return failed(error, intent_of(call)), state, None
         return Outcome("SUCCESS", found.sentence, found.data, intent_of(call)), state, "answered"
 
-    def _change(self, call: Call, place: Place, turn: Turn) -> Outcome:
+    def _change(self, call: Call, heard: Heard, turn: Turn) -> Outcome:
+        place = heard.place
         if place.settling is None:
             return reads_only(call.function.name.split("_", maxsplit=1)[0])
         if not turn.session:
             why = "I change nothing for whoever has no conversation with me: there is nobody to ask."
             return denied("no_session", why, "Send a session with the command.", intent_of(call))
-        return place.settling.staging.ask(call, turn.user, place.speaker(turn))
+        speaker = place.speaker(turn)
+        return place.settling.staging.ask(call, turn.user, speaker, source=heard.source)
 
     def _asked(self, question: Question, state: State, turn: Turn, place: Place) -> Outcome:
         name = question.proposal.function.name

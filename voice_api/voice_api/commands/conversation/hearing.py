@@ -20,9 +20,9 @@ def hear(text: str, turn: Turn, state: State, place: Place, parts: Parts) -> Hea
     if state.question is not None:
         meaning = answered(state.question, _pointing(text, state.question), situation)
         if isinstance(meaning, Meant):
-            return Heard(Understood((meaning.call,), exact=True), state, place)
+            return Heard(Understood((meaning.call,), exact=True), state, place, state.source)
         if meaning is not None:
-            return Heard(meaning, state, place)
+            return Heard(meaning, state, place, state.source)
     meant = parts.interpreter.understand(text, situation)
     missed, suggester = _missed(meant), parts.suggester
     if missed is None or suggester is None or not _may_ask(turn):
