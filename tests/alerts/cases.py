@@ -77,6 +77,7 @@ def backlog(seconds: float, minutes: int) -> Series:
 
 
 KVX = {"namespace": "kvx"}
+MODEL_READY = 'kvx_voice_language_model_ready{namespace="kvx",pod="a",model="llama.cpp"}'
 GUESSED = 'kvx_voice_rejected_total{namespace="kvx",pod="a",code="not_authenticated"}'
 DENIED = 'kvx_voice_security_events_total{namespace="kvx",pod="a",event="denied"}'
 POD = {"namespace": "kvx", "pod": "a"}
@@ -259,5 +260,13 @@ CASES = (
         ((ANSWERS % ("local", "unreachable"), "0+1x40"), (ANSWERS % ("hume", "none"), "0+1x40")),
         40,
         {**KVX, "wished": "hume"},
+    ),
+    Case(
+        "KvxVoiceLanguageModelAway",
+        ((MODEL_READY, "0+0x30"),),
+        ((MODEL_READY, "1+0x30"),),
+        30,
+        {**KVX, "model": "llama.cpp"},
+        "info",
     ),
 )

@@ -87,6 +87,7 @@ VOICE_API_ARROWS = {
     "jobs": {"errors", "speech"},
     "usage": {"errors"},
     "users": {"commands", "errors"},
+    "language_model": {"commands", "engines", "errors"},
     "engines": {"errors", "speech", "usage"},
     "bench": {"audio", "errors", "loading", "model", "settings", "speech", "version"},
 }

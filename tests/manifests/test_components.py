@@ -24,6 +24,7 @@ from kvx.lint.reading import read
 from voice_api.engines.file import read_engines
 from voice_api.recording import in_database
 from voice_api.settings import load_settings
+from voice_api.thinking import thinks
 
 pytestmark = pytest.mark.needs("kubectl")
 WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
@@ -130,6 +131,18 @@ def test_the_voice_api_finds_its_users_where_its_settings_say_and_all_replicas_w
     assert ([each["path"] for each in secret["items"]], secret["defaultMode"]) == ([users.name], 0o440)
     assert mounts[str(users.parent)]["readOnly"]
     assert in_database(settings), "a volume is for one replica, and there are more"
+
+
+def test_the_voice_api_asks_the_language_model_by_the_service_that_is_there(
+    rendering: ModuleType, tmp_path: Path
+) -> None:
+    text = rendering.with_components(tmp_path, "cluster", components_of(("language-model",), "s"))
+    settings = load_settings(None, {}, settings_of(rendering, text))
+    thinking = thinks(settings)
+    thinking.close()
+    host = settings.language_model_address.removeprefix("http://")
+    assert rendering.one(text, "Service", host)["spec"]["ports"][0]["port"] == 80
+    assert thinking.model is not None
 
 
 def test_the_engines_that_are_shipped_are_understood_and_nobody_consents(rendering: ModuleType) -> None:

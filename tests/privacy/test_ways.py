@@ -56,6 +56,13 @@ def test_the_cluster_and_a_processor_are_ways_out_where_they_are_named() -> None
     assert way("processor_url", replace(PLAIN, processor_url="http://10.0.0.2:8485")).open
 
 
+def test_a_language_model_is_a_way_out_where_it_is_named() -> None:
+    assert not way("language_model_address").open
+    named = way("language_model_address", replace(PLAIN, language_model_address="https://models.example/v1"))
+    assert (named.open, named.host, named.why) == (True, "models.example", "language_model_address")
+    assert named.what.startswith("sentences that the grammar does not understand")
+
+
 def test_a_password_in_an_address_is_not_told() -> None:
     assert host_of("postgresql://kvx:kanarienvogel@db.example/kvx") == "db.example"
 

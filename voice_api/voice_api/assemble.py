@@ -24,6 +24,7 @@ from voice_api.speech.protocol import Speaker
 from voice_api.speech.speakers.cache import CachedSpeaker
 from voice_api.speech.speakers.espeak import EspeakSpeaker
 from voice_api.spoken_budget import knowing_budgets
+from voice_api.thinking import thinks
 from voice_api.usage.opened_later import OpenedLater
 from voice_api.version import VERSION
 
@@ -43,9 +44,12 @@ def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]"
         names.likely()  # begins to ask, so that the first caller has them
     acting = acts(settings, around, cluster)
     far = engines_elsewhere(settings, around)
-    core = CommandCore(cluster, parts=knowing_budgets(acting.parts, far))
+    thinking = thinks(settings)
+    core = CommandCore(cluster, parts=knowing_budgets(thinking.with_model(acting.parts), far))
     engines = Engines(listener, speaker, core, cluster.description, names, model, acting.users)
-    service = open_service(settings, engines, far)
+    service = open_service(settings, engines, far, thinking.close)
+    thinking.count_in(service.figures)
+    thinking.begin()
     if acting.audit is not None:
         acting.audit.tell(lambda event: service.figures.security_events.labels(event).inc())
     prove(service)

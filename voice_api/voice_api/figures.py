@@ -54,6 +54,18 @@ class Figures:
             ("event",),
             registry=registry,
         )
+        self.language_model = Counter(
+            "kvx_voice_language_model",
+            "Sentences that the language model was asked about, by what came of it",
+            ("outcome",),
+            registry=registry,
+        )
+        self.language_model_ready = Gauge(
+            "kvx_voice_language_model_ready",
+            "1 where a language model would be asked now; nothing where there is none",
+            ("model",),
+            registry=registry,
+        )
         self.rejected = Counter(
             "kvx_voice_rejected", "Requests refused, by error code", ("code",), registry=registry
         )

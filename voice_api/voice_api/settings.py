@@ -105,6 +105,16 @@ class Settings:
         ("unknown", "development", "staging", "production"),
     )
     follow_seconds: float = _number(10, 0, 100, "how long a change is followed before it is told of")
+    language_model_address: str = _text(
+        "", "server of a language model for what the grammar does not understand; empty has none"
+    )
+    language_model_kind: str = _text(
+        "llama.cpp", "what serves it; openai is any server of that API", ("llama.cpp", "ollama", "openai")
+    )
+    language_model_name: str = _text("", "model that is asked for there; llama.cpp has one and needs no name")
+    language_model_key_file: str = _text("", "file with the key of that server; empty brings none")
+    language_model_seconds: float = _number(4, 0.5, 30, "deadline for understanding a sentence there")
+    language_model_summary_seconds: float = _number(15, 1, 60, "deadline for a summary of logs or events")
     processor_url: str = _text("", "voice processor that hears what may be answered later; empty has none")
     jobs_folder: str = _text("", "where `process` keeps its jobs; empty is the user's data folder")
     jobs_most: int = _count(100, 1, 100_000, "jobs that may wait at the processor; more get 429")

@@ -35,6 +35,7 @@ _NOT_IN_PODS = frozenset(
         "users_file",
         "journal_folder",
         "checkpoint_file",
+        "language_model_key_file",
         "processor_url",
         "jobs_folder",
     }

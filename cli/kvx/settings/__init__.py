@@ -69,6 +69,18 @@ class VoiceSettings:
         Says("what the cluster is, at least", choices=("unknown", "development", "staging", "production")),
     ] = None
     follow_seconds: Annotated[float | None, Says("how long a change is followed", 0, 100)] = None
+    language_model_address: Annotated[str | None, Says("language model, such as http://127.0.0.1:8080")] = (
+        None
+    )
+    language_model_kind: Annotated[
+        str | None, Says("what serves it", choices=("llama.cpp", "ollama", "openai"))
+    ] = None
+    language_model_name: Annotated[str | None, Says("model that is asked for there")] = None
+    language_model_key_file: Annotated[Path | None, Says("file with the key of that server")] = None
+    language_model_seconds: Annotated[
+        float | None, Says("deadline for understanding a sentence there", 0.5, 30)
+    ] = None
+    language_model_summary_seconds: Annotated[float | None, Says("deadline for a summary", 1, 60)] = None
     processor_url: Annotated[str | None, Says("voice processor, such as http://127.0.0.1:8485")] = None
     jobs_folder: Annotated[Path | None, Says("where a voice processor keeps its jobs")] = None
     jobs_most: Annotated[int | None, Says("jobs that may wait there", 1, 100_000)] = None

@@ -1,5 +1,6 @@
 """Reads a normalised sentence with hassil templates: which intent, and what was said in its slots."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,9 +54,17 @@ class Grammar:
             for name, each in self.intents.slot_lists.items()
             if isinstance(each, hassil.TextSlotList) and not each.values
         }
-        for intent in self.intents.intents.values():
-            for block in intent.data:
-                len(block.sentences)  # parsed on first use: that shall not be the first command
+        rules = document.get("expansion_rules", {})
+        # Templates are parsed on first use: that shall not be the first command.
+        self._words = {
+            name: frozenset(
+                word
+                for block in intent.data
+                for each in block.sentences
+                for word in _literal_words(each.text or "", rules)
+            )
+            for name, intent in self.intents.intents.items()
+        }
 
     def readings(self, words: str) -> tuple[Reading, ...]:
         """The best readings of `words`: none, one, or several different ones that are equally good.
@@ -107,6 +116,15 @@ class Grammar:
         """Whether nothing but names is left to repair."""
         return bool(readings) and all(reading.unheard.keys() <= self._names for reading in readings)
 
+    def words_of(self, intent: str) -> frozenset[str]:
+        """The words of its templates, without what stands in slots."""
+        return self._words.get(intent, frozenset())
+
+    def wished_by(self, words: str, intent: str) -> bool:
+        """Whether every verb in `words` that asks for a change is one by which `intent` is asked for."""
+        verbs = self.change_verbs & set(words.split())
+        return bool(verbs) and verbs <= self.words_of(intent)
+
     def wishes_change(self, words: str) -> str | None:
         """The first verb in `words` that asks for a change, or None."""
         return next((word for word in words.split() if word in self.change_verbs), None)
@@ -127,6 +145,14 @@ def load_grammar(paths: Iterable[Path] = (ENGLISH,)) -> Grammar:
                 status=500,
             ) from error
     return grammar
+
+
+def _literal_words(template: str, rules: Mapping[str, Any]) -> set[str]:
+    """What of a template is said as it stands, its rules written out; no slots."""
+    plain = re.sub(r"\{[^}]*\}", " ", template)
+    words = set(re.findall(r"[a-z0-9]+", re.sub(r"<[^>]*>", " ", plain)))
+    inner = (str(rules[name]) for name in re.findall(r"<([^>]*)>", plain) if name in rules)
+    return words.union(*(_literal_words(each, rules) for each in inner))
 
 
 def _lists(lists: Mapping[str, Any]) -> dict[str, Any]:

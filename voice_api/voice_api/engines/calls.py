@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from voice_api.engines.failure import Failure
-from voice_api.engines.loop import Loop
+from voice_api.engines.loop import Loop, nothing
 
 MOST_BYTES = 4_000_000
 """More is no transcript and no sentence, however long the sound was."""
@@ -74,16 +74,24 @@ class Calls:
         self, request: Form | Letter, key: str, seconds: float, go_on: Callable[[], None]
     ) -> Answer | Failure:
         """An answer or a failure after `seconds` at the latest, or what `go_on` raises."""
-        return self._loop.result(self._post(request, key, seconds), go_on)
+        asking = self._told("POST", request.path, key, seconds, request.content)
+        return self._loop.result(asking, go_on)
+
+    def get(
+        self, path: str, key: str, seconds: float, go_on: Callable[[], None] = nothing
+    ) -> Answer | Failure:
+        """The same, for what is only looked at."""
+        return self._loop.result(self._told("GET", path, key, seconds, {}), go_on)
 
     def close(self) -> None:
         self._loop.result(self._client.aclose())
         self._loop.close()
 
-    async def _post(self, request: Form | Letter, key: str, seconds: float) -> Answer | Failure:
+    async def _told(
+        self, method: str, path: str, key: str, seconds: float, content: Mapping[str, Any]
+    ) -> Answer | Failure:
         """Failures are values: an exception of httpx knows the request, and the request the key."""
-        headers = dict(self._headers(key))
-        sending = self._client.stream("POST", request.path, headers=headers, **request.content)
+        sending = self._client.stream(method, path, headers=dict(self._headers(key)), **content)
         try:
             async with asyncio.timeout(seconds), sending as response:
                 body = await _whole(response)

@@ -13,7 +13,7 @@ from voice_api.speech.protocol import Listener, Speaker, Understanding
 
 
 class Answerer(Protocol):
-    """Answers one command; blocking, and called from one thread at a time."""
+    """Answers one command; blocking, and called from several threads."""
 
     def answer(self, text: str, turn: Turn = ALONE) -> Reply: ...
 

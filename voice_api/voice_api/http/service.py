@@ -15,6 +15,7 @@ from voice_api.cluster.redact import masked
 from voice_api.commands.conversation.turn import ALONE, Turn
 from voice_api.commands.core import Reply
 from voice_api.engines.elsewhere import Elsewhere, nothing_elsewhere
+from voice_api.engines.loop import nothing
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures
 from voice_api.http.bodies import Uploads
@@ -51,6 +52,7 @@ class Service:
     sessions: Sessions
     elsewhere: Elsewhere
     processor: Address | None = None
+    ends: Callable[[], None] = nothing
     started: float = field(default_factory=time.monotonic)
 
     def refuse_overload(self) -> None:
@@ -121,6 +123,7 @@ class Service:
     def close(self) -> None:
         self.lanes.stop()
         self.elsewhere.close()
+        self.ends()
 
     def counted(
         self, pieces: Iterator[NDArray[np.int16]], sample_rate: int, ticket: Ticket
@@ -135,8 +138,13 @@ class Service:
         self.figures.stages({"speak": (time.perf_counter() - started) * 1000})
 
 
-def open_service(settings: Settings, engines: Engines, elsewhere: Elsewhere | None = None) -> Service:
-    """A service with its lanes open; `close` ends them, and the engines elsewhere."""
+def open_service(
+    settings: Settings,
+    engines: Engines,
+    elsewhere: Elsewhere | None = None,
+    ends: Callable[[], None] = nothing,
+) -> Service:
+    """A service with its lanes open; `close` ends them, the engines elsewhere, and what `ends` ends."""
     figures = Figures()
     elsewhere = elsewhere or nothing_elsewhere()
     lanes = open_lanes(settings)
@@ -164,4 +172,5 @@ def open_service(settings: Settings, engines: Engines, elsewhere: Elsewhere | No
         sessions=sessions,
         elsewhere=elsewhere,
         processor=processor_address(settings.processor_url),
+        ends=ends,
     )

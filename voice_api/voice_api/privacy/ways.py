@@ -10,6 +10,8 @@ from voice_api.settings import Settings
 
 # Settings that name an address elsewhere, and what goes there.
 ADDRESSES: Mapping[str, str] = {
+    "language_model_address": "sentences that the grammar does not understand, as text, and where a summary "
+    "is asked for, lines of logs and events; nothing in which a secret is seen",
     "processor_url": "long files of sound, to be heard later by your own voice processor",
 }
 # Where a kind of engine is asked that names no address of its own.

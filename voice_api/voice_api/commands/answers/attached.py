@@ -33,6 +33,8 @@ ANSWERS: Mapping[str, Act] = MappingProxyType(
         "what_is_wrong": what_is_wrong,
         "logs": logs,
         "events": events,
+        "summarise_logs": logs,
+        "summarise_events": events,
         "top": top,
         "restarts": restarted,
         "images": images_of,

@@ -56,6 +56,7 @@ class Bound:
     arguments    canonical JSON, absolute values: what was "double" is a number here
     base         what a relative wish was computed from, in words, or nothing
     diff_sha256  of the difference that the dry run showed
+    source       who understood the wish: "grammar" or "language_model"
     """
 
     speaker: Speaker
@@ -65,6 +66,7 @@ class Bound:
     target: Target
     diff_sha256: str
     base: str = ""
+    source: str = "grammar"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from voice_api.commands.confirmation.answers import YES
 from voice_api.commands.confirmation.settle import Cancelled, Refused, Settled
 from voice_api.commands.conversation.answering import answer, not_for
 from voice_api.commands.conversation.executor import Event
+from voice_api.commands.conversation.hearing import from_model, hear
 from voice_api.commands.conversation.memory import State
 from voice_api.commands.conversation.outcome import Intent, Outcome, denied, failed, intent_of
 from voice_api.commands.conversation.place import Heard, Parts, Place
 from voice_api.commands.conversation.turn import Turn
-from voice_api.commands.language.meanings import Meant, Question, Situation, Unclear, answered
+from voice_api.commands.language.meanings import Question, Unclear
 from voice_api.commands.language.names import LiveObject
 from voice_api.commands.language.proposals import kinds_of, proposals
 from voice_api.commands.language.understand import TakenBack, Understood
@@ -34,15 +34,7 @@ class Conversation:
     def understand(self, text: str, turn: Turn) -> Heard:
         """What a turn asks for; VoiceApiError where its names cannot be had."""
         state = self._parts.memory.of(turn.user.name, turn.session)
-        place = self._place(state)
-        situation = Situation(place.catalogue, state.home, state.last)
-        if state.question is not None:
-            meaning = answered(state.question, _pointing(text, state.question), situation)
-            if isinstance(meaning, Meant):
-                return Heard(Understood((meaning.call,), exact=True), state, place)
-            if meaning is not None:
-                return Heard(meaning, state, place)
-        return Heard(self._parts.interpreter.understand(text, situation), state, place)
+        return hear(text, turn, state, self._place(state), self._parts)
 
     def likely(self, text: str) -> Intent | None:
         """What `text` asks for as far as that can be told without a name."""
@@ -75,12 +67,14 @@ class Conversation:
         """What a turn comes to once it is understood."""
         if heard.place.settling and turn.session:
             heard.place.settling.cancel(heard.place.speaker(turn), "a new command")
-        state = replace(heard.state, question=None)
+        state = replace(heard.state, question=None, source=heard.source)
         match heard.understanding:
             case Understood(calls):
-                return self._every(calls, state, heard.place, turn)
+                return self._every(calls, replace(heard, state=state), turn)
             case Question() as question:
-                return self._noted(self._asked(question, state, turn, heard.place), turn)
+                asked = self._asked(question, state, turn, heard.place)
+                asked = from_model(asked) if heard.source == "language_model" else asked
+                return self._noted(asked, turn)
             case TakenBack():
                 self._keep(turn, state)
                 return Outcome("SUCCESS", "All right, I do nothing.", {"cancelled": True})
@@ -93,11 +87,12 @@ class Conversation:
         self._note("unclear", turn, {"status": outcome.status}, security=False)
         return outcome
 
-    def _every(self, calls: tuple[Call, ...], state: State, place: Place, turn: Turn) -> Outcome:
+    def _every(self, calls: tuple[Call, ...], heard: Heard, turn: Turn) -> Outcome:
         """Each call in its order; what ends badly ends the rest."""
         done: list[Outcome] = []
+        state = heard.state
         for call in calls:
-            outcome, state = self._one(call, state, place, turn)
+            outcome, state = self._one(call, replace(heard, state=state), turn)
             done.append(outcome)
             if outcome.status != "SUCCESS":
                 break
@@ -107,38 +102,42 @@ class Conversation:
         data = {**done[-1].data, "answers": [dict(each.data) for each in done]}
         return replace(done[-1], reply=" ".join(each.reply for each in done), data=data)
 
-    def _one(self, call: Call, state: State, place: Place, turn: Turn) -> tuple[Outcome, State]:
-        state = replace(state, last=_spoken_of(call) or state.last)
+    def _one(self, call: Call, heard: Heard, turn: Turn) -> tuple[Outcome, State]:
+        outcome, state, event = self._came(call, heard, turn)
+        if heard.source == "language_model":
+            outcome = from_model(outcome)
+        self._record(event, turn, call, outcome)
+        return outcome, state
+
+    def _came(self, call: Call, heard: Heard, turn: Turn) -> tuple[Outcome, State, Event]:
+        """What a call comes to, and what the journal is told of it."""
+        place = heard.place
+        state = replace(heard.state, last=_spoken_of(call) or heard.state.last)
         if call.function.level is not Level.READ_ONLY:
-            outcome = self._change(call, place, turn)
-            self._record(EVENTS.get(outcome.status, "unclear"), turn, call, outcome)
-            return outcome, state
+            outcome = self._change(call, heard, turn)
+            return outcome, state, EVENTS.get(outcome.status, "unclear")
         if not turn.user.roles & from_role(LEAST_ROLE[Level.READ_ONLY]):
             why = f"{turn.user.name} may not ask anything here."
             refused = denied("policy_role", why, "Ask for a role: kvx user add", intent_of(call))
-            self._record("denied", turn, call, refused)
-            return refused, state
+            return refused, state, "denied"
         try:
             if why := not_for(call, place, turn):
                 refused = denied("policy_user_environment", why, OTHER_ENVIRONMENT, intent_of(call))
-                self._record("denied", turn, call, refused)
-                return refused, state
+                return refused, state, "denied"
             found, state = answer(call, state, place, turn, self._parts)
         except VoiceApiError as error:
-            failure = failed(error, intent_of(call))
-            self._record("answered", turn, call, failure)
-            return failure, state
-        outcome = Outcome("SUCCESS", found.sentence, found.data, intent_of(call))
-        self._record("answered", turn, call, outcome)
-        return outcome, state
+            return failed(error, intent_of(call)), state, "answered"
+        return Outcome("SUCCESS", found.sentence, found.data, intent_of(call)), state, "answered"
 
-    def _change(self, call: Call, place: Place, turn: Turn) -> Outcome:
+    def _change(self, call: Call, heard: Heard, turn: Turn) -> Outcome:
+        place = heard.place
         if place.settling is None:
             return reads_only(call.function.name.split("_", maxsplit=1)[0])
         if not turn.session:
             why = "I change nothing for whoever has no conversation with me: there is nobody to ask."
             return denied("no_session", why, "Send a session with the command.", intent_of(call))
-        return place.settling.staging.ask(call, turn.user, place.speaker(turn))
+        speaker = place.speaker(turn)
+        return place.settling.staging.ask(call, turn.user, speaker, source=heard.source)
 
     def _asked(self, question: Question, state: State, turn: Turn, place: Place) -> Outcome:
         name = question.proposal.function.name
@@ -180,6 +179,8 @@ class Conversation:
 
     def _record(self, event: Event, turn: Turn, call: Call, outcome: Outcome) -> None:
         about = {"function": call.function.name, "arguments": call.values, "status": outcome.status}
+        if outcome.intent is not None and outcome.intent.source == "language_model" and self._parts.suggester:
+            about |= {"source": "language_model", **self._parts.suggester.about}
         self._note(event, turn, about, security=outcome.status == "PERMISSION_DENIED")
 
     def _note(self, event: Event, turn: Turn, content: Mapping[str, object], *, security: bool) -> None:
@@ -194,13 +195,6 @@ def reads_only(verb: str) -> Outcome:
     said = f"I can only read here, so I did not {verb} anything."
     error = {"code": "read_only", "message": "Changes are not possible.", "fix": "Use kubectl."}
     return Outcome("ERROR", said, {"error": error})
-
-
-def _pointing(text: str, question: Question) -> str:
-    """A yes to the only one that was offered points to it; what is to be changed wants its name or number."""
-    reads = question.proposal.function.level is Level.READ_ONLY
-    only = reads and len(question.candidates) == 1 and normalise(text) in YES
-    return "one" if only else text
 
 
 def _spoken_of(call: Call) -> LiveObject | None:

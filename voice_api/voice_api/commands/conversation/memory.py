@@ -21,12 +21,14 @@ class State:
     context   the cluster, empty for the one it began with
     question  which of several names was meant; the next words may answer it
     last      the object that was spoken of, for "it"
+    source    who understood what the question is about
     """
 
     home: str = ""
     context: str = ""
     question: Question | None = None
     last: LiveObject | None = None
+    source: str = "grammar"
 
 
 class Memory:

@@ -15,6 +15,7 @@ from voice_api.commands.functions import Answer
 from voice_api.commands.language.meanings import Question, Unclear
 from voice_api.commands.language.understand import Interpreter, Understanding
 from voice_api.commands.registry.declaring import Call
+from voice_api.commands.suggesting.suggester import Suggester
 
 Answerer: TypeAlias = Callable[[Cluster, Call], Answer]
 
@@ -43,9 +44,10 @@ class Place:
 class Parts:
     """What a conversation is made of.
 
-    opens     the place of another context; VoiceApiError where there is none
-    facts     answers that come from elsewhere than the cluster, by function: costs, budgets
-    recorder  the journal, for everything that is no write
+    opens      the place of another context; VoiceApiError where there is none
+    facts      answers that come from elsewhere than the cluster, by function: costs, budgets
+    recorder   the journal, for everything that is no write
+    suggester  understands what the grammar does not, if there is one
     """
 
     interpreter: Interpreter
@@ -55,12 +57,17 @@ class Parts:
     opens: Callable[[str], Place] | None = None
     facts: Mapping[str, Answerer] = field(default_factory=dict)
     recorder: Recorder | None = None
+    suggester: Suggester | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A turn that was understood, and where."""
+    """A turn that was understood, where, and by whom.
+
+    source  "grammar" or "language_model"
+    """
 
     understanding: Understanding | Question | Unclear
     state: State
     place: Place
+    source: str = "grammar"

@@ -98,19 +98,19 @@ class Settling:
         changed = drift(asked, replace(ready.bound, base=asked.base))
         if changed:
             why = f"I did nothing yet: {changed}."
-            return self.staging.ask(call, turn.user, asked.speaker, why)
-        order = Order(turn.command, asked, text, "grammar", asked.level)
+            return self.staging.ask(call, turn.user, asked.speaker, why, asked.source)
+        order = Order(turn.command, asked, text, asked.source, asked.level)
         return self._told(self.staging.executor.carry_out(turn.user, call, order), call, asked, turn)
 
     def _told(self, carried: Carried, call: Call, asked: Bound, turn: Turn) -> Outcome:
-        after, intent = after_write(carried.status), intent_of(call)
+        after, intent = after_write(carried.status), intent_of(call, asked.source)
         note = self.staging.executor.note(turn.user) if after.next == "done" else ""
         said = " ".join(part for part in (after.said, carried.said, note) if part)
         match after.next:
             case "done":
                 return Outcome("SUCCESS", said, carried.data, intent)
             case "ask_again":
-                return self.staging.ask(call, turn.user, asked.speaker, after.said)
+                return self.staging.ask(call, turn.user, asked.speaker, after.said, asked.source)
             case "denied":
                 return denied("cluster_forbidden", said, "Ask whoever gives out rights there.", intent)
             case _:

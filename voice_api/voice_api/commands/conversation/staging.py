@@ -50,13 +50,20 @@ class Staging:
     key: bytes = field(repr=False)
     wall: Callable[[], float] = time.time
 
-    def ask(self, call: Call, user: User, speaker: Speaker, before: str = "") -> Outcome:
-        """The question about a call, or why there is none. `before` is said before it."""
+    def ask(
+        self, call: Call, user: User, speaker: Speaker, before: str = "", source: str = "grammar"
+    ) -> Outcome:
+        """The question about a call, or why there is none. `before` is said before it.
+
+        source  who understood the wish
+        """
         try:
             ready = self.ready(call, user, speaker)
         except VoiceApiError as error:
             return failed(error, intent_of(call))
-        return ready if isinstance(ready, Outcome) else self._asked(ready, before)
+        if isinstance(ready, Outcome):
+            return ready
+        return self._asked(replace(ready, bound=replace(ready.bound, source=source)), before)
 
     def ready(self, call: Call, user: User, speaker: Speaker) -> Ready | Outcome:
         """A call that may be asked about, or the reply that says why not. Denials come first."""

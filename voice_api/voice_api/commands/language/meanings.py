@@ -60,10 +60,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """No call; `why` is a sentence to say. `own_letters` as of the proposal it came of."""
+    """No call; `why` is a sentence to say. `own_letters` as of the proposal it came of.
+
+    missed  whether no template fits the words at all, so that others may try to understand them
+    """
 
     why: str
     own_letters: int = 0
+    missed: bool = False
 
 
 Meaning: TypeAlias = Meant | Question | Unclear

@@ -83,7 +83,8 @@ class Interpreter:
             return TakenBack()
         if isinstance(whole, Meant):
             return Understood((whole.call,), exact=False)
-        return self._joined(words, situation, depth - 1) or whole or Unclear(_lost(words))
+        joined = self._joined(words, situation, depth - 1)
+        return joined or whole or Unclear(_lost(words), missed=True)
 
     def _clause(self, words: str, situation: Situation) -> Meaning | None:
         """The meaning of words that are one command."""

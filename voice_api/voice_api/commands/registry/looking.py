@@ -80,6 +80,22 @@ class Events(Arguments):
 
 
 @_looks(Level.READ_ONLY, "{outcome}")
+class SummariseLogs(Arguments):
+    """Sum up in a sentence or two what the last lines of the log tell."""
+
+    name: WorkloadName
+    namespace: NamespaceName | None = None
+
+
+@_looks(Level.READ_ONLY, "{outcome}")
+class SummariseEvents(Arguments):
+    """Sum up in a sentence or two what happened lately."""
+
+    name: AnyName | None = None
+    namespace: NamespaceName | None = None
+
+
+@_looks(Level.READ_ONLY, "{outcome}")
 class Top(Arguments):
     """Say which pods or nodes use the most processor and memory."""
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from voice_api.commands.registry.declaring import Call, Function, NoCall, validated
@@ -9,8 +10,22 @@ from voice_api.commands.registry.declaring import Call, Function, NoCall, valida
 MOST_CHARACTERS = 4_000
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A function that was offered, with arguments that nobody has looked at yet."""
+
+    function: Function
+    arguments: Mapping[str, Any]
+
+
 def proposed(message: object, offered: Mapping[str, Function]) -> Call | NoCall:
-    """The call in a message of the chat API (arguments as JSON text or as an object); never raises.
+    """The call in a message of the chat API, validated; never raises."""
+    read = called(message, offered)
+    return read if isinstance(read, NoCall) else validated(offered, read.function.name, read.arguments)
+
+
+def called(message: object, offered: Mapping[str, Function]) -> Called | NoCall:
+    """What a message of the chat API calls (arguments as JSON text or as an object); never raises.
 
     Text is never read as a call, whatever it looks like: a model that prints one has not made one.
     """
@@ -21,13 +36,14 @@ def proposed(message: object, offered: Mapping[str, Function]) -> Call | NoCall:
         return NoCall("the reply calls no function")
     if len(calls) > 1:
         return NoCall("the reply calls several functions")
-    called = calls[0].get("function") if isinstance(calls[0], Mapping) else None
-    if not isinstance(called, Mapping) or not isinstance(called.get("name"), str):
+    named = calls[0].get("function") if isinstance(calls[0], Mapping) else None
+    if not isinstance(named, Mapping) or not isinstance(named.get("name"), str):
         return NoCall("the reply names no function")
-    arguments = _arguments(called.get("arguments"))
-    if arguments is None:
-        return NoCall("the arguments are no object")
-    return validated(offered, called["name"], arguments)
+    function = offered.get(named["name"])
+    if function is None:
+        return NoCall("there is no such function")
+    arguments = _arguments(named.get("arguments"))
+    return NoCall("the arguments are no object") if arguments is None else Called(function, arguments)
 
 
 def _arguments(given: object) -> dict[str, Any] | None:
