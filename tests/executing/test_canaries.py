@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,9 @@ import httpx
 import pytest
 from operated import Operated, bound, cluster_binding, cluster_role, ready_for, workload
 from served import Served, served, voice_api
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "language_model"))
+from small_server import Small, calling, small_server
 
 pytestmark = pytest.mark.needs("kube-apiserver", "etcd", "openssl")
 SPACE = "aviary"
@@ -58,6 +62,12 @@ ABOUT_ALL = (
     "what does the cluster cost",
     "what did i do",
 )
+# What a language model is asked: the lines of others, and sentences that no template fits.
+BY_MODEL = (
+    "sum up the events in aviary",
+    "sum up the events of sparrow in aviary",
+    "would you say that finch is happy",
+)
 LEAST_ANSWERED = 30
 CHANGES = ("scale finch to three in aviary", "restart heron in aviary", "delete the pod sparrow in aviary")
 # What people say themselves: kept without it.
@@ -74,6 +84,7 @@ class Asked:
 
     service: Served
     folder: Path
+    model: Small
     replies: list[str] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
 
@@ -166,16 +177,22 @@ def asked(operated: Operated, tmp_path_factory: pytest.TempPathFactory) -> Itera
     # As talkative as it can be.
     more = ("--log-level", "debug", "--log-transcripts", "true", "--checkpoint-file", str(folder / "heads"))
     reads = ("--kubeconfig", str(operated.service), "--journal-folder", str(folder / "journal"))
-    with served(folder, *reads, *more) as service:
-        found = Asked(service, folder)
+    with small_server() as model, served(folder, *reads, *more, *asking(model)) as service:
+        found = Asked(service, folder, model)
         one = [form.format(kind=kind, name=name) for kind, name in NAMES.items() for form in ABOUT_ONE]
-        for sentence in (*one, *ABOUT_ALL, *CHANGES, *SAID):
+        for sentence in (*one, *ABOUT_ALL, *BY_MODEL, *CHANGES, *SAID):
             answer = said(service, key, {"text": sentence, "session": "perch"})
             found.statuses.append(answer.json()["status"])
             # What was typed comes back to whoever typed it, and to nobody else.
             found.replies.append(answer.text.replace(json.dumps(sentence), ""))
         yield found
     gone(operated)
+
+
+def asking(model: Small) -> tuple[str, str]:
+    """A model that understands nothing, and says something of whatever it is given to read."""
+    model.messages = [{**calling("decline", reason="nothing_fits"), "content": "A login fails."}]
+    return "--language-model-address", model.address
 
 
 def said(service: Served, key: str, body: Mapping[str, Any]) -> httpx.Response:
@@ -194,6 +211,14 @@ def test_the_questions_are_answered_and_not_only_refused(asked: Asked) -> None:
 def test_no_canary_is_in_any_reply(asked: Asked) -> None:
     about_objects = asked.replies[: -len(SAID)]
     assert not [each for each in about_objects if CANARY in each]
+
+
+def test_no_canary_is_in_what_a_language_model_is_asked(asked: Asked) -> None:
+    """Neither of what the cluster says, nor of what people say."""
+    questions = asked.model.questions
+    assert [each for each in questions if "finch is happy" in each]
+    assert [each for each in questions if "BackOff" in each and "login failed" in each]
+    assert not [each for each in asked.model.asked if CANARY in json.dumps(each)]
 
 
 def test_no_canary_is_in_the_log_the_journal_the_words_or_any_other_file(asked: Asked) -> None:

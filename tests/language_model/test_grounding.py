@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voice_api.commands.language.check import interpreter
@@ -133,9 +133,11 @@ def test_what_a_sentence_says_beyond_a_call_is_found(
     assert left_over(proposal, words, GRAMMAR.words_of(name)) == more
 
 
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30) | st.lists(st.text())
 
 
+@PATIENT
 @given(
     st.sampled_from(sorted(BUILT_IN)),
     st.dictionaries(st.sampled_from(["name", "replicas", "namespace", "version", "kind", "x"]), VALUES),
