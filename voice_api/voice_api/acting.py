@@ -1,6 +1,7 @@
 """Puts together who may change something: users, what they do in the cluster, and the journal of it."""
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.audit import Audit
 from voice_api.commands.confirmation.store import PendingsInMemory, PendingStore
-from voice_api.commands.conversation.acting import Acting
+from voice_api.commands.conversation.acting import Acting, Looking, Opened
 from voice_api.commands.journal.file import Journal, last_records
-from voice_api.commands.level import EVERY_ENVIRONMENT
+from voice_api.commands.level import EVERY_ENVIRONMENT, Environment
 from voice_api.http.engines import Anybody, Users
 from voice_api.settings import Settings, SettingsError, Surroundings
 from voice_api.users.book import Book
@@ -25,20 +26,24 @@ class Acts:
     """Who speaks; and where there are users, what they may set in motion and where it is written down."""
 
     users: Users
-    parts: Acting | None = None
+    parts: Acting | Looking | None = None
     audit: Audit | None = None
 
 
-def acts(settings: Settings, around: Surroundings, cluster: Cluster) -> Acts:
-    """Without a file of users nothing is changed by anybody; VoiceApiError where it cannot be read."""
+def acts(settings: Settings, around: Surroundings, cluster: Cluster, other: Callable[[str], Cluster]) -> Acts:
+    """Without a file of users nothing is changed by anybody; VoiceApiError where it cannot be read.
+
+    other  the cluster of another context; does not connect yet
+    """
     if not settings.users_file:
-        return Acts(Anybody())
+        several = len(cluster.contexts) > 1
+        return Acts(Anybody(), Looking(lambda context: (other(context), None)) if several else None)
     book = BookFile(Path(settings.users_file))
     users = Known(book)
     if cluster.description.demo:
         return Acts(users)
     audit = opened_audit(journal_folder(settings, around), book())
-    return Acts(users, _parts(settings, cluster, audit, book()), audit)
+    return Acts(users, _parts(settings, cluster, other, audit, book()), audit)
 
 
 def journal_folder(settings: Settings, around: Surroundings) -> Path:
@@ -55,19 +60,35 @@ def derived(book: Book, purpose: str) -> bytes:
     return hmac.new(bytes.fromhex(book.seal), purpose.encode(), sha256).digest()
 
 
-def _parts(settings: Settings, cluster: Cluster, audit: Audit, book: Book) -> Acting:
+def _parts(
+    settings: Settings, cluster: Cluster, other: Callable[[str], Cluster], audit: Audit, book: Book
+) -> Acting:
     # The official client is heavy, and only there for a cluster that is no demo.
     from voice_api.cluster.access import Access  # noqa: PLC0415
     from voice_api.cluster.kubernetes import KubernetesCluster  # noqa: PLC0415
     from voice_api.commands.executing.executor import ClusterExecutor  # noqa: PLC0415
     from voice_api.commands.executing.outcome import Follow  # noqa: PLC0415
 
-    if not isinstance(cluster, KubernetesCluster):
-        raise SettingsError("users_file needs a cluster", "name a kubeconfig, or leave users_file out")
-    environment = next((each for each in EVERY_ENVIRONMENT if each == settings.cluster_environment), None)
     follow = Follow(settings.follow_seconds)
-    executor = ClusterExecutor(Access(cluster.connection), audit, environment, follow)
-    return Acting(executor, derived(book, "questions"), questions_store(settings), audit)
+
+    def acting_in(cluster: Cluster, environment: Environment | None) -> ClusterExecutor:
+        if not isinstance(cluster, KubernetesCluster):
+            raise SettingsError("users_file needs a cluster", "name a kubeconfig, or leave users_file out")
+        return ClusterExecutor(Access(cluster.connection), audit, environment, follow)
+
+    def opened(context: str) -> Opened:
+        # What the setting says is of the first cluster: of others only labels tell that they are harmless.
+        found = other(context)
+        return found, acting_in(found, None)
+
+    environment = next((each for each in EVERY_ENVIRONMENT if each == settings.cluster_environment), None)
+    return Acting(
+        acting_in(cluster, environment),
+        derived(book, "questions"),
+        questions_store(settings),
+        audit,
+        opens=opened if len(cluster.contexts) > 1 else None,
+    )
 
 
 def questions_store(settings: Settings) -> PendingStore:

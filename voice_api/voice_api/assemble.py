@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,13 @@ log = logging.getLogger("voice_api.assemble")
 def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]") -> Service:
     """A service that has listened once; VoiceApiError for everything that keeps it from working."""
     speaker = _speaker(settings.voice)
-    cluster = choose_cluster(_choice(settings, around))
+    choice = _choice(settings, around)
+    cluster = choose_cluster(choice)
     listener, model = loading.result()
     names = Vocabulary(cluster)
     if settings.live_names:
         names.likely()  # begins to ask, so that the first caller has them
-    acting = acts(settings, around, cluster)
+    acting = acts(settings, around, cluster, lambda name: choose_cluster(replace(choice, context=name)))
     far = engines_elsewhere(settings, around)
     core = CommandCore(cluster, parts=knowing_budgets(acting.parts, far))
     engines = Engines(listener, speaker, core, cluster.description, names, model, acting.users)

@@ -77,7 +77,7 @@ class CommandCore:
             status=outcome.status,
             intent=outcome.intent,
             reply=outcome.reply,
-            data={**outcome.data, **self._about_cluster()},
+            data={**outcome.data, **self._about_cluster(turn)},
             timings_ms={"interpret": (interpreted - started) * 1000, "act": (ended - interpreted) * 1000},
         )
 
@@ -100,8 +100,11 @@ class CommandCore:
         except VoiceApiError as error:
             return failed(error, self._conversation.likely(text))
 
-    def _about_cluster(self) -> dict[str, object]:
-        description = self._cluster.description
+    def _about_cluster(self, turn: Turn) -> dict[str, object]:
+        try:
+            description = self._conversation.where(turn).cluster.description
+        except VoiceApiError:  # which cluster it was is told all the same
+            description = self._cluster.description
         about: dict[str, object] = {"cluster": {"name": description.name, "demo": description.demo}}
         return {**about, "notice": DEMO_NOTICE} if description.demo else about
 

@@ -21,6 +21,10 @@ class Catalogue:
         self._preparing = False
         self._lock = threading.Lock()
 
+    def of(self, cluster: Cluster) -> "Catalogue":
+        """The same for another cluster."""
+        return Catalogue(cluster, self._kinds)
+
     def live(self) -> LiveNames:
         """VoiceApiError where no name can be had."""
         named = self._cluster.named()

@@ -43,6 +43,10 @@ class Conversation:
                 return Heard(meaning, state, place)
         return Heard(self._parts.interpreter.understand(text, situation), state, place)
 
+    def where(self, turn: Turn) -> Place:
+        """The cluster that a conversation is in now."""
+        return self._place(self._parts.memory.of(turn.user.name, turn.session))
+
     def likely(self, text: str) -> Intent | None:
         """What `text` asks for as far as that can be told without a name."""
         interpreter = self._parts.interpreter
@@ -86,6 +90,10 @@ class Conversation:
 
     def _every(self, calls: tuple[Call, ...], state: State, place: Place, turn: Turn) -> Outcome:
         """Each call in its order; what ends badly ends the rest."""
+        if len(calls) > 1 and any(call.function.name == "switch_context" for call in calls):
+            # The names of the others were found in this cluster, and they may be meant for the next.
+            self._keep(turn, state)
+            return Outcome("NEEDS_CLARIFICATION", "Please say first where to go, and then what to do there.")
         done: list[Outcome] = []
         for call in calls:
             outcome, state = self._one(call, state, place, turn)
