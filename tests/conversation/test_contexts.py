@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
-from conftest import ADA, KEY, LANGUAGE
 from lab import Lab
 
 from voice_api.cluster.protocol import ClusterDescription
@@ -12,7 +11,14 @@ from voice_api.commands.confirmation.store import PendingsInMemory
 from voice_api.commands.conversation.acting import Acting, Looking, Opened
 from voice_api.commands.conversation.turn import Turn
 from voice_api.commands.core import CommandCore, Reply
+from voice_api.commands.language.check import interpreter
+from voice_api.commands.policy import User
+from voice_api.commands.registry.declaring import EVERYWHERE
 from voice_api.errors import VoiceApiError
+
+ADA = User("ada", frozenset({"operator"}), EVERYWHERE)
+KEY = b"k" * 32
+LANGUAGE = interpreter()
 
 
 @dataclass

@@ -15,6 +15,7 @@ from voice_api.commands.vocabulary import Vocabulary
 from voice_api.engines.elsewhere import Elsewhere, elsewhere, nothing_elsewhere
 from voice_api.engines.file import read_engines
 from voice_api.errors import VoiceApiError
+from voice_api.extensions.adding import every_extension, knowing_extensions, language
 from voice_api.http.engines import Engines
 from voice_api.http.health import chosen_threads
 from voice_api.http.service import Service, open_service
@@ -43,11 +44,14 @@ def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]"
     names = Vocabulary(cluster)
     if settings.live_names:
         names.likely()  # begins to ask, so that the first caller has them
+    more = every_extension(Path(settings.extensions_folder) if settings.extensions_folder else None)
+    own = (Path(settings.grammar_file),) if settings.grammar_file else ()
     acting = acts(settings, around, cluster, lambda name: choose_cluster(replace(choice, context=name)))
     far = engines_elsewhere(settings, around)
-    core = CommandCore(cluster, parts=knowing_budgets(acting.parts, far))
+    parts = knowing_extensions(knowing_budgets(acting.parts, far), more)
+    core = CommandCore(cluster, language(more, own), parts, beside=more.names)
     engines = Engines(listener, speaker, core, cluster.description, names, model, acting.users)
-    service = open_service(settings, engines, far)
+    service = open_service(settings, engines, far, more.close)
     if acting.audit is not None:
         acting.audit.tell(lambda event: service.figures.security_events.labels(event).inc())
     prove(service)

@@ -82,6 +82,10 @@ class Settings:
         default=True,
         metadata={"help": "hear a command again with the cluster's names where it is not understood"},
     )
+    grammar_file: str = _text("", "YAML with own sentences for commands, added to ours; empty has none")
+    extensions_folder: str = _text(
+        "", "folder of extensions, each a folder with extension.yaml; empty has none but those installed"
+    )
     engines_file: str = _text("", "file of the cloud engines and who may use them; empty has none")
     engine_keys_folder: str = _text("", "folder with a file for each engine's key; empty has none")
     local_only: bool = field(

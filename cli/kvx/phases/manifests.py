@@ -24,6 +24,8 @@ _NOT_IN_PODS = frozenset(
         "port",
         "metrics_host",
         "metrics_port",
+        "grammar_file",
+        "extensions_folder",
         "engines_file",
         "engine_keys_folder",
         "ledger_file",

@@ -53,6 +53,8 @@ class VoiceSettings:
     live_names: Annotated[bool | None, Says("hear what is not understood again, for the cluster's names")] = (
         None
     )
+    grammar_file: Annotated[Path | None, Says("own sentences for commands, added to kvx's")] = None
+    extensions_folder: Annotated[Path | None, Says("folder of extensions of the commands")] = None
     engines_file: Annotated[Path | None, Says("file of the cloud engines and who may use them")] = None
     engine_keys_folder: Annotated[Path | None, Says("folder with a file for each engine's key")] = None
     local_only: Annotated[bool | None, Says("let no sound and no text leave the machine")] = None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.answers.attached import ANSWERS
@@ -13,7 +14,7 @@ from voice_api.commands.conversation.place import Heard, Parts, Place
 from voice_api.commands.conversation.turn import ALONE, Turn
 from voice_api.commands.language.check import interpreter
 from voice_api.commands.language.meanings import Situation
-from voice_api.commands.language.names import LiveNames, LiveObject, Resolution
+from voice_api.commands.language.names import Finder, LiveNames, LiveObject, Resolution
 from voice_api.commands.language.proposals import kinds_of
 from voice_api.commands.language.understand import Interpreter
 from voice_api.commands.registry.declaring import Function
@@ -53,11 +54,15 @@ class CommandCore:
         language: Interpreter | None = None,
         parts: Callable[[Interpreter, Place], Parts] | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        beside: Mapping[str, Finder] = MappingProxyType({}),
     ) -> None:
-        """`parts` may give the conversation more than a cluster to ask: who acts, what costs."""
+        """`parts` may give the conversation more than a cluster to ask: who acts, what costs.
+
+        beside  finds, by kind, what has a name and is not in the cluster
+        """
         self._cluster = cluster
         self._interpreter = language or interpreter()
-        self._catalogue = Catalogue(cluster, looked_for(self._interpreter.functions))
+        self._catalogue = Catalogue(cluster, looked_for(self._interpreter.functions), beside)
         here = Place(cluster, self._catalogue)
         self._conversation = Conversation(
             parts(self._interpreter, here) if parts else Parts(self._interpreter, ANSWERS, here)
@@ -89,7 +94,7 @@ class CommandCore:
     def understood(self, text: str) -> bool:
         """Whether `text` is settled by the names that there are now; False where none can be had."""
         try:
-            return Understanding(self._interpreter, Situation(self._catalogue.live())).settled(text)
+            return Understanding(self._interpreter, Situation(self._catalogue)).settled(text)
         except VoiceApiError:
             return False
 

@@ -50,6 +50,7 @@ class Service:
     sessions: Sessions
     elsewhere: Elsewhere
     processor: Address | None = None
+    besides: Callable[[], None] = field(default=lambda: None)
     started: float = field(default_factory=time.monotonic)
 
     def refuse_overload(self) -> None:
@@ -120,6 +121,7 @@ class Service:
     def close(self) -> None:
         self.lanes.stop()
         self.elsewhere.close()
+        self.besides()
 
     def counted(
         self, pieces: Iterator[NDArray[np.int16]], sample_rate: int, ticket: Ticket
@@ -134,8 +136,13 @@ class Service:
         self.figures.stages({"speak": (time.perf_counter() - started) * 1000})
 
 
-def open_service(settings: Settings, engines: Engines, elsewhere: Elsewhere | None = None) -> Service:
-    """A service with its lanes open; `close` ends them, and the engines elsewhere."""
+def open_service(
+    settings: Settings,
+    engines: Engines,
+    elsewhere: Elsewhere | None = None,
+    besides: Callable[[], None] = lambda: None,
+) -> Service:
+    """A service with its lanes open; `close` ends them, the engines elsewhere, and what is `besides`."""
     figures = Figures()
     elsewhere = elsewhere or nothing_elsewhere()
     lanes = open_lanes(settings)
@@ -163,4 +170,5 @@ def open_service(settings: Settings, engines: Engines, elsewhere: Elsewhere | No
         sessions=sessions,
         elsewhere=elsewhere,
         processor=processor_address(settings.processor_url),
+        besides=besides,
     )

@@ -112,8 +112,8 @@ class Conversation:
             outcome = self._change(call, place, turn)
             self._record(EVENTS.get(outcome.status, "unclear"), turn, call, outcome)
             return outcome, state
-        if not turn.user.roles & from_role(LEAST_ROLE[Level.READ_ONLY]):
-            why = f"{turn.user.name} may not ask anything here."
+        if not turn.user.roles & from_role(LEAST_ROLE[Level.READ_ONLY]) & call.function.roles:
+            why = f"{turn.user.name} may not ask that here."
             refused = denied("policy_role", why, "Ask for a role: kvx user add", intent_of(call))
             self._record("denied", turn, call, refused)
             return refused, state
