@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from extending import EXAMPLE, OPERATOR, Opened
 from docker_there import SECRET, DockerThere
+from extending import EXAMPLE, OPERATOR, Opened
 
 from voice_api.commands.core import CommandCore
 from voice_api.commands.language.check import operations_check

@@ -3,19 +3,15 @@
 import asyncio
 import logging
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voice_api.acting import acts
-from voice_api.cluster.choose import ClusterChoice, choose_cluster
 from voice_api.cluster.protocol import Cluster
-from voice_api.commands.core import CommandCore
+from voice_api.commanding import chosen_cluster, commanding
 from voice_api.commands.vocabulary import Vocabulary
 from voice_api.engines.elsewhere import Elsewhere, elsewhere, nothing_elsewhere
 from voice_api.engines.file import read_engines
 from voice_api.errors import VoiceApiError
-from voice_api.extensions.adding import every_extension, knowing_extensions, language
 from voice_api.http.engines import Engines
 from voice_api.http.health import chosen_threads
 from voice_api.http.service import Service, open_service
@@ -38,20 +34,16 @@ log = logging.getLogger("voice_api.assemble")
 def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]") -> Service:
     """A service that has listened once; VoiceApiError for everything that keeps it from working."""
     speaker = _speaker(settings.voice)
-    choice = _choice(settings, around)
-    cluster = choose_cluster(choice)
+    cluster = chosen_cluster(settings, around)
     listener, model = loading.result()
     names = Vocabulary(cluster)
     if settings.live_names:
         names.likely()  # begins to ask, so that the first caller has them
-    more = every_extension(Path(settings.extensions_folder) if settings.extensions_folder else None)
-    own = (Path(settings.grammar_file),) if settings.grammar_file else ()
-    acting = acts(settings, around, cluster, lambda name: choose_cluster(replace(choice, context=name)))
     far = engines_elsewhere(settings, around)
-    parts = knowing_extensions(knowing_budgets(acting.parts, far), more)
-    core = CommandCore(cluster, language(more, own), parts, beside=more.names)
-    engines = Engines(listener, speaker, core, cluster.description, names, model, acting.users)
-    service = open_service(settings, engines, far, more.close)
+    commands = commanding(settings, around, cluster, lambda parts: knowing_budgets(parts, far))
+    acting = commands.acts
+    engines = Engines(listener, speaker, commands.core, cluster.description, names, model, acting.users)
+    service = open_service(settings, engines, far, commands.close)
     if acting.audit is not None:
         acting.audit.tell(lambda event: service.figures.security_events.labels(event).inc())
     prove(service)
@@ -125,15 +117,6 @@ def _speaker(voice: str) -> Speaker:
     except VoiceApiError as error:
         raise SettingsError(f"voice is {voice!r}: {error.message}", error.fix) from None
     return speaker
-
-
-def _choice(settings: Settings, around: Surroundings) -> ClusterChoice:
-    return ClusterChoice(
-        kubeconfig=settings.kubeconfig,
-        environment_kubeconfig=around.kubeconfig_files,
-        home_kubeconfig=around.home / ".kube" / "config" if around.home else None,
-        context=settings.context,
-    )
 
 
 def _tell(service: Service, cluster: Cluster) -> None:

@@ -71,8 +71,25 @@ class CommandCore:
 
     def answer(self, text: str, turn: Turn = ALONE) -> Reply:
         """The reply to `text`, whatever it is: what is not understood or fails is answered as well."""
+        return self._reply(lambda: self._understood(text, turn), text, turn)
+
+    def call(self, name: str, arguments: Mapping[str, object], turn: Turn = ALONE) -> Reply:
+        """The reply to a call that a program makes: by the same gates as a sentence, its names exact."""
+        return self._reply(lambda: self._called(name, arguments, turn), name, turn)
+
+    def settled(self, text: str, turn: Turn) -> Reply:
+        """The reply to what can be nothing but an answer to a question; anything else changes nothing."""
+        nothing = Outcome("ERROR", "That was no answer to my question, so I changed nothing.")
+        return self._reply(lambda: self._settled(text, turn) or nothing, text, turn)
+
+    @property
+    def functions(self) -> Mapping[str, Function]:
+        """What can be called, by name."""
+        return self._interpreter.functions
+
+    def _reply(self, understand: Callable[[], Heard | Outcome], text: str, turn: Turn) -> Reply:
         started = self._clock()
-        understood = self._understood(text, turn)
+        understood = understand()
         interpreted = self._clock()
         outcome = (
             understood if isinstance(understood, Outcome) else self._conversation.act(understood, text, turn)
@@ -104,6 +121,18 @@ class CommandCore:
             return settled if settled is not None else self._conversation.understand(text, turn)
         except VoiceApiError as error:
             return failed(error, self._conversation.likely(text))
+
+    def _called(self, name: str, arguments: Mapping[str, object], turn: Turn) -> Heard | Outcome:
+        try:
+            return self._conversation.called(name, arguments, turn)
+        except VoiceApiError as error:
+            return failed(error)
+
+    def _settled(self, text: str, turn: Turn) -> Outcome | None:
+        try:
+            return self._conversation.settle(text, turn)
+        except VoiceApiError as error:
+            return failed(error)
 
     def _about_cluster(self, turn: Turn) -> dict[str, object]:
         try:

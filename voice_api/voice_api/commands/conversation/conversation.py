@@ -12,12 +12,13 @@ from voice_api.commands.conversation.outcome import Intent, Outcome, denied, fai
 from voice_api.commands.conversation.place import Heard, Parts, Place
 from voice_api.commands.conversation.turn import Turn
 from voice_api.commands.language.meanings import Meant, Question, Situation, Unclear, answered
+from voice_api.commands.language.named import named
 from voice_api.commands.language.names import LiveObject
 from voice_api.commands.language.proposals import kinds_of, proposals
 from voice_api.commands.language.understand import TakenBack, Understood
 from voice_api.commands.level import Level
 from voice_api.commands.normalise import normalise
-from voice_api.commands.registry.declaring import LEAST_ROLE, Call, from_role
+from voice_api.commands.registry.declaring import LEAST_ROLE, Call, NoCall, from_role
 from voice_api.commands.wording import listed
 from voice_api.errors import VoiceApiError
 
@@ -42,6 +43,15 @@ class Conversation:
             if meaning is not None:
                 return Heard(meaning, state, place)
         return Heard(self._parts.interpreter.understand(text, situation), state, place)
+
+    def called(self, name: str, arguments: Mapping[str, object], turn: Turn) -> Heard | Outcome:
+        """What a program asks for, by names that are exact; VoiceApiError where names cannot be had."""
+        state = self._parts.memory.of(turn.user.name, turn.session)
+        place = self._place(state)
+        call = named(self._parts.interpreter.functions, name, arguments, place.catalogue, state.home)
+        if isinstance(call, NoCall):
+            return Outcome("NEEDS_CLARIFICATION", f"I cannot do that: {call.why}.")
+        return Heard(Understood((call,), exact=True), state, place)
 
     def where(self, turn: Turn) -> Place:
         """The cluster that a conversation is in now."""
