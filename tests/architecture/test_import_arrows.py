@@ -88,7 +88,7 @@ VOICE_API_ARROWS = {
     "usage": {"errors"},
     "extensions": {"cluster", "commands", "errors"},
     "mcp": {"commands", "errors"},
-    "users": {"commands", "errors"},
+    "users": {"cluster", "commands", "errors"},
     "engines": {"errors", "speech", "usage"},
     "bench": {"audio", "errors", "loading", "model", "settings", "speech", "version"},
 }

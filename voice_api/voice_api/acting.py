@@ -15,7 +15,9 @@ from voice_api.commands.level import EVERY_ENVIRONMENT, Environment
 from voice_api.http.engines import Anybody, Users
 from voice_api.settings import Settings, SettingsError, Surroundings
 from voice_api.users.book import Book
+from voice_api.users.discovery import PublishedKeys, published
 from voice_api.users.file import BookFile
+from voice_api.users.issuer import IssuedSessions, Issuer
 from voice_api.users.speaker import Known
 
 REMEMBERED = 5_000
@@ -35,15 +37,31 @@ def acts(settings: Settings, around: Surroundings, cluster: Cluster, other: Call
 
     other  the cluster of another context; does not connect yet
     """
+    if settings.oidc_issuer and not settings.users_file:
+        fix = "name a users_file, in which `voice-api user add oidc:NAME` says who may do what"
+        raise SettingsError("oidc_issuer alone lets nobody in", fix)
     if not settings.users_file:
         several = len(cluster.contexts) > 1
         return Acts(Anybody(), Looking(lambda context: (other(context), None)) if several else None)
     book = BookFile(Path(settings.users_file))
-    users = Known(book)
+    users = Known(book, issued=issued_sessions(settings))
     if cluster.description.demo:
         return Acts(users)
     audit = opened_audit(journal_folder(settings, around), book())
     return Acts(users, _parts(settings, cluster, other, audit, book()), audit)
+
+
+def issued_sessions(settings: Settings) -> IssuedSessions | None:
+    """Sessions of the identity provider, if there is one; its keys are fetched for the first time."""
+    address = settings.oidc_issuer
+    if not address:
+        return None
+    if not settings.oidc_audience:
+        raise SettingsError("oidc_issuer needs oidc_audience", "name the client that its sessions are for")
+    keys = PublishedKeys(lambda: published(address))
+    keys.prime()
+    claims = (settings.oidc_user_claim, settings.oidc_groups_claim)
+    return IssuedSessions(Issuer(address, settings.oidc_audience, *claims), keys.find)
 
 
 def journal_folder(settings: Settings, around: Surroundings) -> Path:

@@ -10,6 +10,7 @@ from voice_api.settings import SettingsError, surroundings
 
 SETTINGS = (
     *("kubeconfig", "context", "users_file", "journal_folder", "cluster_environment", "follow_seconds"),
+    *("oidc_issuer", "oidc_audience", "oidc_user_claim", "oidc_groups_claim"),
     *("ledger_address_file", "grammar_file", "extensions_folder", "log_format", "log_level"),
 )
 

@@ -98,6 +98,10 @@ class Settings:
     users_file: str = _text(
         "", "file of the users, who may change what their roles allow; without one nobody changes anything"
     )
+    oidc_issuer: str = _text("", "address of an identity provider whose sessions count; empty has none")
+    oidc_audience: str = _text("", "audience that its sessions have to be for")
+    oidc_user_claim: str = _text("sub", "what of a session names the user, who is oidc:NAME here")
+    oidc_groups_claim: str = _text("groups", "what of it names groups, which are oidc-group:NAME here")
     journal_folder: str = _text("", "where commands are recorded; empty is the user's data folder")
     cluster_environment: str = _text(
         "unknown",

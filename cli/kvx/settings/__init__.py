@@ -63,6 +63,10 @@ class VoiceSettings:
         None
     )
     users_file: Annotated[Path | None, Says("file of the users; without one nobody changes anything")] = None
+    oidc_issuer: Annotated[str | None, Says("identity provider whose sessions count")] = None
+    oidc_audience: Annotated[str | None, Says("audience that its sessions are for")] = None
+    oidc_user_claim: Annotated[str | None, Says("what of a session names the user")] = None
+    oidc_groups_claim: Annotated[str | None, Says("what of a session names groups")] = None
     journal_folder: Annotated[Path | None, Says("where commands are recorded")] = None
     cluster_environment: Annotated[
         str | None,
