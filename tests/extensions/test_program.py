@@ -26,6 +26,7 @@ BAD = {
         'input(); print(\'{"jsonrpc": "2.0", "id": 99, "result": 1}\', flush=True); input()'
     ),
 }
+SLEEPS = "import time; time.sleep(600)"
 Makes = Callable[..., Child]
 
 
@@ -91,7 +92,7 @@ def test_after_a_failure_it_rests_and_is_started_anew(tmp_path: Path) -> None:
 def test_it_and_what_it_started_are_gone_when_it_is_closed(tmp_path: Path) -> None:
     code = GOOD.replace('"pid": os.getpid()', '"pids": [os.getpid(), helper.pid]').replace(
         "for line",
-        "import subprocess\nhelper = subprocess.Popen([sys.executable, '-c', 'input()'])\nfor line",
+        f"import subprocess\nhelper = subprocess.Popen([sys.executable, '-c', '{SLEEPS}'])\nfor line",
         1,
     )
     (tmp_path / "program.py").write_text(code)

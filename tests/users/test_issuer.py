@@ -58,7 +58,7 @@ class Provider:
             described(EC_KEY, "ec"),
             described(WEAK_KEY, "weak"),
             described(OTHER_KEY, "sealing", use="enc"),
-            {"kty": "oct", "kid": "shared", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"},
+            {"kty": "oct", "kid": "shared", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"},
         ]
     )
     document: dict[str, Any] = field(default_factory=dict)

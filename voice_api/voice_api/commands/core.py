@@ -62,6 +62,9 @@ class CommandCore:
         """
         self._cluster = cluster
         self._interpreter = language or interpreter()
+        # Which clusters there are is known without asking one, also where this one does not answer.
+        contexts = LiveNames(LiveObject(name, "", "context") for name in cluster.contexts)
+        beside = {"context": contexts, **beside}
         self._catalogue = Catalogue(cluster, looked_for(self._interpreter.functions), beside)
         here = Place(cluster, self._catalogue)
         self._conversation = Conversation(
