@@ -86,6 +86,20 @@ def test_a_cluster_is_opened_once_and_one_can_go_back(two: Two) -> None:
     assert two.opened == ["field"]
 
 
+def test_a_cluster_that_does_not_answer_can_be_left_but_not_gone_to(two: Two) -> None:
+    def silent() -> str:
+        raise VoiceApiError("cluster_unreachable", "The cluster cannot be reached.", "Look.", 502)
+
+    two.lab.cluster_uid = silent  # type: ignore[method-assign]
+    assert two("restart cart in shop").reply == "The cluster cannot be reached."
+    two("switch to cluster field")
+    assert two("where am i").data["context"] == "field"
+    other = Two()
+    other.far.cluster_uid = silent  # type: ignore[method-assign]
+    assert other("switch to cluster field").reply == "The cluster cannot be reached."
+    assert other("where am i").data["context"] == "lab"
+
+
 def test_names_are_those_of_the_cluster_that_is_spoken_of(two: Two) -> None:
     two.far.objects = {("shop", "orchard"): two.far.objects["shop", "cart"]}
     assert two("restart orchard").status == "NEEDS_CLARIFICATION"

@@ -69,9 +69,9 @@ class Conversation:
         place = self._place(state)
         if place.settling is None or not (turn.session or turn.pending):
             return None
-        speaker = place.speaker(turn)
-        if turn.pending is None and (state.question is not None or not place.settling.waits(speaker)):
+        if turn.pending is None and (state.question is not None or not place.settling.waits(turn)):
             return None
+        speaker = place.speaker(turn)  # asks the cluster, which nobody needs who was asked nothing
         came = place.settling.answer(text, turn, speaker)
         if came is None:
             return None
@@ -84,7 +84,7 @@ class Conversation:
     def act(self, heard: Heard, text: str, turn: Turn) -> Outcome:
         """What a turn comes to once it is understood."""
         if heard.place.settling and turn.session:
-            heard.place.settling.cancel(heard.place.speaker(turn), "a new command")
+            heard.place.settling.cancel(turn, "a new command")
         state = replace(heard.state, question=None)
         match heard.understanding:
             case Understood(calls):
@@ -141,7 +141,11 @@ class Conversation:
         if not turn.session:
             why = "I change nothing for whoever has no conversation with me: there is nobody to ask."
             return denied("no_session", why, "Send a session with the command.", intent_of(call))
-        return place.settling.staging.ask(call, turn.user, place.speaker(turn))
+        try:
+            speaker = place.speaker(turn)
+        except VoiceApiError as error:
+            return failed(error, intent_of(call))
+        return place.settling.staging.ask(call, turn.user, speaker)
 
     def _asked(self, question: Question, state: State, turn: Turn, place: Place) -> Outcome:
         name = question.proposal.function.name
