@@ -36,9 +36,14 @@ def lab() -> Lab:
 
 
 @pytest.fixture
-def client(start: Callable[..., Any], lab: Lab) -> Any:
+def running(start: Callable[..., Any], lab: Lab) -> Any:
     commands = CommandCore(lab, LANGUAGE, Acting(lab, b"k" * 32))  # type: ignore[arg-type]
-    return start(proved=False, commands=commands, users=OneUser()).client
+    return start(proved=False, commands=commands, users=OneUser())
+
+
+@pytest.fixture
+def client(running: Any) -> Any:
+    return running.client
 
 
 KEY = {"authorization": "Bearer key"}
@@ -48,7 +53,8 @@ def message(method: str, **params: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
 
-def test_an_agent_asks_with_a_users_key_and_changes_nothing(client: Any, lab: Lab) -> None:
+def test_an_agent_asks_with_a_users_key_and_changes_nothing(running: Any, lab: Lab) -> None:
+    client = running.client
     begun = client.post("/mcp", json=message("initialize", capabilities={"elicitation": {}}), headers=KEY)
     assert begun.json()["result"]["serverInfo"]["name"] == "kvx"
     told = client.post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=KEY)
@@ -56,6 +62,7 @@ def test_an_agent_asks_with_a_users_key_and_changes_nothing(client: Any, lab: La
     ask = message("tools/call", name="who_am_i", arguments={})
     answer = client.post("/mcp", json=ask, headers=KEY).json()["result"]
     assert answer["structuredContent"]["data"]["user"] == "ada"
+    assert running.service.figures.commands.labels("SUCCESS", "who_am_i")._value.get() == 1
     change = message("tools/call", name="restart", arguments={"name": "checkout"})
     assert client.post("/mcp", json=change, headers=KEY).json()["result"]["isError"] is True
     assert not lab.orders + lab.events[1:]

@@ -1,14 +1,45 @@
 """POST /mcp: the Model Context Protocol over HTTP, one message and one reply; nothing is changed by it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from voice_api.commands.conversation.turn import Turn
+from voice_api.commands.core import Reply
+from voice_api.commands.registry.declaring import Function
 from voice_api.errors import VoiceApiError
+from voice_api.figures import Figures
+from voice_api.http.engines import Answerer
 from voice_api.http.json_bodies import MAX_JSON_BYTES
 from voice_api.http.service import Service
 from voice_api.mcp.session import VERSIONS, Session
 from voice_api.version import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The commands, of which the figures tell."""
+
+    commands: Answerer
+    figures: Figures
+
+    @property
+    def functions(self) -> Mapping[str, Function]:
+        return self.commands.functions
+
+    def call(self, name: str, arguments: Mapping[str, object], turn: Turn) -> Reply:
+        return self._told(self.commands.call(name, arguments, turn))
+
+    def settled(self, text: str, turn: Turn) -> Reply:
+        return self._told(self.commands.settled(text, turn))
+
+    def _told(self, reply: Reply) -> Reply:
+        self.figures.stages(reply.timings_ms)
+        self.figures.commands.labels(reply.status, reply.intent.name if reply.intent else "none").inc()
+        return reply
 
 
 def mcp_routes(service: Service) -> APIRouter:
@@ -20,7 +51,7 @@ def mcp_routes(service: Service) -> APIRouter:
         _refuse_odd(request)
         user = service.engines.users.speaker_of(request.headers.get("authorization"))
         body = await service.uploads.body(request, MAX_JSON_BYTES)
-        session = Session(service.engines.commands, user, VERSION)
+        session = Session(Counted(service.engines.commands, service.figures), user, VERSION)
         replies = await service.lanes.acting.run(lambda _: session.heard(body))
         return JSONResponse(replies[0]) if replies else Response(status_code=202)
 
