@@ -62,7 +62,7 @@ def test_an_agent_asks_with_a_users_key_and_changes_nothing(running: Any, lab: L
     ask = message("tools/call", name="who_am_i", arguments={})
     answer = client.post("/mcp", json=ask, headers=KEY).json()["result"]
     assert answer["structuredContent"]["data"]["user"] == "ada"
-    assert running.service.figures.commands.labels("SUCCESS", "who_am_i")._value.get() == 1
+    assert 'intent="who_am_i",status="SUCCESS"} 1.0' in running.service.figures.text().decode()
     change = message("tools/call", name="restart", arguments={"name": "checkout"})
     assert client.post("/mcp", json=change, headers=KEY).json()["result"]["isError"] is True
     assert not lab.orders + lab.events[1:]
