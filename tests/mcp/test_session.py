@@ -139,6 +139,10 @@ def test_anything_but_a_yes_changes_nothing(client: Makes, answer: dict[str, Any
     assert not agent.lab.orders
 
 
+def test_a_client_may_say_how_it_asks(client: Makes) -> None:
+    assert tools(client().begin(elicitation={"form": {}, "url": {}})) & CHANGES
+
+
 def test_an_error_for_an_answer_changes_nothing(client: Makes) -> None:
     agent = client().begin(elicitation={})
     asked = agent.call("restart", name="cart", namespace="shop")
@@ -178,7 +182,15 @@ def test_a_person_is_not_asked_for_ever(client: Makes) -> None:
     assert not agent.lab.orders
 
 
-@pytest.mark.parametrize(("capabilities", "session"), [({}, "agent"), ({"elicitation": {}}, "")])
+@pytest.mark.parametrize(
+    ("capabilities", "session"),
+    [
+        ({}, "agent"),
+        ({"elicitation": {}}, ""),
+        ({"elicitation": {"url": {}}}, "agent"),
+        ({"elicitation": True}, "agent"),
+    ],
+)
 def test_who_cannot_ask_a_person_changes_nothing(
     client: Makes, capabilities: dict[str, Any], session: str
 ) -> None:

@@ -26,7 +26,7 @@ from voice_api.mcp.messages import (
 )
 from voice_api.mcp.tools import content, offered
 
-VERSIONS = ("2025-06-18", "2025-03-26", "2024-11-05")
+VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 """Of the protocol, the one that is proposed first."""
 
 MOST_WAITING = 8
@@ -103,10 +103,7 @@ class Session:
                 return (error(asked.id, NO_METHOD, f"there is no method {method[:64]}"),)
 
     def _begun(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        able = parameters.get("capabilities")
-        self._asks = (
-            bool(self._session) and isinstance(able, dict) and isinstance(able.get("elicitation"), dict)
-        )
+        self._asks = bool(self._session) and _asks_a_person(parameters.get("capabilities"))
         wanted = parameters.get("protocolVersion")
         return {
             "protocolVersion": wanted if wanted in VERSIONS else VERSIONS[0],
@@ -149,6 +146,15 @@ class Session:
 
     def _turn(self, pending: str | None = None) -> Turn:
         return Turn(self._user, self._session, pending=pending, command=f"cmd_{self._new_id()}")
+
+
+def _asks_a_person(capabilities: object) -> bool:
+    """Whether a client shows its person a question; one that only opens addresses does not."""
+    match capabilities:
+        case {"elicitation": dict(ways)}:
+            return not ways or "form" in ways
+        case _:
+            return False
 
 
 def _question(asked: str, difference: str) -> dict[str, Any]:
