@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.answers.attached import ANSWERS
-from voice_api.commands.conversation.catalogue import Catalogue
+from voice_api.commands.conversation.catalogue import Catalogue, Contexts
 from voice_api.commands.conversation.conversation import Conversation
 from voice_api.commands.conversation.outcome import Intent, Outcome, Status, failed
 from voice_api.commands.conversation.place import Heard, Parts, Place
@@ -62,9 +62,7 @@ class CommandCore:
         """
         self._cluster = cluster
         self._interpreter = language or interpreter()
-        # Which clusters there are is known without asking one, also where this one does not answer.
-        contexts = LiveNames(LiveObject(name, "", "context") for name in cluster.contexts)
-        beside = {"context": contexts, **beside}
+        beside = {"context": Contexts(cluster), **beside}
         self._catalogue = Catalogue(cluster, looked_for(self._interpreter.functions), beside)
         here = Place(cluster, self._catalogue)
         self._conversation = Conversation(
@@ -114,6 +112,7 @@ class CommandCore:
     def understood(self, text: str) -> bool:
         """Whether `text` is settled by the names that there are now; False where none can be had."""
         try:
+            self._catalogue.live()
             return Understanding(self._interpreter, Situation(self._catalogue)).settled(text)
         except VoiceApiError:
             return False

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from voice_api.cluster.protocol import Cluster, Named
@@ -68,3 +69,14 @@ class Catalogue:
         finally:
             with self._lock:
                 self._preparing = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """Which clusters there are: known without asking one, also where this one does not answer."""
+
+    cluster: Cluster
+
+    def find(self, spoken: str, kinds: tuple[str, ...], namespace: str = "", home: str = "") -> Resolution:
+        live = LiveNames(LiveObject(name, "", "context") for name in self.cluster.contexts)
+        return live.find(spoken, kinds, namespace, home)
