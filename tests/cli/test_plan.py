@@ -32,6 +32,22 @@ def test_other_settings_make_another_plan(tmp_path: Path, voice: VoiceSettings) 
     assert set(map(step_digest, before.steps)) != set(map(step_digest, after.steps))
 
 
+@pytest.mark.parametrize(
+    "name", ["sentences.yaml", "extensions/docker/extension.yaml", "extensions/docker/other.py"]
+)
+def test_other_content_of_what_the_voice_api_reads_at_its_start_makes_another_plan(
+    tmp_path: Path, name: str
+) -> None:
+    for each in ("sentences.yaml", "extensions/docker/extension.yaml", "extensions/docker/other.py"):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).write_text("before")
+    voice = VoiceSettings(grammar_file=tmp_path / "sentences.yaml", extensions_folder=tmp_path / "extensions")
+    before = plan(tmp_path, voice=voice)
+    assert plan(tmp_path, voice=voice) == before
+    (tmp_path / name).write_text("after")
+    assert plan(tmp_path, voice=voice) != before
+
+
 def changed(value: object) -> object:
     match value:
         case bool():

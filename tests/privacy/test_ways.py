@@ -25,7 +25,7 @@ def way(name: str, settings: Settings = PLAIN, tables: Tables = FAR, cluster: st
 
 def test_every_setting_that_names_an_address_elsewhere_is_told_of() -> None:
     """One that is added and not told of makes this red."""
-    named = {each.name for each in fields(Settings) if each.name.endswith(("_url", "_address"))}
+    named = {each.name for each in fields(Settings) if each.name.endswith(("_url", "_address", "_issuer"))}
     assert named == set(ADDRESSES)
 
 
@@ -61,6 +61,13 @@ def test_a_language_model_is_a_way_out_where_it_is_named() -> None:
     named = way("language_model_address", replace(PLAIN, language_model_address="https://models.example/v1"))
     assert (named.open, named.host, named.why) == (True, "models.example", "language_model_address")
     assert named.what.startswith("sentences that the grammar does not understand")
+
+
+def test_an_identity_provider_and_programs_beside_the_service_are_ways_out_where_they_are_named() -> None:
+    issuer = way("oidc_issuer", replace(PLAIN, oidc_issuer="https://login.example/realms/kvx"))
+    assert (issuer.open, issuer.host) == (True, "login.example")
+    assert way("extensions", replace(PLAIN, extensions_folder="/etc/kvx/extensions")).open
+    assert not way("extensions").open
 
 
 def test_a_password_in_an_address_is_not_told() -> None:

@@ -98,3 +98,18 @@ def test_the_journal_is_shown_counted_and_verified_and_one_changed_byte_is_found
     file.write_text(file.read_text().replace("count", "coumt", 1))
     changed = voice_api(tmp_path, "audit", "verify")
     assert (changed.returncode, "broken at its line 1" in changed.stderr) == (1, True)
+
+
+def test_users_of_an_identity_provider_have_no_key_and_are_kept_out_when_revoked(tmp_path: Path) -> None:
+    adds = ("user", "add", "oidc:Ann/1", "--role", "operator", "--environment", "staging")
+    assert well(tmp_path, *adds) == ""
+    assert well(tmp_path, "user", "add", "oidc-group:sre", "--environment", "staging") == ""
+    assert voice_api(tmp_path, "user", "token", "oidc:Ann/1").returncode == 2
+    well(tmp_path, "user", "revoke", "oidc:Ann/1")
+    well(tmp_path, "user", "revoke", "oidc:bob")
+    book = read_book(tmp_path / "users.json")
+    assert [(each.name, each.roles, each.keys) for each in book.users] == [
+        ("oidc-group:sre", ("viewer",), ()),
+        ("oidc:Ann/1", (), ()),
+        ("oidc:bob", (), ()),
+    ]

@@ -13,6 +13,7 @@ from voice_api.bench.command import add_arguments as add_bench_arguments
 from voice_api.command_settings import add_settings, chosen_settings, kept_in
 from voice_api.core_dumps import keep_memory_out_of_core_dumps
 from voice_api.errors import VoiceApiError
+from voice_api.mcp_command import add_mcp_command
 from voice_api.model_commands import add_model_commands
 from voice_api.privacy.command import LeavesError
 from voice_api.privacy.command import add_arguments as add_privacy_arguments
@@ -91,11 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     privacy = commands.add_parser("privacy", help="tell and prove what leaves this machine")
     add_privacy_arguments(privacy)
     privacy.set_defaults(act=run_privacy)
+    add_mcp_command(commands.add_parser("mcp", help="let an agent ask and, with a person's yes, change"))
     bench = commands.add_parser("bench", help="measure the models and engines there are on this machine")
     add_bench_arguments(bench)
     bench.set_defaults(act=_bench)
     check = commands.add_parser("grammar-check", help="look for mistakes in the grammar of the commands")
     check.add_argument("files", type=Path, nargs="*", metavar="FILE.yaml", help="added to the built-in one")
+    check.add_argument("--extensions-folder", type=Path, metavar="FOLDER", help="with what these bring")
     check.add_argument("--operations", action="store_true", help="the grammar that knows changes as well")
     check.set_defaults(act=_grammar_check)
     version = commands.add_parser("version", help="print the version")
@@ -159,9 +162,12 @@ def _grammar_check(parsed: argparse.Namespace) -> None:
     from voice_api.commands.check import grammar_check  # noqa: PLC0415
     from voice_api.commands.grammar import ENGLISH, load_grammar  # noqa: PLC0415
     from voice_api.commands.language.check import operations_check  # noqa: PLC0415
+    from voice_api.commands.registry.builtin import BUILT_IN  # noqa: PLC0415
+    from voice_api.extensions.adding import every_extension  # noqa: PLC0415
 
-    if parsed.operations:
-        problems = operations_check(parsed.files)
+    if parsed.operations or parsed.extensions_folder:
+        more = every_extension(parsed.extensions_folder)
+        problems = operations_check((*more.grammar, *parsed.files), {**BUILT_IN, **more.functions})
     else:
         problems = grammar_check(load_grammar((ENGLISH, *parsed.files)))
     for problem in problems:

@@ -15,6 +15,7 @@ from voice_api.http.commands import command_routes
 from voice_api.http.frame import RequestFrame
 from voice_api.http.health import health_routes
 from voice_api.http.jobs import job_routes
+from voice_api.http.mcp import mcp_routes
 from voice_api.http.models import model_routes
 from voice_api.http.processing import Processor
 from voice_api.http.processor_health import processor_health_routes
@@ -41,6 +42,7 @@ def build_app(service: Service) -> FastAPI:
         command_routes,
         realtime_routes,
         usage_routes,
+        mcp_routes,
     )
     return framed(service.figures, service.close, [routes(service) for routes in every])
 

@@ -6,10 +6,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voice_api.acting import acts
-from voice_api.cluster.choose import ClusterChoice, choose_cluster
 from voice_api.cluster.protocol import Cluster
-from voice_api.commands.core import CommandCore
+from voice_api.commanding import chosen_cluster, commanding
 from voice_api.commands.vocabulary import Vocabulary
 from voice_api.engines.elsewhere import Elsewhere, elsewhere, nothing_elsewhere
 from voice_api.engines.file import read_engines
@@ -37,17 +35,19 @@ log = logging.getLogger("voice_api.assemble")
 def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]") -> Service:
     """A service that has listened once; VoiceApiError for everything that keeps it from working."""
     speaker = _speaker(settings.voice)
-    cluster = choose_cluster(cluster_choice(settings, around))
+    cluster = chosen_cluster(settings, around)
     listener, model = loading.result()
     names = Vocabulary(cluster)
     if settings.live_names:
         names.likely()  # begins to ask, so that the first caller has them
-    acting = acts(settings, around, cluster)
     far = engines_elsewhere(settings, around)
     thinking = thinks(settings)
-    core = CommandCore(cluster, parts=knowing_budgets(thinking.with_model(acting.parts), far))
-    engines = Engines(listener, speaker, core, cluster.description, names, model, acting.users)
-    service = open_service(settings, engines, far, thinking.close)
+    commands = commanding(
+        settings, around, cluster, lambda parts: knowing_budgets(thinking.with_model(parts), far)
+    )
+    acting = commands.acts
+    engines = Engines(listener, speaker, commands.core, cluster.description, names, model, acting.users)
+    service = open_service(settings, engines, far, (commands.close, thinking.close))
     thinking.count_in(service.figures)
     thinking.begin()
     if acting.audit is not None:
@@ -119,16 +119,6 @@ def _speaker(voice: str) -> Speaker:
     except VoiceApiError as error:
         raise SettingsError(f"voice is {voice!r}: {error.message}", error.fix) from None
     return speaker
-
-
-def cluster_choice(settings: Settings, around: Surroundings) -> ClusterChoice:
-    """Where the cluster of these settings is looked for."""
-    return ClusterChoice(
-        kubeconfig=settings.kubeconfig,
-        environment_kubeconfig=around.kubeconfig_files,
-        home_kubeconfig=around.home / ".kube" / "config" if around.home else None,
-        context=settings.context,
-    )
 
 
 def _tell(service: Service, cluster: Cluster) -> None:

@@ -82,6 +82,10 @@ class Settings:
         default=True,
         metadata={"help": "hear a command again with the cluster's names where it is not understood"},
     )
+    grammar_file: str = _text("", "YAML with own sentences for commands, added to ours; empty has none")
+    extensions_folder: str = _text(
+        "", "folder of extensions, each a folder with extension.yaml; empty has none but those installed"
+    )
     engines_file: str = _text("", "file of the cloud engines and who may use them; empty has none")
     engine_keys_folder: str = _text("", "folder with a file for each engine's key; empty has none")
     local_only: bool = field(
@@ -94,6 +98,10 @@ class Settings:
     users_file: str = _text(
         "", "file of the users, who may change what their roles allow; without one nobody changes anything"
     )
+    oidc_issuer: str = _text("", "address of an identity provider whose sessions count; empty has none")
+    oidc_audience: str = _text("", "audience that its sessions have to be for")
+    oidc_user_claim: str = _text("sub", "what of a session names the user, who is oidc:NAME here")
+    oidc_groups_claim: str = _text("groups", "what of it names groups, which are oidc-group:NAME here")
     journal_folder: str = _text(
         "", "where commands are recorded; empty is the database of ledger_address_file, else the data folder"
     )

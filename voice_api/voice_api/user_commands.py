@@ -6,15 +6,21 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voice_api.command_settings import add_settings, chosen_settings
 from voice_api.errors import VoiceApiError
 from voice_api.settings import SettingsError
 
+if TYPE_CHECKING:
+    from voice_api.users.book import Entry
+
 ROLES = ("viewer", "operator", "admin")
 ENVIRONMENTS = ("development", "staging", "production")
 ALGORITHMS = ("EdDSA", "HS256")
 NAME = re.compile(r"[a-z0-9][a-z0-9@._-]{0,62}")
+ISSUED = re.compile(r"(oidc|oidc-group):[A-Za-z0-9@.:_/+-]{1,200}")
+"""Of an identity provider: they have sessions from there, and no keys."""
 DAY_SECONDS = 24 * 3600
 
 
@@ -59,7 +65,8 @@ def _add(parsed: argparse.Namespace) -> None:
     from voice_api.users.file import book_or_new, changed  # noqa: PLC0415
     from voice_api.users.keys import new_key  # noqa: PLC0415
 
-    if not NAME.fullmatch(parsed.name):
+    issued = ISSUED.fullmatch(parsed.name) is not None
+    if not NAME.fullmatch(parsed.name) and not issued:
         raise SettingsError(f"a user cannot be called {parsed.name[:64]!r}", "use small letters and digits")
     Identity(parsed.name, tuple(parsed.group))
     now = int(time.time())
@@ -75,12 +82,14 @@ def _add(parsed: argparse.Namespace) -> None:
             environments=tuple(parsed.environment) or known.environments,
             # The groups that the component "impersonation" lets the voice API speak for.
             groups=tuple(parsed.group) or known.groups or tuple(f"kvx:{role}s" for role in roles),
-            keys=(*known.keys, key),
+            keys=known.keys if issued else (*known.keys, key),
         )
         write(book.with_user(entry))
-    sys.stdout.write(f"{shown}\n")
+    if not issued:
+        sys.stdout.write(f"{shown}\n")
+    how = "sessions come from the identity provider" if issued else "this key is shown only now"
     where = ", ".join(entry.environments) or "no environment: name one with --environment"
-    sys.stderr.write(f"{entry.name} is {', '.join(entry.roles)} for {where}; this key is shown only now\n")
+    sys.stderr.write(f"{entry.name} is {', '.join(entry.roles)} for {where}; {how}\n")
 
 
 def _token(parsed: argparse.Namespace) -> None:
@@ -90,6 +99,8 @@ def _token(parsed: argparse.Namespace) -> None:
     now = int(time.time())
     if not 1 <= parsed.hours <= 24:
         raise SettingsError(f"a session of {parsed.hours} hours cannot be", "give 1 to 24 hours")
+    if ISSUED.fullmatch(parsed.name):
+        raise SettingsError(f"sessions of {parsed.name} are not ours", "sign in at the identity provider")
     with changed(_file(parsed)) as write:
         book = book_or_new(_file(parsed))
         if book.user(parsed.name) is None:
@@ -116,7 +127,7 @@ def _revoke(parsed: argparse.Namespace) -> None:
     now = int(time.time())
     with changed(_file(parsed)) as write:
         book = read_book(_file(parsed))
-        user = book.user(parsed.name)
+        user = book.user(parsed.name) or _kept_out(parsed.name)
         if user is None:
             raise _nobody(parsed.name)
         if parsed.key and parsed.key not in {key.id for key in user.keys}:
@@ -129,9 +140,21 @@ def _revoke(parsed: argparse.Namespace) -> None:
                 write(book.with_user(replace(user, sessions_from=now + 1)))
             case argparse.Namespace(key=str()):
                 write(book.with_user(replace(user, keys=kept)))
+            case _ if user.name.startswith("oidc:"):
+                # Kept without a right: else a group of the provider would let them in again.
+                write(
+                    book.with_user(replace(user, roles=(), environments=(), groups=(), sessions_from=now + 1))
+                )
             case _:
                 write(book.without_user(user.name))
     sys.stderr.write("it counts no more, from the next request on\n")
+
+
+def _kept_out(name: str) -> "Entry | None":
+    """Who is in a group of the provider has no entry, and may have to be kept out all the same."""
+    from voice_api.users.book import Entry  # noqa: PLC0415
+
+    return Entry(name) if name.startswith("oidc:") and ISSUED.fullmatch(name) else None
 
 
 def _rotate(parsed: argparse.Namespace) -> None:

@@ -64,10 +64,24 @@ def settings_text(deployment: Deployment) -> str:
 
 
 def _read_at_its_start(voice: VoiceSettings) -> Iterator[str]:
-    """Another file of engines makes other settings, so that a deploy starts the voice API with it."""
-    if voice.engines_file is not None and voice.engines_file.is_file():
-        digest = sha256(voice.engines_file.read_bytes()).hexdigest()
-        yield f"# engines_file as it was when this was written: sha256 {digest}"
+    """Other content of these files makes other settings, so that a deploy starts the voice API with it."""
+    named = {"engines_file": voice.engines_file, "grammar_file": voice.grammar_file}
+    for name, file in named.items():
+        if file is not None and file.is_file():
+            digest = sha256(file.read_bytes()).hexdigest()
+            yield f"# {name} as it was when this was written: sha256 {digest}"
+    folder = voice.extensions_folder
+    if folder is not None and folder.is_dir():
+        yield f"# extensions_folder as it was when this was written: sha256 {_of_all(folder)}"
+
+
+def _of_all(folder: Path) -> str:
+    """Of the files that extensions are made of: of each its folder's file, and what lies beside it."""
+    digest = sha256()
+    for file in sorted(each for each in folder.glob("*/*") if each.is_file()):
+        content = sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(folder)} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def voice_api_program() -> str:

@@ -53,6 +53,8 @@ class VoiceSettings:
     live_names: Annotated[bool | None, Says("hear what is not understood again, for the cluster's names")] = (
         None
     )
+    grammar_file: Annotated[Path | None, Says("own sentences for commands, added to kvx's")] = None
+    extensions_folder: Annotated[Path | None, Says("folder of extensions of the commands")] = None
     engines_file: Annotated[Path | None, Says("file of the cloud engines and who may use them")] = None
     engine_keys_folder: Annotated[Path | None, Says("folder with a file for each engine's key")] = None
     local_only: Annotated[bool | None, Says("let no sound and no text leave the machine")] = None
@@ -61,6 +63,10 @@ class VoiceSettings:
         None
     )
     users_file: Annotated[Path | None, Says("file of the users; without one nobody changes anything")] = None
+    oidc_issuer: Annotated[str | None, Says("identity provider whose sessions count")] = None
+    oidc_audience: Annotated[str | None, Says("audience that its sessions are for")] = None
+    oidc_user_claim: Annotated[str | None, Says("what of a session names the user")] = None
+    oidc_groups_claim: Annotated[str | None, Says("what of a session names groups")] = None
     journal_folder: Annotated[Path | None, Says("where commands are recorded")] = None
     transcript_days: Annotated[int | None, Says("days that words which were said are kept", 0, 3_650)] = None
     checkpoint_file: Annotated[Path | None, Says("file for the checkpoints of that record")] = None

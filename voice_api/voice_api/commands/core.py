@@ -3,17 +3,18 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.answers.attached import ANSWERS
-from voice_api.commands.conversation.catalogue import Catalogue
+from voice_api.commands.conversation.catalogue import Catalogue, Contexts
 from voice_api.commands.conversation.conversation import Conversation
 from voice_api.commands.conversation.outcome import Intent, Outcome, Status, failed
 from voice_api.commands.conversation.place import Heard, Parts, Place
 from voice_api.commands.conversation.turn import ALONE, Turn
 from voice_api.commands.language.check import interpreter
 from voice_api.commands.language.meanings import Situation
-from voice_api.commands.language.names import LiveNames, LiveObject, Resolution
+from voice_api.commands.language.names import Finder, LiveNames, LiveObject, Resolution
 from voice_api.commands.language.proposals import kinds_of
 from voice_api.commands.language.understand import Interpreter
 from voice_api.commands.registry.declaring import Function
@@ -53,11 +54,16 @@ class CommandCore:
         language: Interpreter | None = None,
         parts: Callable[[Interpreter, Place], Parts] | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        beside: Mapping[str, Finder] = MappingProxyType({}),
     ) -> None:
-        """`parts` may give the conversation more than a cluster to ask: who acts, what costs."""
+        """`parts` may give the conversation more than a cluster to ask: who acts, what costs.
+
+        beside  finds, by kind, what has a name and is not in the cluster
+        """
         self._cluster = cluster
         self._interpreter = language or interpreter()
-        self._catalogue = Catalogue(cluster, looked_for(self._interpreter.functions))
+        beside = {"context": Contexts(cluster), **beside}
+        self._catalogue = Catalogue(cluster, looked_for(self._interpreter.functions), beside)
         here = Place(cluster, self._catalogue)
         self._conversation = Conversation(
             parts(self._interpreter, here) if parts else Parts(self._interpreter, ANSWERS, here)
@@ -66,9 +72,27 @@ class CommandCore:
 
     def answer(self, text: str, turn: Turn = ALONE) -> Reply:
         """The reply to `text`, whatever it is: what is not understood or fails is answered as well."""
+        return self._reply(lambda timed: self._understood(text, timed), text, turn)
+
+    def call(self, name: str, arguments: Mapping[str, object], turn: Turn = ALONE) -> Reply:
+        """The reply to a call that a program makes: by the same gates as a sentence, its names exact."""
+        return self._reply(lambda timed: self._called(name, arguments, timed), "", turn)
+
+    def settled(self, text: str, turn: Turn) -> Reply:
+        """The reply to what can be nothing but an answer to a question; anything else changes nothing."""
+        nothing = Outcome("ERROR", "That was no answer to my question, so I changed nothing.")
+        return self._reply(lambda timed: self._settled(text, timed) or nothing, text, turn)
+
+    @property
+    def functions(self) -> Mapping[str, Function]:
+        """What can be called, by name."""
+        return self._interpreter.functions
+
+    def _reply(self, understand: Callable[[Turn], Heard | Outcome], text: str, turn: Turn) -> Reply:
+        """`text` is what was said; a program says nothing."""
         started = self._clock()
         turn = replace(turn, words=text, timings=self._watch(turn.timings, "interpret", started))
-        understood = self._understood(text, turn)
+        understood = understand(turn)
         interpreted = self._clock()
         interpreting = {"interpret": (interpreted - started) * 1000}
         before = turn.timings
@@ -81,7 +105,7 @@ class CommandCore:
             status=outcome.status,
             intent=outcome.intent,
             reply=outcome.reply,
-            data={**outcome.data, **self._about_cluster()},
+            data={**outcome.data, **self._about_cluster(turn)},
             timings_ms={**interpreting, "act": (ended - interpreted) * 1000},
         )
 
@@ -99,7 +123,8 @@ class CommandCore:
     def understood(self, text: str) -> bool:
         """Whether `text` is settled by the names that there are now; False where none can be had."""
         try:
-            return Understanding(self._interpreter, Situation(self._catalogue.live())).settled(text)
+            self._catalogue.live()
+            return Understanding(self._interpreter, Situation(self._catalogue)).settled(text)
         except VoiceApiError:
             return False
 
@@ -110,8 +135,23 @@ class CommandCore:
         except VoiceApiError as error:
             return failed(error, self._conversation.likely(text))
 
-    def _about_cluster(self) -> dict[str, object]:
-        description = self._cluster.description
+    def _called(self, name: str, arguments: Mapping[str, object], turn: Turn) -> Heard | Outcome:
+        try:
+            return self._conversation.called(name, arguments, turn)
+        except VoiceApiError as error:
+            return failed(error)
+
+    def _settled(self, text: str, turn: Turn) -> Outcome | None:
+        try:
+            return self._conversation.settle(text, turn)
+        except VoiceApiError as error:
+            return failed(error)
+
+    def _about_cluster(self, turn: Turn) -> dict[str, object]:
+        try:
+            description = self._conversation.where(turn).cluster.description
+        except VoiceApiError:  # which cluster it was is told all the same
+            description = self._cluster.description
         about: dict[str, object] = {"cluster": {"name": description.name, "demo": description.demo}}
         return {**about, "notice": DEMO_NOTICE} if description.demo else about
 

@@ -1,6 +1,6 @@
 """What is behind the routes: what listens, what speaks, what answers, and which names it knows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from voice_api.cluster.protocol import ClusterDescription
 from voice_api.commands.conversation.turn import ALONE, ANYBODY, Turn
 from voice_api.commands.core import Reply
 from voice_api.commands.policy import User
+from voice_api.commands.registry.declaring import Function
 from voice_api.model import LoadedModel
 from voice_api.speech.protocol import Listener, Speaker, Understanding
 
@@ -16,6 +17,19 @@ class Answerer(Protocol):
     """Answers one command; blocking, and called from several threads."""
 
     def answer(self, text: str, turn: Turn = ALONE) -> Reply: ...
+
+    def call(self, name: str, arguments: Mapping[str, object], turn: Turn = ALONE) -> Reply:
+        """The same for a call that a program makes."""
+        ...
+
+    def settled(self, text: str, turn: Turn) -> Reply:
+        """The same for an answer to a question, and nothing else."""
+        ...
+
+    @property
+    def functions(self) -> Mapping[str, Function]:
+        """What can be called, by name."""
+        ...
 
     def understood(self, text: str) -> bool:
         """Whether a sentence is understood as it stands, by what the cluster says now; nothing is done."""

@@ -8,7 +8,7 @@ from voice_api.errors import VoiceApiError
 
 ROUTES = (
     "/v1/commands, /v1/audio/transcriptions, /v1/jobs, /v1/audio/speech, /v1/realtime, /v1/models, "
-    "/v1/usage, /health, /ready"
+    "/v1/usage, /mcp, /health, /ready"
 )
 ROUTING_CODES = {404: "not_found", 405: "method_not_allowed"}
 

@@ -15,7 +15,6 @@ from voice_api.cluster.redact import masked
 from voice_api.commands.conversation.turn import ALONE, Turn
 from voice_api.commands.core import Reply
 from voice_api.engines.elsewhere import Elsewhere, nothing_elsewhere
-from voice_api.engines.loop import nothing
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures
 from voice_api.http.bodies import Uploads
@@ -52,7 +51,7 @@ class Service:
     sessions: Sessions
     elsewhere: Elsewhere
     processor: Address | None = None
-    ends: Callable[[], None] = nothing
+    ends: tuple[Callable[[], None], ...] = ()
     started: float = field(default_factory=time.monotonic)
 
     def refuse_overload(self) -> None:
@@ -123,7 +122,8 @@ class Service:
     def close(self) -> None:
         self.lanes.stop()
         self.elsewhere.close()
-        self.ends()
+        for end in self.ends:
+            end()
 
     def counted(
         self, pieces: Iterator[NDArray[np.int16]], sample_rate: int, ticket: Ticket
@@ -142,7 +142,7 @@ def open_service(
     settings: Settings,
     engines: Engines,
     elsewhere: Elsewhere | None = None,
-    ends: Callable[[], None] = nothing,
+    ends: tuple[Callable[[], None], ...] = (),
 ) -> Service:
     """A service with its lanes open; `close` ends them, the engines elsewhere, and what `ends` ends."""
     figures = Figures()

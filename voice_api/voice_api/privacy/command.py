@@ -69,10 +69,9 @@ def _tables(settings: Settings) -> "Tables":
 
 def _cluster(settings: Settings, around: Surroundings) -> str:
     """The address of its API server; nothing connects to it."""
-    from voice_api.assemble import cluster_choice  # noqa: PLC0415
-    from voice_api.cluster.choose import choose_cluster  # noqa: PLC0415
+    from voice_api.commanding import chosen_cluster  # noqa: PLC0415
 
-    cluster = choose_cluster(cluster_choice(settings, around))
+    cluster = chosen_cluster(settings, around)
     if cluster.description.demo:
         return ""
     from voice_api.cluster.kubernetes import KubernetesCluster  # noqa: PLC0415

@@ -12,6 +12,7 @@ from voice_api.settings import Settings
 ADDRESSES: Mapping[str, str] = {
     "language_model_address": "sentences that the grammar does not understand, as text, and where a summary "
     "is asked for, lines of logs and events; nothing in which a secret is seen",
+    "oidc_issuer": "nothing: the keys by which an identity provider's sessions are known are fetched",
     "processor_url": "long files of sound, to be heard later by your own voice processor",
 }
 # Where a kind of engine is asked that names no address of its own.
@@ -76,6 +77,13 @@ def ways(settings: Settings, tables: Tables, cluster: str, database: str) -> tup
             "ledger_address_file" if database else "ledger_address_file is not set",
         ),
         *(_named(settings, name, what) for name, what in ADDRESSES.items()),
+        Way(
+            "extensions",
+            "",
+            "questions that programs beside the service answer; where these ask is theirs to say",
+            bool(settings.extensions_folder),
+            "extensions_folder" if settings.extensions_folder else "extensions_folder is not set",
+        ),
         *(_engine(settings, tables, name, table) for name, table in tables.engines.items()),
     )
 

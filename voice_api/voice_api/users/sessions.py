@@ -86,13 +86,19 @@ def _counts(book: Book, entry: Entry, claims: dict[str, Any], now: int) -> bool:
 
 def _signed_with(book: Book, token: str) -> Signing | None:
     """The key that a token names, if nothing about it is out of the ordinary."""
+    parts = parts_of(token) if len(token) <= MOST_CHARACTERS else None
+    if parts is None or not parts[0].keys() <= HEADER:
+        return None
+    return next((each for each in book.signing if each.id == parts[0].get("kid")), None)
+
+
+def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Header and claims of what has the form of a token; nothing of it is believed yet."""
     parts = token.split(".")
-    if len(token) > MOST_CHARACTERS or len(parts) != 3:
+    if len(parts) != 3:
         return None
     header, claims = (_object(part) for part in parts[:2])
-    if header is None or claims is None or not header.keys() <= HEADER:
-        return None
-    return next((each for each in book.signing if each.id == header.get("kid")), None)
+    return None if header is None or claims is None else (header, claims)
 
 
 def _object(part: str) -> dict[str, Any] | None:

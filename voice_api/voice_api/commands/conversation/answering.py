@@ -73,7 +73,7 @@ def _looked(call: Call, place: Place, turn: Turn, parts: Parts) -> Answer:
 
 def _switched(context: str, place: Place, parts: Parts) -> tuple[Answer, State]:
     """Another cluster is another conversation: neither a namespace nor "it" is taken along."""
-    if context != place.cluster.description.name:
+    if context not in {each.cluster.description.name for each in (place, parts.here)}:
         if parts.opens is None:
             raise VoiceApiError("context_unknown", f"I cannot go to {context}.", "Name another one.", 404)
         parts.opens(context)

@@ -1,10 +1,12 @@
 """The live names of a cluster, prepared for being looked for, and never prepared while somebody waits."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from voice_api.cluster.protocol import Cluster, Named
-from voice_api.commands.language.names import LiveNames, LiveObject, Resolution
+from voice_api.commands.language.names import Finder, LiveNames, LiveObject, Resolution
 
 FEW = 500
 """So many names are prepared in a few milliseconds."""
@@ -13,13 +15,23 @@ FEW = 500
 class Catalogue:
     """Of one cluster. Of many names, those of a moment ago are used while the new ones are prepared."""
 
-    def __init__(self, cluster: Cluster, kinds: Iterable[tuple[str, ...]] = ()) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        kinds: Iterable[tuple[str, ...]] = (),
+        beside: Mapping[str, Finder] = MappingProxyType({}),
+    ) -> None:
+        """`beside` finds, by kind, what has a name and is not in the cluster."""
         self._cluster = cluster
-        self._kinds = tuple(kinds)
+        self._kinds, self._beside = tuple(kinds), beside
         self._named: tuple[Named, ...] | None = None
         self._live = LiveNames(())
         self._preparing = False
         self._lock = threading.Lock()
+
+    def of(self, cluster: Cluster) -> "Catalogue":
+        """The same for another cluster."""
+        return Catalogue(cluster, self._kinds, self._beside)
 
     def live(self) -> LiveNames:
         """VoiceApiError where no name can be had."""
@@ -42,6 +54,9 @@ class Catalogue:
 
     def find(self, spoken: str, kinds: tuple[str, ...], namespace: str = "", home: str = "") -> Resolution:
         """As LiveNames finds; the names are only asked for when a sentence has one."""
+        beside = self._beside.get(kinds[0]) if kinds else None
+        if beside is not None:
+            return beside.find(spoken, kinds, namespace, home)
         return self.live().find(spoken, kinds, namespace, home)
 
     def _prepare(self, named: tuple[Named, ...]) -> LiveNames:
@@ -54,3 +69,14 @@ class Catalogue:
         finally:
             with self._lock:
                 self._preparing = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """Which clusters there are: known without asking one, also where this one does not answer."""
+
+    cluster: Cluster
+
+    def find(self, spoken: str, kinds: tuple[str, ...], namespace: str = "", home: str = "") -> Resolution:
+        live = LiveNames(LiveObject(name, "", "context") for name in self.cluster.contexts)
+        return live.find(spoken, kinds, namespace, home)

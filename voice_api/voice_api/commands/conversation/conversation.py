@@ -12,12 +12,13 @@ from voice_api.commands.conversation.outcome import Intent, Outcome, denied, fai
 from voice_api.commands.conversation.place import Heard, Parts, Place
 from voice_api.commands.conversation.turn import Turn
 from voice_api.commands.language.meanings import Question, Unclear
+from voice_api.commands.language.named import named
 from voice_api.commands.language.names import LiveObject
 from voice_api.commands.language.proposals import kinds_of, proposals
 from voice_api.commands.language.understand import TakenBack, Understood
 from voice_api.commands.level import Level
 from voice_api.commands.normalise import normalise
-from voice_api.commands.registry.declaring import LEAST_ROLE, Call, from_role
+from voice_api.commands.registry.declaring import LEAST_ROLE, Call, NoCall, from_role
 from voice_api.commands.wording import listed
 from voice_api.errors import VoiceApiError
 
@@ -36,6 +37,19 @@ class Conversation:
         state = self._parts.memory.of(turn.user.name, turn.session)
         return hear(text, turn, state, self._place(state), self._parts)
 
+    def called(self, name: str, arguments: Mapping[str, object], turn: Turn) -> Heard | Outcome:
+        """What a program asks for, by names that are exact; VoiceApiError where names cannot be had."""
+        state = self._parts.memory.of(turn.user.name, turn.session)
+        place = self._place(state)
+        call = named(self._parts.interpreter.functions, name, arguments, place.catalogue, state.home)
+        if isinstance(call, NoCall):
+            return self._noted(Outcome("NEEDS_CLARIFICATION", f"I cannot do that: {call.why}."), turn)
+        return Heard(Understood((call,), exact=True), state, place)
+
+    def where(self, turn: Turn) -> Place:
+        """The cluster that a conversation is in now."""
+        return self._place(self._parts.memory.of(turn.user.name, turn.session))
+
     def likely(self, text: str) -> Intent | None:
         """What `text` asks for as far as that can be told without a name."""
         interpreter = self._parts.interpreter
@@ -48,9 +62,9 @@ class Conversation:
         place = self._place(state)
         if place.settling is None or not (turn.session or turn.pending):
             return None
-        speaker = place.speaker(turn)
-        if turn.pending is None and (state.question is not None or not place.settling.waits(speaker)):
+        if turn.pending is None and (state.question is not None or not place.settling.waits(turn)):
             return None
+        speaker = place.speaker(turn)  # asks the cluster, which nobody needs who was asked nothing
         came = place.settling.answer(text, turn, speaker)
         if came is None:
             return None
@@ -66,7 +80,7 @@ class Conversation:
     def act(self, heard: Heard, text: str, turn: Turn) -> Outcome:
         """What a turn comes to once it is understood."""
         if heard.place.settling and turn.session:
-            heard.place.settling.cancel(heard.place.speaker(turn), "a new command")
+            heard.place.settling.cancel(turn, "a new command")
         state = replace(heard.state, question=None, source=heard.source)
         match heard.understanding:
             case Understood(calls):
@@ -89,6 +103,10 @@ class Conversation:
 
     def _every(self, calls: tuple[Call, ...], heard: Heard, turn: Turn) -> Outcome:
         """Each call in its order; what ends badly ends the rest."""
+        if len(calls) > 1 and any(call.function.name == "switch_context" for call in calls):
+            # The names of the others were found in this cluster, and they may be meant for the next.
+            self._keep(turn, heard.state)
+            return Outcome("NEEDS_CLARIFICATION", "Please say first where to go, and then what to do there.")
         done: list[Outcome] = []
         state = heard.state
         for call in calls:
@@ -116,8 +134,8 @@ class Conversation:
         if call.function.level is not Level.READ_ONLY:
             outcome = self._change(call, heard, turn)
             return outcome, state, EVENTS.get(outcome.status, "unclear")
-        if not turn.user.roles & from_role(LEAST_ROLE[Level.READ_ONLY]):
-            why = f"{turn.user.name} may not ask anything here."
+        if not turn.user.roles & from_role(LEAST_ROLE[Level.READ_ONLY]) & call.function.roles:
+            why = f"{turn.user.name} may not ask that here."
             refused = denied("policy_role", why, "Ask for a role: kvx user add", intent_of(call))
             return refused, state, "denied"
         try:
@@ -136,7 +154,10 @@ class Conversation:
         if not turn.session:
             why = "I change nothing for whoever has no conversation with me: there is nobody to ask."
             return denied("no_session", why, "Send a session with the command.", intent_of(call))
-        speaker = place.speaker(turn)
+        try:
+            speaker = place.speaker(turn)
+        except VoiceApiError as error:
+            return failed(error, intent_of(call))
         return place.settling.staging.ask(call, turn.user, speaker, source=heard.source)
 
     def _asked(self, question: Question, state: State, turn: Turn, place: Place) -> Outcome:

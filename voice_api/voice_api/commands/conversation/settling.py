@@ -67,12 +67,13 @@ class Settling:
             case Refused(why):
                 return _no_answer(REFUSALS[why], why), verdict
 
-    def cancel(self, speaker: Speaker, why: str) -> int:
-        return cancel_all(self.staging.store, speaker, why)
+    def cancel(self, turn: Turn, why: str) -> int:
+        """Take back what this conversation was asked, wherever that was."""
+        return cancel_all(self.staging.store, Speaker(turn.user.name, turn.session, "", ""), why)
 
-    def waits(self, speaker: Speaker) -> bool:
+    def waits(self, turn: Turn) -> bool:
         """Whether this conversation was ever asked something that the store still knows."""
-        return bool(self.staging.store.of_session(speaker.user, speaker.session))
+        return bool(self.staging.store.of_session(turn.user.name, turn.session))
 
     def _played(self, speaker: Speaker, at: float) -> None:
         """The one question that was asked last has been played to its end."""

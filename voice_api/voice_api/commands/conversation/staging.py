@@ -41,7 +41,8 @@ class Ready:
 class Staging:
     """Makes questions about changes, as the user; nothing is changed here.
 
-    wall  seconds since 1970: replicas of a service share a store, and no other clock
+    wall     seconds since 1970: replicas of a service share a store, and no other clock
+    cluster  its name, where questions have to say which one is meant
     """
 
     executor: Executor
@@ -49,6 +50,7 @@ class Staging:
     store: PendingStore
     key: bytes = field(repr=False)
     wall: Callable[[], float] = time.time
+    cluster: str = ""
 
     def ask(
         self, call: Call, user: User, speaker: Speaker, before: str = "", source: str = "grammar"
@@ -112,7 +114,7 @@ class Staging:
 
     def _asked(self, ready: Ready, before: str) -> Outcome:
         code = f"{secrets.randbelow(90) + 10}"
-        question = " ".join(part for part in (before, _question(ready, code)) if part)
+        question = " ".join(part for part in (before, _question(ready, code, self.cluster)) if part)
         pending = staged(
             ready.bound,
             ready.allowed.confirmation,
@@ -141,12 +143,13 @@ def asking(pending: Pending, question: str, intent: Intent | None = None, differ
     return Outcome("REQUIRES_CONFIRMATION", question, {"confirmation": about}, intent)
 
 
-def _question(ready: Ready, code: str) -> str:
+def _question(ready: Ready, code: str, cluster: str) -> str:
     """Reads the object and the change back, and says what counts as an answer."""
     why = ready.allowed.judgement.reasons
     reason = f" I ask because {' and '.join(why)}." if why else ""
     based = f", which is {ready.bound.base}" if ready.bound.base else ""
-    asked = f"Shall I {ready.preview.said}{based}?{reason}"
+    where = f", in the cluster {cluster}" if cluster else ""
+    asked = f"Shall I {ready.preview.said}{based}{where}?{reason}"
     if ready.allowed.confirmation is not Confirmation.NAME_OR_CODE:
         return asked
     digits = " ".join(UNIT_WORDS[int(digit)] for digit in code)

@@ -62,12 +62,14 @@ class Question:
 class Unclear:
     """No call; `why` is a sentence to say. `own_letters` as of the proposal it came of.
 
-    missed  whether no template fits the words at all, so that others may try to understand them
+    missed    whether no template fits the words at all, so that others may try to understand them
+    nameless  whether that is because names could not be had
     """
 
     why: str
     own_letters: int = 0
     missed: bool = False
+    nameless: bool = False
 
 
 Meaning: TypeAlias = Meant | Question | Unclear
@@ -81,6 +83,8 @@ def meaning_of(proposal: Proposal, situation: Situation) -> Meaning:
     for argument in sorted(proposal.spoken, key=lambda each: each != "namespace"):
         within = found["namespace"].object.name if "namespace" in found else ""
         resolution = _resolved(proposal, argument, within, situation)
+        if isinstance(resolution, Doubt) and resolution.why:
+            return Unclear(resolution.why, proposal.own_letters, nameless=True)
         if isinstance(resolution, Doubt):
             return Question(proposal, argument, resolution.spoken, resolution.candidates)
         if not resolution.exact and proposal.function.level in EXACT:
@@ -128,6 +132,9 @@ def best(meanings: Iterable[Meaning]) -> Meaning | None:
     if exact:
         longest = max(each.proposal.letters for each in exact)
         return _only([each for each in exact if each.proposal.letters == longest])
+    nameless = [each for each in every if isinstance(each, Unclear) and each.nameless]
+    if nameless and not meant:
+        return nameless[0]
     asking = [each for each in every if isinstance(each, Question)]
     offering = [each for each in asking if each.candidates]
     chosen = _only(meant) if meant else next(iter([*offering, *asking]), None)

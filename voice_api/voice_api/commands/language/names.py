@@ -41,10 +41,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Not sure: at most three objects, the likeliest first, and perhaps none."""
+    """Not sure: at most three objects, the likeliest first, and perhaps none.
+
+    why  a sentence, where names of that kind cannot be had now
+    """
 
     spoken: str
     candidates: tuple[LiveObject, ...]
+    why: str = ""
 
 
 Resolution: TypeAlias = Found | Doubt

@@ -1,0 +1,1 @@
+"""The functions of the commands for programs that speak the Model Context Protocol."""
