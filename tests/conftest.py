@@ -179,13 +179,20 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
 }
 
 
-# These make machines that share this one's kernel and change its settings: never two of them at a time.
-MACHINES = {"container-hosts", "hosts", "node", "rented-hosts"}
+# What runs side by side, by what it needs. Hosts share this machine's kernel and change its settings, a node
+# stands for all its tests, and so does an API server: of one kind never two at a time.
+SIDES = {
+    "hosts": {"container-hosts", "hosts", "rented-hosts"},
+    "node": {"node"},
+    "api-server": {"kube-apiserver", "images"},
+}
+OTHERS = "others"
+MACHINES = ("hosts", "node")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    choices = ("only", "without")
-    parser.addoption("--machines", choices=choices, help="tests that make machines alone, or all the others")
+    choices = (*SIDES, OTHERS)
+    parser.addoption("--side", choices=choices, help="only tests that need this, or nothing of the kind")
 
 
 @pytest.hookimpl(trylast=True)
@@ -194,21 +201,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Before them comes what needs the node, which stands to the end too.
     """
-    if half := config.getoption("--machines"):
-        others = [item for item in items if _makes_machines(item) != (half == "only")]
-        items[:] = [item for item in items if _makes_machines(item) == (half == "only")]
+    if wanted := config.getoption("--side"):
+        others = [item for item in items if _side(item) != wanted]
+        items[:] = [item for item in items if _side(item) == wanted]
         config.hook.pytest_deselected(items=others)
     items.sort(key=_how_late)
 
 
-def _makes_machines(item: pytest.Item) -> bool:
-    return any(MACHINES.intersection(marker.args) for marker in item.iter_markers("needs"))
+def _side(item: pytest.Item) -> str:
+    """Where a test is at home among those that run side by side."""
+    needed = {name for marker in item.iter_markers("needs") for name in marker.args}
+    return next((side for side, kind in SIDES.items() if kind & needed), OTHERS)
 
 
 def _how_late(item: pytest.Item) -> int:
     if ROOT / "tests" / "drills" in item.path.parents:
         return 2
-    return 1 if _makes_machines(item) else 0
+    return 1 if _side(item) in MACHINES else 0
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

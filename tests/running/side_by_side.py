@@ -1,7 +1,7 @@
-"""Runs two commands at the same time: side_by_side.py NAME COMMAND... -- NAME COMMAND...
+"""Runs commands at the same time: side_by_side.py NAME COMMAND... -- NAME COMMAND... [-- ...]
 
-What the first says is shown at once, what the second says once the first has ended, what failed last of all.
-Ends with 0 where both did so; asked to end, it interrupts both and waits for them.
+What the first says is shown at once, what each other says once those before it have ended, what failed last.
+Ends with 0 where all did so; asked to end, it interrupts all and waits for them.
 """
 
 import shlex
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from threading import Lock, Thread
 from typing import IO
 
@@ -45,8 +46,8 @@ class Side:
         self._process.send_signal(signal.SIGINT)
 
 
-class Held:
-    """Lines that are kept in a file until they may be shown; those that come later are shown at once."""
+class Heard:
+    """What one side says: kept in a file until it may be shown, and from then on shown at once."""
 
     def __init__(self, log: IO[str]) -> None:
         self._log: IO[str] | None = log
@@ -66,7 +67,6 @@ class Held:
 
 
 def main(words: Sequence[str]) -> int:
-    middle = words.index("--")
     sides: list[Side] = []
 
     def interrupt(*_: object) -> None:
@@ -75,19 +75,33 @@ def main(words: Sequence[str]) -> int:
 
     signal.signal(signal.SIGINT, lambda *_: None)  # a terminal interrupts them itself
     signal.signal(signal.SIGTERM, interrupt)
-    with tempfile.TemporaryFile("w+") as log:
-        held = Held(log)
-        for (name, *command), hear in ((words[:middle], show), (words[middle + 1 :], held.hear)):
-            sides.append(Side(name, command, hear))
-        first = sides[0].ended()
-        show(f"\n== {sides[1].name}, beside the others: {shlex.join(sides[1].command)}\n")
-        held.let_go()
-        codes = [first, sides[1].ended()]
+    with ExitStack() as logs:
+        heard: list[Heard] = []
+        for name, *command in parted(words):
+            heard.append(Heard(logs.enter_context(tempfile.TemporaryFile("w+"))))
+            sides.append(Side(name, command, heard[-1].hear))
+        codes = [shown(side, said) for side, said in zip(sides, heard, strict=True)]
     show("\n")
     for side, code in zip(sides, codes, strict=True):
         show(f"== {side.name}: {'in order' if code == 0 else f'ended with {code}'}\n")
         show("".join(side.summary) if code else "")
     return int(any(codes))
+
+
+def parted(words: Sequence[str]) -> list[list[str]]:
+    """What stands between the double dashes."""
+    ends = [place for place, word in enumerate(words) if word == "--"]
+    return [
+        list(words[begin:end])
+        for begin, end in zip([0, *(each + 1 for each in ends)], [*ends, None], strict=True)
+    ]
+
+
+def shown(side: Side, said: Heard) -> int:
+    """Its exit code, once all of it has been shown."""
+    show(f"\n== {side.name}: {shlex.join(side.command)}\n")
+    said.let_go()
+    return side.ended()
 
 
 def show(words: str) -> None:
