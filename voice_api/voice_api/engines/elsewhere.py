@@ -8,6 +8,7 @@ from pathlib import Path
 
 from voice_api.engines.asking import now_milliseconds
 from voice_api.engines.callers import ANYONE, Caller, Callers
+from voice_api.engines.conversing import Conversing
 from voice_api.engines.engine import Engine, Price
 from voice_api.engines.failure import Key
 from voice_api.engines.file import EnginesFile, EngineTable, Tables
@@ -47,6 +48,10 @@ class Elsewhere:
     def speaking(self, local: Engine, only: str | None = None) -> Speaking:
         """The same for what speaks."""
         return Speaking(self._with(local, only), self.ledger, self.gates, self.local_only)
+
+    def conversing(self, local: Engine, only: str | None = None) -> Conversing:
+        """The same for what converses."""
+        return Conversing(self._with(local, only), self.ledger, self.gates, self.local_only)
 
     def close(self) -> None:
         for engine in self.engines:
