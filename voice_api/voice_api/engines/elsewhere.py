@@ -16,6 +16,7 @@ from voice_api.engines.gate import Gate
 from voice_api.engines.hearing import Hearing
 from voice_api.engines.keys import key_in, no_key
 from voice_api.engines.speaking import Speaking
+from voice_api.engines.talk import ANSWER_SECONDS
 from voice_api.errors import VoiceApiError
 from voice_api.usage.ledger import Ledger
 from voice_api.usage.opened_later import OpenedLater, no_store
@@ -29,7 +30,8 @@ Variable = Callable[[str], str | None]
 class Elsewhere:
     """Engines in the order of their file; without any, local does everything.
 
-    keys  what each engine's key is asked of
+    keys            what each engine's key is asked of
+    answer_seconds  for which an answer within a conversation is waited
     """
 
     ledger: Ledger
@@ -39,6 +41,7 @@ class Elsewhere:
     gates: Mapping[str, Gate] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     local_only: bool = False
+    answer_seconds: float = ANSWER_SECONDS
     end: Callable[[], None] = lambda: None
 
     def hearing(self, local: Engine, only: str | None = None) -> Hearing:
@@ -51,7 +54,10 @@ class Elsewhere:
 
     def conversing(self, local: Engine, only: str | None = None) -> Conversing:
         """The same for what converses."""
-        return Conversing(self._with(local, only), self.ledger, self.gates, self.local_only)
+        engines = self._with(local, only)
+        return Conversing(
+            engines, self.ledger, self.gates, self.local_only, answer_seconds=self.answer_seconds
+        )
 
     def close(self) -> None:
         for engine in self.engines:

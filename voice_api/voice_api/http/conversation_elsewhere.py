@@ -118,7 +118,10 @@ class Talking:
 
         talk = await self._conversed(Here(take))
         self._count(talk.answered)
-        threading.Thread(target=_read, args=(talk, loop, self._told), daemon=True).start()
+        read = threading.Thread(
+            target=_read, args=(talk, loop, self._told), name="conversation-told", daemon=True
+        )
+        read.start()
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._listen())]
             for task in self._tasks:
