@@ -57,6 +57,7 @@ class Talk:
         self._turns = Turns(TurnSettings(), elsewhere.probability) if elsewhere else None
         self._unanswered = SoundBuffer()
         self._due: float | None = None
+        self._answers, self._early = False, False
         self._last_sound = time.monotonic()
         self._lock = threading.RLock()
         self._told: queue.Queue[tuple[Conversation, Happening | VoiceApiError]] = queue.Queue()
@@ -118,14 +119,24 @@ class Talk:
         self._unanswered.append(samples)
         self._unanswered.take(self._unanswered.end - LONGEST_SAMPLES)
         for edge in turns.feed(samples):
-            self._due = time.monotonic() + elsewhere.answer_seconds if edge.kind == "stopped" else None
+            if edge.kind == "stopped" and not self._early:
+                self._due = time.monotonic() + elsewhere.answer_seconds
+                continue
+            if edge.kind == "stopped":
+                self._unanswered.clear()
+            self._due, self._early = None, False
 
     def _answering(self, happening: Happening) -> None:
-        if happening.what in ("said", "sound"):
-            with self._lock:
-                self._due = None
-                if not (self._turns and self._turns.speaking):
-                    self._unanswered.clear()
+        """What is answered needs no answer here; the engine may know sooner than we that a speech ended."""
+        with self._lock:
+            if happening.what not in ("said", "sound"):
+                self._answers = self._answers and happening.what not in ("answered", "interrupted")
+                return
+            speaking = self._turns is not None and self._turns.speaking
+            self._early = self._early or (speaking and not self._answers)
+            self._answers, self._due = True, None
+            if not speaking:
+                self._unanswered.clear()
 
     def _looked(self) -> Happening | None:
         """While nothing happens: is an answer late, is nobody there, is there room in the ledger?"""
