@@ -6,10 +6,11 @@ from typing import Any, Literal, get_args
 
 from voice_api.commands.wake import MOST_CHARACTERS
 from voice_api.errors import VoiceApiError
-from voice_api.http.realtime_wish import RATES, Json, SessionSettings, cannot, member, updated
+from voice_api.http.realtime_wish import Json, SessionSettings, cannot, member, updated
 from voice_api.http.transcription_wish import checked_prompt
 
 SLOWEST, FASTEST = 0.25, 4.0
+SPOKEN_RATES = (16_000, 24_000)
 Answers = Literal["commands", "engine"]
 """Who answers: the command core of this service, or the engine that converses by itself."""
 
@@ -92,7 +93,7 @@ def _rate(spoken: Json, otherwise: int) -> int:
     if form.get("type") != "audio/pcm":
         raise cannot("output.format.type", form.get("type"), "audio/pcm")
     rate = form.get("rate", 24_000)
-    if rate not in RATES or isinstance(rate, bool):
+    if rate not in SPOKEN_RATES or isinstance(rate, bool):
         raise cannot("output.format.rate", rate, "16000 or 24000")
     return int(rate)
 

@@ -11,7 +11,9 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.transcription_wish import checked_keywords, checked_prompt, language
 from voice_api.speech.turns import TurnSettings
 
-RATES = (16_000, 24_000)
+RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""Of sound that comes; OpenAI's own is 24 kHz, microphones have others."""
+
 SHORTEST_SILENCE_MS, LONGEST_MS = 100, 10_000
 Json: TypeAlias = Mapping[str, Any]
 
@@ -87,7 +89,7 @@ def _with_format(settings: SessionSettings, wish: Json) -> SessionSettings:
     if form.get("type") != "audio/pcm":
         raise cannot("format.type", form.get("type"), "audio/pcm")
     if rate not in RATES:
-        raise cannot("format.rate", rate, "16000 or 24000")
+        raise cannot("format.rate", rate, ", ".join(map(str, RATES)))
     return replace(settings, rate=rate)
 
 
