@@ -207,3 +207,19 @@ def test_another_kvx_can_be_the_engine_that_answers(start: Any, tmp_path: Path, 
     assert response["spoken"]["engine"] == "other"
     assert response["output"][0]["content"][0]["transcript"].startswith(HERE)
     assert len(talker.sound) > 24_000 * 2
+
+
+def test_what_does_not_begin_with_the_wake_phrase_is_heard_by_nobody_elsewhere(
+    start: Any, scripted: Any, evi_server: Any, tmp_path: Path, talk: Any, *, say: Any
+) -> None:
+    evi_server.kind = "hume"
+    service = start(elsewhere=elsewhere(tmp_path, evi_server), listener=scripted(says=SENTENCE))
+    talker = talk(service.url, "")
+    talker.wish(wake_phrase="hey cluster")
+    talker.append(say())
+    assert talker.until(HEARD)[-1]["engine"] == "local"
+    assert not evi_server.paths
+    talker.wish(wake_phrase="")
+    talker.append(say())
+    assert talker.until(HEARD)[-1]["engine"] == "other"
+    assert len(evi_server.paths) == 1
