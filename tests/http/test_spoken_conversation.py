@@ -50,6 +50,23 @@ def say(engines: Any) -> Callable[..., bytes]:
     return lambda text, **more: spoken(engines, text, **more)
 
 
+class Names:
+    """Stands for what is known of a cluster."""
+
+    def likely(self) -> tuple[str, ...]:
+        return ("grafana",)
+
+    def namespaces(self) -> tuple[str, ...]:
+        return ("shop",)
+
+    def said(self, names: Any) -> None: ...
+
+
+@pytest.fixture
+def names() -> Names:
+    return Names()
+
+
 @pytest.fixture
 def lab(start: Any) -> tuple[Any, Any]:
     """A service in which ada may change things, and the cluster they are changed in."""
@@ -214,6 +231,20 @@ def test_only_what_begins_with_the_wake_phrase_is_answered(
     listener.says = "how many nodes are there"
     talker.append(say(SENTENCE))
     assert talker.command()["text"] == "how many nodes are there", "who was answered just now is listened to"
+
+
+def test_names_are_favoured_in_what_follows_the_wake_phrase(
+    start: Any, scripted: Any, names: Any, talk: Any, *, say: Any
+) -> None:
+    listener = scripted(says=SENTENCE)
+    talker = talk(start(listener=listener, names=names).url)
+    talker.wish(wake_phrase="hey cluster")
+    talker.append(say(SENTENCE))
+    talker.until(HEARD)
+    understanding = listener.options.live.understanding
+    assert understanding.settled("hey cluster how many pods are in shop")
+    assert understanding.settled("how many pods are in shop")
+    assert not understanding.settled("hey cluster how many pods are in grafana")
 
 
 def test_what_is_not_to_be_answered_by_itself_is_answered_when_it_is_asked_for(

@@ -6,6 +6,7 @@ from voice_api.commands.conversation.turn import Turn
 from voice_api.commands.core import DEMO_NOTICE, Reply
 from voice_api.http.listening import Heard
 from voice_api.http.service import Service
+from voice_api.http.wishes import members_of
 
 NOTHING_HEARD = "I heard no words. Please say it again, or type it."
 
@@ -34,6 +35,29 @@ def intent_of(reply: Reply) -> dict[str, object] | None:
         "name": reply.intent.name,
         "arguments": dict(reply.intent.arguments),
         "source": reply.intent.source,
+    }
+
+
+def code_of(reply: Reply) -> str:
+    """Of what went wrong; empty where nothing did."""
+    error = reply.data.get("error")
+    return str(error.get("code")) if isinstance(error, dict) else ""
+
+
+def command_of(heard: Heard, reply: Reply, turn: Turn) -> dict[str, object]:
+    """A command that was heard, as POST /v1/commands tells it."""
+    timings = {**heard.timings_ms, **reply.timings_ms}
+    return {
+        "id": turn.command,
+        "object": "voice.command",
+        "status": reply.status,
+        "session": turn.session,
+        "text": heard.transcript.text.strip(),
+        "intent": intent_of(reply),
+        "reply": reply.reply,
+        "data": dict(reply.data),
+        **members_of(heard.answered),
+        "timings_ms": {name: round(value, 3) for name, value in timings.items()},
     }
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,21 +12,21 @@ from voice_api.commands.confirmation.pending import VOICE_SECONDS
 from voice_api.commands.conversation.turn import Turn
 from voice_api.commands.core import Reply
 from voice_api.commands.policy import User
-from voice_api.commands.wake import addressed
+from voice_api.commands.wake import Called, addressed
 from voice_api.engines.choice import Answered
-from voice_api.engines.speaking import Spoken
 from voice_api.errors import VoiceApiError
-from voice_api.http.answering import intent_of, lasting, reply_to
+from voice_api.http.answering import code_of, command_of, lasting, reply_to
 from voice_api.http.breaking import Breaking
 from voice_api.http.conversation_wish import ConversationSettings
 from voice_api.http.listening import Heard
-from voice_api.http.outflow import Outflow
+from voice_api.http.outflow import pcm_at
 from voice_api.http.playing import Playing
 from voice_api.http.response import Response, Send
 from voice_api.http.service import Service
 from voice_api.http.speaking import SPOKEN_HERE, Words, spoken
 from voice_api.http.waiting import too_late
 from voice_api.http.wishes import Wished, members_of
+from voice_api.speech.protocol import TranscribeOptions
 
 MOST_WAITING = 4
 """Utterances that wait for their answers; while so many do, nothing more is listened to."""
@@ -64,6 +63,14 @@ class CommandAnswers:
     def hears_here(self) -> bool:
         """What may not be meant for us at all is nobody else's to hear."""
         return bool(self.settings.wake_phrase) and not self._attentive(time.monotonic())
+
+    def options(self, options: TranscribeOptions) -> TranscribeOptions:
+        """What follows the wake phrase is to be understood."""
+        phrase = self.settings.wake_phrase
+        if not phrase or options.live is None:
+            return options
+        called = Called(options.live.understanding, phrase)
+        return replace(options, live=replace(options.live, understanding=called))
 
     async def began(self) -> None:
         if self.settings.interrupts:
@@ -169,10 +176,10 @@ class CommandAnswers:
         self._item = response.item
         if text != reply.reply or reply.status == "REQUIRES_CONFIRMATION":
             self._question = playing
-        elif reply.status != "NEEDS_CLARIFICATION" and not _code(reply).startswith("answer_"):
+        elif reply.status != "NEEDS_CLARIFICATION" and not code_of(reply).startswith("answer_"):
             self._question = None
         await response.say(text)
-        about = {"command": _command(heard, reply, turn)}
+        about = {"command": command_of(heard, reply, turn)}
         if not self.settings.aloud:
             playing.heard_at(time.monotonic())
             await response.end(about=about)
@@ -191,7 +198,7 @@ class CommandAnswers:
 
     def _asked_again(self, reply: Reply) -> str:
         """A question that was answered before it was heard to its end is asked once more."""
-        if _code(reply) == "answer_too_early" and self._question:
+        if code_of(reply) == "answer_too_early" and self._question:
             asked = self._question.text.removeprefix(f"{reply.reply} ")
             return f"{reply.reply} {asked}"
         return reply.reply
@@ -206,33 +213,3 @@ class CommandAnswers:
                 playing.more(time.monotonic(), len(pcm) / BYTES_A_SAMPLE / settings.rate)
                 await response.sound(pcm)
         return told[-1]
-
-
-def pcm_at(rate: int, sound: Spoken) -> Iterator[bytes]:
-    """Bare samples of 16 bit at another rate, piece by piece."""
-    outflow = Outflow(sound.sample_rate, rate)
-    for piece in sound.pieces:
-        yield outflow.feed(piece)
-    yield outflow.end()
-
-
-def _code(reply: Reply) -> str:
-    error = reply.data.get("error")
-    return str(error.get("code")) if isinstance(error, dict) else ""
-
-
-def _command(heard: Heard, reply: Reply, turn: Turn) -> dict[str, object]:
-    """As POST /v1/commands tells it."""
-    timings = {**heard.timings_ms, **reply.timings_ms}
-    return {
-        "id": turn.command,
-        "object": "voice.command",
-        "status": reply.status,
-        "session": turn.session,
-        "text": heard.transcript.text.strip(),
-        "intent": intent_of(reply),
-        "reply": reply.reply,
-        "data": dict(reply.data),
-        **members_of(heard.answered),
-        "timings_ms": {name: round(value, 3) for name, value in timings.items()},
-    }

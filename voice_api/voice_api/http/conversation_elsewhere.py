@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import numpy as np
@@ -16,6 +15,7 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.breaking import Breaking
 from voice_api.http.conversation_answers import Company
 from voice_api.http.conversation_wish import ConversationSettings
+from voice_api.http.handing_back import Here, read
 from voice_api.http.outflow import Outflow
 from voice_api.http.realtime_events import TRANSCRIPTION, committed, item_created, speech_started
 from voice_api.http.realtime_wish import cannot
@@ -24,36 +24,7 @@ from voice_api.http.service import Service
 from voice_api.http.wishes import members_of
 from voice_api.speech.protocol import SAMPLE_RATE
 
-Take = Callable[[NDArray[np.float32]], None]
 Listen = Callable[[NDArray[np.float32]], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """Stands in the place of the local engine: gives the sound back to the session, which answers it."""
-
-    take: Take
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def send(self, samples: NDArray[np.float32]) -> None:
-        self.take(samples)
-
-    def happenings(self) -> Iterator[Happening]:
-        self.over.wait()
-        yield Happening("ended")
-
-    def end(self) -> None:
-        self.over.set()
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """A Converser for the engine on this machine."""
-
-    take: Take
-
-    def converse(self, instructions: str) -> Handed:  # noqa: ARG002  who answers has its own
-        return Handed(self.take)
 
 
 class Talking:
@@ -118,10 +89,10 @@ class Talking:
 
         talk = await self._conversed(Here(take))
         self._count(talk.answered)
-        read = threading.Thread(
-            target=_read, args=(talk, loop, self._told), name="conversation-told", daemon=True
+        reading = threading.Thread(
+            target=read, args=(talk, loop, self._told), name="conversation-told", daemon=True
         )
-        read.start()
+        reading.start()
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._tell()), asyncio.create_task(self._listen())]
             for task in self._tasks:
@@ -235,14 +206,3 @@ class Talking:
 
     def _count(self, answered: Answered) -> None:
         self._service.figures.answered_by("converse", answered.wished, answered.engine, answered.reason)
-
-
-def _read(
-    talk: Talk, loop: asyncio.AbstractEventLoop, told: "asyncio.Queue[Happening | VoiceApiError]"
-) -> None:
-    """Pass on what happens; Talk waits for it, and is read by one thread."""
-    try:
-        for happening in talk.happenings():
-            loop.call_soon_threadsafe(told.put_nowait, happening)
-    except VoiceApiError as error:
-        loop.call_soon_threadsafe(told.put_nowait, error)

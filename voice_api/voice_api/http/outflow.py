@@ -1,8 +1,12 @@
 """Sound on its way to a client: bare samples of 16 bit at the rate that it wishes."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from soxr import ResampleStream
+
+from voice_api.engines.speaking import Spoken
 
 
 class Outflow:
@@ -18,3 +22,11 @@ class Outflow:
     def end(self) -> bytes:
         """What is still held back."""
         return self.feed(np.empty(0, np.int16), last=True)
+
+
+def pcm_at(rate: int, sound: Spoken) -> Iterator[bytes]:
+    """Bare samples of 16 bit at another rate, piece by piece."""
+    outflow = Outflow(sound.sample_rate, rate)
+    for piece in sound.pieces:
+        yield outflow.feed(piece)
+    yield outflow.end()

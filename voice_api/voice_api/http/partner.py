@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from voice_api.http.listening import Heard
+from voice_api.speech.protocol import TranscribeOptions
 
 
 class Partner(Protocol):
@@ -11,6 +12,10 @@ class Partner(Protocol):
     @property
     def hears_here(self) -> bool:
         """Whether what is said is nobody else's to hear."""
+        ...
+
+    def options(self, options: TranscribeOptions) -> TranscribeOptions:
+        """How it is listened to whom is talked to."""
         ...
 
     async def began(self) -> None:
@@ -26,6 +31,9 @@ class Nobody:
     """For who only wants to be written down."""
 
     hears_here = False
+
+    def options(self, options: TranscribeOptions) -> TranscribeOptions:
+        return options
 
     async def began(self) -> None:
         """Nobody is interrupted."""

@@ -233,7 +233,7 @@ class RealtimeSession:
     async def _tell_whole(self, utterance: _Utterance, sound: Sound) -> None:
         seconds = self._service.settings.request_seconds
         try:
-            options = self._service.with_live_names(self._options)
+            options = self._partner.options(self._service.with_live_names(self._options))
             wished = HOME if self._partner.hears_here else self._wished.again(utterance.item)
             listening = self._service.listening.sound(sound, options, wished)
             heard = await asyncio.wait_for(listening, seconds)
