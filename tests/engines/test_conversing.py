@@ -330,3 +330,16 @@ def test_an_engine_that_knows_sooner_that_a_speech_has_ended_is_not_answered_for
         assert [each.what for each in happenings] == ["ended"]
         assert talk.answered == Answered("there")
         assert not here.sounds
+
+
+def test_what_fails_while_it_is_ended_is_not_gone_on_with(
+    conversing: Conversing, ledger: Ledger, here: HeardHere
+) -> None:
+    talk = replace(conversing, slice_milliseconds=1_000).converse("", wish())
+    ledger.exhaust("there", "bob")
+    time.sleep(1.2)  # what was reserved is used up
+    say(talk)
+    talk.end()
+    assert [each.what for each in talk.happenings()] == ["ended"]
+    assert talk.answered == Answered("there")
+    assert not here.sounds

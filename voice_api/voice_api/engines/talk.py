@@ -58,6 +58,7 @@ class Talk:
         self._unanswered = SoundBuffer()
         self._due: float | None = None
         self._answers, self._early = False, False
+        self._over = False
         self._last_sound = time.monotonic()
         self._lock = threading.RLock()
         self._told: queue.Queue[tuple[Conversation, Happening | VoiceApiError]] = queue.Queue()
@@ -88,7 +89,9 @@ class Talk:
                 continue
             match happening:
                 case EngineFailedError(failure=failure):
-                    yield self._gone_on(failure)
+                    yield (changed := self._gone_on(failure))
+                    if changed.what == "ended":
+                        return
                 case VoiceApiError():
                     raise happening
                 case Happening(what="ended"):
@@ -100,6 +103,7 @@ class Talk:
 
     def end(self) -> None:
         with self._lock:
+            self._over = True
             if self._elsewhere:
                 self._elsewhere.meter.end()
             self._conversation.end()
@@ -142,7 +146,7 @@ class Talk:
         """While nothing happens: is an answer late, is nobody there, is there room in the ledger?"""
         with self._lock:
             elsewhere, now = self._elsewhere, time.monotonic()
-            if elsewhere is None:
+            if elsewhere is None or self._over:
                 return None
             if self._due is not None and now > self._due:
                 return self._gone_on(Failure("too_late", spent=True))
@@ -162,8 +166,10 @@ class Talk:
         return True
 
     def _gone_on(self, failure: Failure) -> Happening:
-        """Go on locally with what is not answered."""
+        """Go on locally with what is not answered; whoever has ended it meanwhile is not gone on with."""
         with self._lock:
+            if self._over:
+                return Happening("ended")
             elsewhere, before = self._elsewhere, self._conversation
             assert elsewhere is not None, "only another engine fails so"  # noqa: S101  for the types
             self._elsewhere = None
