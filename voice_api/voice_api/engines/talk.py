@@ -89,17 +89,15 @@ class Talk:
                 continue
             match happening:
                 case EngineFailedError(failure=failure):
-                    yield (changed := self._gone_on(failure))
-                    if changed.what == "ended":
-                        return
+                    told = self._gone_on(failure)
                 case VoiceApiError():
                     raise happening
-                case Happening(what="ended"):
-                    yield happening
-                    return
                 case _:
                     self._answering(happening)
-                    yield happening
+                    told = happening
+            yield told
+            if told.what == "ended":
+                return
 
     def end(self) -> None:
         with self._lock:
