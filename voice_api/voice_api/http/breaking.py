@@ -9,6 +9,7 @@ class Breaking:
 
     def __init__(self) -> None:
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.future.add_done_callback(_seen)
 
     def watch(self, task: "asyncio.Task[Any]") -> None:
         """An error in it ends the session."""
@@ -21,3 +22,9 @@ class Breaking:
     def _notice(self, task: "asyncio.Task[Any]") -> None:
         if not task.cancelled() and (error := task.exception()):
             self.by(error)
+
+
+def _seen(future: "asyncio.Future[None]") -> None:
+    """What breaks a session that has ended already needs nobody to hear of it."""
+    if not future.cancelled():
+        future.exception()

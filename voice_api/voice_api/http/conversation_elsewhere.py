@@ -62,8 +62,9 @@ class Talking:
         try:
             if self._talk is None:
                 self._settings = settings
-                self._talk = await self._opened()
-            await asyncio.to_thread(self._talk.send, samples)
+                await self._open()
+            if self._talk:
+                await asyncio.to_thread(self._talk.send, samples)
         except VoiceApiError as error:
             self._breaking.by(error)
             return
@@ -81,13 +82,13 @@ class Talking:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _opened(self) -> Talk:
+    async def _open(self) -> None:
         loop = asyncio.get_running_loop()
 
         def take(samples: NDArray[np.float32]) -> None:
             loop.call_soon_threadsafe(self._back.put_nowait, samples)
 
-        talk = await self._conversed(Here(take))
+        talk = self._talk = await self._conversed(Here(take))
         self._count(talk.answered)
         reading = threading.Thread(
             target=read, args=(talk, loop, self._told), name="conversation-told", daemon=True
@@ -98,7 +99,6 @@ class Talking:
             for task in self._tasks:
                 self._breaking.watch(task)
         await self._tell_engine(talk.answered)
-        return talk
 
     async def _conversed(self, here: Here) -> Talk:
         """Whom no lane elsewhere has a place for is answered here."""
