@@ -133,7 +133,7 @@ def test_a_change_is_asked_about_agreed_to_and_made(lab: Any, talk: Any, say: An
         "REQUIRES_CONFIRMATION",
         "Shall I scale checkout in shop from 3 to 5 replicas?",
     )
-    after(len(talker.sound) / 48_000 + 0.6)
+    after(len(talker.sound) / 48_000 + 4)  # what comes at once is taken to have been said before it came
     talker.append(say("yes"))
     assert talker.command()["status"] == "SUCCESS"
     assert cluster.objects["shop", "checkout"].replicas == 5
