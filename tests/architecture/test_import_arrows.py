@@ -104,6 +104,7 @@ DOORS = [
     (KVX, "botocore", {"drivers"}),
     (KVX, "kvx_rehearsal", set()),
     (KVX, "httpx", {"drivers"}),
+    (KVX, "websocket", {"drivers"}),
     (KVX, "yaml", {"drivers", "lint", "nodes", "settings"}),
     (KVX, "subprocess", {"drivers", "supervisor"}),
     (KVX, "rich", {"report"}),

@@ -55,6 +55,18 @@ def by_loudness() -> Callable[[NDArray[np.float32]], float]:
     return lambda chunk: 1.0 if np.abs(chunk).max() > 0.05 else 0.0
 
 
+def by_loudness_and_slowly() -> Callable[[NDArray[np.float32]], float]:
+    """Takes the first half a second of silence for speech."""
+    quiet = 0
+
+    def probability(chunk: NDArray[np.float32]) -> float:
+        nonlocal quiet
+        quiet = 0 if np.abs(chunk).max() > 0.05 else quiet + 1
+        return 1.0 if quiet < 16 else 0.0
+
+    return probability
+
+
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(SqlStore(sqlite_engine(tmp_path / "usage.sqlite")), Policy().budgets, lambda: NOW)
@@ -297,3 +309,37 @@ def test_what_was_answered_elsewhere_is_not_answered_again_here(
     assert next(each for each in happenings if each.what == "said").text == HERE
     talk.end()
     assert np.abs(here.sounds[0]).max() == pytest.approx(0.25, abs=0.01), "it is the second question"
+
+
+def test_an_engine_that_knows_sooner_that_a_speech_has_ended_is_not_answered_for(
+    realtime_server, key_file: Path, ledger: Ledger, here: HeardHere
+) -> None:
+    for conversing in conversing_with("openai-realtime", realtime_server.address, key_file, ledger, here):
+        slow = replace(conversing, answer_seconds=HASTY, probability=by_loudness_and_slowly)
+        talk = slow.converse("", wish())
+        happenings = talk.happenings()
+        pieces = np.array_split(np.concatenate((QUESTION, SILENCE)), 30)
+        for piece in pieces[:17]:  # it answers after 0.4 s of silence, and our ear is sure after 1 s
+            talk.send(piece)
+        assert next(each for each in happenings if each.what == "said").text == ELSEWHERE
+        next(each for each in happenings if each.what == "answered")
+        for piece in pieces[17:]:
+            talk.send(piece)
+        over = threading.Timer(3 * HASTY, talk.end)
+        over.start()
+        assert [each.what for each in happenings] == ["ended"]
+        assert talk.answered == Answered("there")
+        assert not here.sounds
+
+
+def test_what_fails_while_it_is_ended_is_not_gone_on_with(
+    conversing: Conversing, ledger: Ledger, here: HeardHere
+) -> None:
+    talk = replace(conversing, slice_milliseconds=1_000).converse("", wish())
+    ledger.exhaust("there", "bob")
+    time.sleep(1.2)  # what was reserved is used up
+    say(talk)
+    talk.end()
+    assert next(talk.happenings()).what == "ended"
+    assert talk.answered == Answered("there")
+    assert not here.sounds

@@ -344,8 +344,7 @@ def test_a_message_that_is_too_large_ends_the_session(begin: Any, connect: Any) 
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [
-        ("intent=conversation", 400, "unsupported_value"),
-        ("", 400, "unsupported_value"),
+        ("intent=poetry", 400, "unsupported_value"),
         ("intent=transcription&model=gpt-17", 404, "model_not_found"),
     ],
 )

@@ -1,5 +1,6 @@
 """A text spoken by an engine elsewhere as far as its characters last, and by the local one after that."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,35 @@ def test_beyond_its_characters_local_speaks(start: Any, speech_server: Any, tmp_
     assert spoken(here)[0].headers["x-kvx-degraded"] == "false"
     assert spoken(here)[0].headers["x-kvx-reason"] == "budget"
     assert len(speech_server.asked) == 1
+
+
+def replied(service: Any, headers: dict[str, str] = ANN) -> tuple[Any, int]:
+    """The reply to a typed command, and how long its sound is in milliseconds."""
+    wish = {"text": "how many nodes are there", "speak": True}
+    reply = service.client.post("/v1/commands", headers=headers, json=wish).json()
+    file = base64.b64decode(reply["audio"]["content"])
+    return reply, len(file[44:]) // 2 * 1000 // int.from_bytes(file[24:28], "little")
+
+
+def test_the_reply_to_a_command_is_spoken_elsewhere_where_that_is_wished(
+    start: Any, speech_server: Any, tmp_path: Path
+) -> None:
+    here = start(elsewhere=opened(speaking_file(tmp_path, speech_server.address)))
+    reply, milliseconds = replied(here)
+    assert (reply["audio"]["engine"], reply["engine"]) == ("other", "local")
+    assert milliseconds == 500
+    assert speech_server.asked[0]["input"] == reply["reply"]
+    own, milliseconds = replied(here, {})
+    assert own["audio"]["engine"] == "local"
+    assert milliseconds > 1_000
+    assert len(speech_server.asked) == 1
+
+
+def test_what_was_done_is_told_by_another_voice_rather_than_not_even_where_the_caller_insists(
+    start: Any, speech_server: Any, tmp_path: Path
+) -> None:
+    here = start(elsewhere=opened(speaking_file(tmp_path, speech_server.address)))
+    speech_server.fault = "500"
+    reply, milliseconds = replied(here, ANN | {"X-Kvx-Insist": "true"})
+    assert (reply["status"], reply["audio"]["reason"]) == ("SUCCESS", "failed")
+    assert milliseconds > 1_000

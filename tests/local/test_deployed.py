@@ -158,6 +158,19 @@ def test_silence_is_asked_back_with_exit_code_4(running: Any) -> None:
     assert "heard     nothing" in heard.stdout.decode()
 
 
+def test_a_conversation_from_a_pipe_is_answered_until_the_sound_ends(running: Any, question: bytes) -> None:
+    heard = running.run("listen", "-", "--continuous", "--speak", "-", stdin=question)
+    assert heard.returncode == 0, heard.stderr.decode()
+    assert f"heard     {QUESTION}" in heard.stderr.decode()
+    assert len(heard.stdout) > 24_000, "half a second of sound"
+
+
+def test_what_is_for_conversations_is_refused_elsewhere(running: Any) -> None:
+    refused = running.run("listen", "-", "--wake-phrase", "hey cluster", stdin=bytes(64_000))
+    assert refused.returncode == 2
+    assert "--continuous" in refused.stderr.decode()
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("missing.wav", None), ("empty.wav", b""), ("text.wav", b"no sound at all" * 20)]
 )

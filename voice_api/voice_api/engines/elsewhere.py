@@ -8,6 +8,7 @@ from pathlib import Path
 
 from voice_api.engines.asking import now_milliseconds
 from voice_api.engines.callers import ANYONE, Caller, Callers
+from voice_api.engines.conversing import Conversing
 from voice_api.engines.engine import Engine, Price
 from voice_api.engines.failure import Key
 from voice_api.engines.file import EnginesFile, EngineTable, Tables
@@ -15,6 +16,7 @@ from voice_api.engines.gate import Gate
 from voice_api.engines.hearing import Hearing
 from voice_api.engines.keys import key_in, no_key
 from voice_api.engines.speaking import Speaking
+from voice_api.engines.talk import ANSWER_SECONDS
 from voice_api.errors import VoiceApiError
 from voice_api.usage.ledger import Ledger
 from voice_api.usage.opened_later import OpenedLater, no_store
@@ -28,7 +30,8 @@ Variable = Callable[[str], str | None]
 class Elsewhere:
     """Engines in the order of their file; without any, local does everything.
 
-    keys  what each engine's key is asked of
+    keys            what each engine's key is asked of
+    answer_seconds  for which an answer within a conversation is waited
     """
 
     ledger: Ledger
@@ -38,6 +41,7 @@ class Elsewhere:
     gates: Mapping[str, Gate] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     local_only: bool = False
+    answer_seconds: float = ANSWER_SECONDS
     end: Callable[[], None] = lambda: None
 
     def hearing(self, local: Engine, only: str | None = None) -> Hearing:
@@ -47,6 +51,13 @@ class Elsewhere:
     def speaking(self, local: Engine, only: str | None = None) -> Speaking:
         """The same for what speaks."""
         return Speaking(self._with(local, only), self.ledger, self.gates, self.local_only)
+
+    def conversing(self, local: Engine, only: str | None = None) -> Conversing:
+        """The same for what converses."""
+        engines = self._with(local, only)
+        return Conversing(
+            engines, self.ledger, self.gates, self.local_only, answer_seconds=self.answer_seconds
+        )
 
     def close(self) -> None:
         for engine in self.engines:

@@ -57,6 +57,8 @@ class Talk:
         self._turns = Turns(TurnSettings(), elsewhere.probability) if elsewhere else None
         self._unanswered = SoundBuffer()
         self._due: float | None = None
+        self._answers, self._early = False, False
+        self._over = False
         self._last_sound = time.monotonic()
         self._lock = threading.RLock()
         self._told: queue.Queue[tuple[Conversation, Happening | VoiceApiError]] = queue.Queue()
@@ -87,18 +89,19 @@ class Talk:
                 continue
             match happening:
                 case EngineFailedError(failure=failure):
-                    yield self._gone_on(failure)
+                    told = self._gone_on(failure)
                 case VoiceApiError():
                     raise happening
-                case Happening(what="ended"):
-                    yield happening
-                    return
                 case _:
                     self._answering(happening)
-                    yield happening
+                    told = happening
+            yield told
+            if told.what == "ended":
+                return
 
     def end(self) -> None:
         with self._lock:
+            self._over = True
             if self._elsewhere:
                 self._elsewhere.meter.end()
             self._conversation.end()
@@ -118,20 +121,30 @@ class Talk:
         self._unanswered.append(samples)
         self._unanswered.take(self._unanswered.end - LONGEST_SAMPLES)
         for edge in turns.feed(samples):
-            self._due = time.monotonic() + elsewhere.answer_seconds if edge.kind == "stopped" else None
+            if edge.kind == "stopped" and not self._early:
+                self._due = time.monotonic() + elsewhere.answer_seconds
+                continue
+            if edge.kind == "stopped":
+                self._unanswered.clear()
+            self._due, self._early = None, False
 
     def _answering(self, happening: Happening) -> None:
-        if happening.what in ("said", "sound"):
-            with self._lock:
-                self._due = None
-                if not (self._turns and self._turns.speaking):
-                    self._unanswered.clear()
+        """What is answered needs no answer here; the engine may know sooner than we that a speech ended."""
+        with self._lock:
+            if happening.what not in ("said", "sound"):
+                self._answers = self._answers and happening.what not in ("answered", "interrupted")
+                return
+            speaking = self._turns is not None and self._turns.speaking
+            self._early = self._early or (speaking and not self._answers)
+            self._answers, self._due = True, None
+            if not speaking:
+                self._unanswered.clear()
 
     def _looked(self) -> Happening | None:
         """While nothing happens: is an answer late, is nobody there, is there room in the ledger?"""
         with self._lock:
             elsewhere, now = self._elsewhere, time.monotonic()
-            if elsewhere is None:
+            if elsewhere is None or self._over:
                 return None
             if self._due is not None and now > self._due:
                 return self._gone_on(Failure("too_late", spent=True))
@@ -151,8 +164,10 @@ class Talk:
         return True
 
     def _gone_on(self, failure: Failure) -> Happening:
-        """Go on locally with what is not answered."""
+        """Go on locally with what is not answered; whoever has ended it meanwhile is not gone on with."""
         with self._lock:
+            if self._over:
+                return Happening("ended")
             elsewhere, before = self._elsewhere, self._conversation
             assert elsewhere is not None, "only another engine fails so"  # noqa: S101  for the types
             self._elsewhere = None

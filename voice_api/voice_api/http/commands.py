@@ -2,8 +2,7 @@
 
 import base64
 import time
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from uuid import uuid4
 
 from fastapi import APIRouter
@@ -12,24 +11,23 @@ from starlette.responses import JSONResponse, Response
 
 from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_whole
 from voice_api.commands.conversation.turn import Turn
-from voice_api.commands.core import DEMO_NOTICE, Reply
 from voice_api.engines.choice import Answered
 from voice_api.errors import VoiceApiError
 from voice_api.http import turns
 from voice_api.http.allowances import answer_headers
+from voice_api.http.answering import intent_of, lasting, reply_to
 from voice_api.http.bodies import is_form, media_type
 from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
 from voice_api.http.listening import HEARD_HERE, Heard
 from voice_api.http.service import Service
+from voice_api.http.speaking import SPOKEN_HERE, Words, speak
 from voice_api.http.speech import check_length, check_voice
-from voice_api.http.tickets import Ticket
 from voice_api.http.transcription_wish import language, required_file, unsupported
 from voice_api.http.waiting import while_wanted
 from voice_api.http.wishes import Wished, emotions_of, members_of, wished
 from voice_api.settings import SWITCH
 
 SOUND_FIELDS = frozenset({"speak", "response_format", "voice", "language"}) | turns.FIELDS
-NOTHING_HEARD = "I heard no words. Please say it again, or type it."
 
 
 class CommandRequest(StrictBody):
@@ -132,11 +130,10 @@ async def _answer(
     if command.sound is not None:
         options = service.with_live_names(service.command_options(command.language))
         listening = service.listening.file(command.sound, options, wished=asked)
-        heard = await _lasting(service, await listening)
-        turn = replace(turn, timings=partial(dict, heard.timings_ms))
+        heard = await lasting(service, await listening)
     text = heard.transcript.text.strip() if heard else command.text or ""
-    reply = _asked_back(service, heard) if heard and _unsure(heard) else await service.act(text, turn)
-    audio, speak_ms = await _spoken(service, command, reply.reply)
+    reply = await (reply_to(service, heard, turn) if heard else service.act(text, turn))
+    audio, speak_ms = await _spoken(service, command, reply.reply, asked)
     timings = {**(heard.timings_ms if heard else {}), **reply.timings_ms, **speak_ms}
     timings["total"] = (time.perf_counter() - started) * 1000
     answered = heard.answered if heard else HEARD_HERE
@@ -147,7 +144,7 @@ async def _answer(
         "session": turn.session or None,
         "heard": _heard(heard) if heard else None,
         "text": text,
-        "intent": _intent(reply),
+        "intent": intent_of(reply),
         "reply": reply.reply,
         "data": dict(reply.data),
         **members_of(answered),
@@ -157,46 +154,25 @@ async def _answer(
     return content, answered
 
 
-async def _lasting(service: Service, heard: Heard) -> Heard:
-    """What was heard first after all, where only a name that is younger than the live ones was not known."""
-    first = heard.transcript.first
-    if first is None or not await service.understands(first.text):
-        return heard
-    return replace(heard, transcript=first)
-
-
-def _unsure(heard: Heard) -> bool:
-    return heard.transcript.doubtful or not heard.transcript.text.strip()
-
-
-def _asked_back(service: Service, heard: Heard) -> Reply:
-    """The reply to what was not heard well enough; nothing is acted on."""
-    text = heard.transcript.text.strip()
-    question = f"I heard: {text}. I am not sure of it. Please say it again, or type it."
-    cluster = service.engines.cluster
-    data: dict[str, object] = {"cluster": {"name": cluster.name, "demo": cluster.demo}}
-    if cluster.demo:
-        data["notice"] = DEMO_NOTICE
-    service.figures.commands.labels("NEEDS_CLARIFICATION", "none").inc()
-    return Reply("NEEDS_CLARIFICATION", None, question if text else NOTHING_HEARD, data, {})
-
-
 async def _spoken(
-    service: Service, command: Command, text: str
-) -> tuple[dict[str, str] | None, dict[str, float]]:
+    service: Service, command: Command, text: str, asked: Wished
+) -> tuple[dict[str, object] | None, dict[str, float]]:
     """The reply's sound for the JSON answer, and its time; neither when none is wanted."""
     if not command.speak:
         return None, {}
-
-    def speak(ticket: Ticket) -> bytes:
-        pieces = service.spoken(text, command.voice, 1.0, ticket)
-        return encode_whole(pieces, service.engines.speaker.sample_rate, command.response_format)
-
+    told = [SPOKEN_HERE]
     started = time.perf_counter()
-    sound = await service.speak(speak, text)
+    sound = await speak(
+        service,
+        Words(text, command.voice),
+        asked.gently,
+        lambda spoken: encode_whole(spoken.pieces, spoken.sample_rate, command.response_format),
+        told.append,
+    )
     content = base64.b64encode(sound).decode("ascii")
     milliseconds = (time.perf_counter() - started) * 1000
-    return {"format": command.response_format, "content": content}, {"speak": milliseconds}
+    audio = {"format": command.response_format, "content": content, **members_of(told[-1])}
+    return audio, {"speak": milliseconds}
 
 
 def _heard(heard: Heard) -> dict[str, object]:
@@ -209,14 +185,4 @@ def _heard(heard: Heard) -> dict[str, object]:
         "language": transcript.language,
         "without_names": transcript.first.text if transcript.first else None,
         **emotions_of(transcript),
-    }
-
-
-def _intent(reply: Reply) -> dict[str, object] | None:
-    if reply.intent is None:
-        return None
-    return {
-        "name": reply.intent.name,
-        "arguments": dict(reply.intent.arguments),
-        "source": reply.intent.source,
     }

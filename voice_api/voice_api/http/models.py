@@ -10,8 +10,9 @@ from voice_api.http.engines import Engines
 from voice_api.http.service import Service
 from voice_api.speech.protocol import Listener
 
-LISTENER_ALIASES = frozenset({"whisper-1"})
+LISTENER_ALIASES = frozenset({"whisper-1", "gpt-4o-mini-transcribe"})
 SPEAKER_ALIASES = frozenset({"tts-1", "tts-1-hd", "gpt-4o-mini-tts"})
+CONVERSER_ALIASES = frozenset({"gpt-realtime", "gpt-realtime-mini"})
 """Names that OpenAI's examples carry; they mean whatever is loaded here."""
 
 
@@ -30,6 +31,11 @@ def check_listener(here: Listens, name: str | None) -> None:
 def check_speaker(engines: Engines, name: str | None) -> None:
     """Refuse a model that does not speak here."""
     _check(name, engines.speaker.name, SPEAKER_ALIASES)
+
+
+def check_converser(engines: Engines, name: str | None) -> None:
+    """Refuse a model that nobody converses with here."""
+    _check(name, engines.listener.name, CONVERSER_ALIASES | LISTENER_ALIASES)
 
 
 def _check(name: str | None, loaded: str, aliases: frozenset[str]) -> None:

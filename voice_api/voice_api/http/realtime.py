@@ -1,12 +1,12 @@
-"""WebSocket /v1/realtime?intent=transcription: OpenAI's Realtime protocol, as far as it transcribes."""
+"""WebSockets /v1/realtime and /v1/conversation: what is said is written down, or answered, as OpenAI does."""
 
 import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from fastapi import APIRouter
@@ -14,12 +14,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from voice_api.errors import VoiceApiError
 from voice_api.http import realtime_events as events
-from voice_api.http.models import check_listener
+from voice_api.http.conversation_answers import Company
+from voice_api.http.conversation_session import ConversationSession
+from voice_api.http.conversation_wish import answers_of
+from voice_api.http.models import check_converser, check_listener
 from voice_api.http.realtime_session import RealtimeSession
-from voice_api.http.realtime_wish import read_event
+from voice_api.http.realtime_wish import Json, read_event
 from voice_api.http.replies import error_response
+from voice_api.http.response import Send
 from voice_api.http.service import Service
-from voice_api.http.wishes import Wished, wished
+from voice_api.http.turns import place_of
+from voice_api.http.wishes import wished
 
 log = logging.getLogger("voice_api.realtime")
 SEND_SECONDS = 10.0
@@ -28,10 +33,33 @@ SEND_SECONDS = 10.0
 MOST_BAD_EVENTS = 20
 NORMAL, GOING_AWAY, POLICY, INTERNAL = 1000, 1001, 1008, 1011
 SUBPROTOCOL = "realtime"
+INTENTS = frozenset({"transcription", "conversation"})
 
 
 class SlowReaderError(Exception):
     """The client does not read what it is told."""
+
+
+class Session(Protocol):
+    """What holds one kind of session."""
+
+    @property
+    def broken(self) -> "asyncio.Future[None]": ...
+
+    @property
+    def last_sound(self) -> float: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    async def greet(self, old_dialect: bool) -> None: ...
+
+    async def take(self, event: Json) -> None: ...
+
+    async def end(self) -> None: ...
+
+
+Begin = Callable[[Send], Session]
 
 
 def realtime_routes(service: Service) -> APIRouter:
@@ -39,27 +67,47 @@ def realtime_routes(service: Service) -> APIRouter:
 
     @router.websocket("/v1/realtime")
     async def realtime(socket: WebSocket) -> None:
-        try:
-            _refuse(service, socket)
-            asked = wished(service.elsewhere, socket.headers, socket.query_params)
-        except VoiceApiError as error:
-            service.figures.rejected.labels(error.code).inc()
-            await socket.send_denial_response(error_response(error))
-            return
-        with _counted(service):
-            offered = socket.scope.get("subprotocols", [])
-            await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-            await _Conversation(service, socket, asked).hold()
+        await _held(service, socket, socket.query_params.get("intent") or "conversation")
+
+    @router.websocket("/v1/conversation")
+    async def conversation(socket: WebSocket) -> None:
+        await _held(service, socket, "conversation")
 
     return router
 
 
-def _refuse(service: Service, socket: WebSocket) -> None:
-    intent = socket.query_params.get("intent", "")
-    if intent != "transcription":
-        message = f"the intent is {intent[:64]!r}, and only transcription is possible here"
+async def _held(service: Service, socket: WebSocket, intent: str) -> None:
+    try:
+        _refuse(service, socket, intent)
+        begin = _begin(service, socket, intent)
+    except VoiceApiError as error:
+        service.figures.rejected.labels(error.code).inc()
+        await socket.send_denial_response(error_response(error))
+        return
+    with _counted(service):
+        offered = socket.scope.get("subprotocols", [])
+        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        await _Conversation(service, socket, begin).hold()
+
+
+def _begin(service: Service, socket: WebSocket, intent: str) -> Begin:
+    """VoiceApiError 400 for what cannot be wished, 401 for credentials that are none."""
+    query = socket.query_params
+    asked = wished(service.elsewhere, socket.headers, query)
+    if intent == "transcription":
+        return lambda send: RealtimeSession(service, send, asked)
+    user = service.engines.users.speaker_of(socket.headers.get("authorization"))
+    name = place_of({"session": query.get("session")}).session or f"conv_{uuid4().hex}"
+    answers = answers_of(query)
+    return lambda send: ConversationSession(service, send, Company(user, name, asked), answers)
+
+
+def _refuse(service: Service, socket: WebSocket, intent: str) -> None:
+    if intent not in INTENTS:
+        message = f"the intent is {intent[:64]!r}, and only transcription or conversation is possible here"
         raise VoiceApiError("unsupported_value", message, "connect to ?intent=transcription", param="intent")
-    check_listener(service.engines, socket.query_params.get("model"))
+    check = check_listener if intent == "transcription" else check_converser
+    check(service.engines, socket.query_params.get("model"))
     if service.readiness.draining:
         raise VoiceApiError(
             "stopping", "the service is ending", "try again in a moment", 503, retry_after_seconds=1
@@ -83,10 +131,10 @@ def _counted(service: Service) -> Iterator[None]:
 class _Conversation:
     """Reads events and answers them until one side ends, nothing comes any more, or the service drains."""
 
-    def __init__(self, service: Service, socket: WebSocket, asked: Wished) -> None:
+    def __init__(self, service: Service, socket: WebSocket, begin: Begin) -> None:
         self._service = service
         self._socket = socket
-        self._session = RealtimeSession(service, self._send, asked)
+        self._session = begin(self._send)
         self._bad_events = 0
 
     async def hold(self) -> None:
@@ -100,6 +148,10 @@ class _Conversation:
             code = POLICY
         except WebSocketDisconnect:
             code = NORMAL
+        except VoiceApiError as error:
+            self._service.figures.rejected.labels(error.code).inc()
+            await self._last_word(error)
+            code = GOING_AWAY if error.status >= 500 else POLICY
         finally:
             await self._session.end()
             await self._close(code)
@@ -170,6 +222,12 @@ class _Conversation:
             await asyncio.wait_for(self._socket.send_text(text), SEND_SECONDS)
         except TimeoutError:
             raise SlowReaderError from None
+
+    async def _last_word(self, error: VoiceApiError) -> None:
+        try:
+            await self._send(events.error_event(error))
+        except (SlowReaderError, RuntimeError, WebSocketDisconnect):
+            log.info("a client was gone before it was told why", extra={"code": error.code})
 
     async def _close(self, code: int) -> None:
         if self._socket.application_state is WebSocketState.CONNECTED:

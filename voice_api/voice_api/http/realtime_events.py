@@ -15,6 +15,21 @@ TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 def session_event(kind: str, identity: str, settings: SessionSettings, model: str) -> dict[str, Any]:
     """session.created or .updated; in the older dialect transcription_session.created or .updated."""
+    parts = listening_parts(settings, model)
+    session: dict[str, Any] = {"id": identity, "object": "realtime.transcription_session"}
+    if kind.startswith("transcription_session"):
+        session |= {
+            "input_audio_format": "pcm16",
+            "input_audio_transcription": parts["transcription"],
+            "turn_detection": parts["turn_detection"],
+        }
+    else:
+        session |= {"type": "transcription", "audio": {"input": parts}}
+    return {"type": kind, "session": session}
+
+
+def listening_parts(settings: SessionSettings, model: str) -> dict[str, Any]:
+    """How a session listens, as audio.input has it."""
     turns = settings.turns
     detection = turns and {
         "type": "server_vad",
@@ -28,23 +43,18 @@ def session_event(kind: str, identity: str, settings: SessionSettings, model: st
         "prompt": settings.prompt or "",
         "keywords": list(settings.keywords),
     }
-    session: dict[str, Any] = {"id": identity, "object": "realtime.transcription_session"}
-    if kind.startswith("transcription_session"):
-        session |= {
-            "input_audio_format": "pcm16",
-            "input_audio_transcription": transcription,
-            "turn_detection": detection,
-        }
-    else:
-        form = {"type": "audio/pcm", "rate": settings.rate}
-        parts = {"format": form, "transcription": transcription, "turn_detection": detection}
-        session |= {"type": "transcription", "audio": {"input": {**parts, "noise_reduction": None}}}
-    return {"type": kind, "session": session}
+    form = {"type": "audio/pcm", "rate": settings.rate}
+    return {
+        "format": form,
+        "transcription": transcription,
+        "turn_detection": detection,
+        "noise_reduction": None,
+    }
 
 
 def error_event(error: VoiceApiError, caused_by: str | None = None) -> dict[str, Any]:
     """An error; the session stays open unless a close follows."""
-    return {"type": "error", "error": {**_error(error), "event_id": caused_by}}
+    return {"type": "error", "error": {**error_of(error), "event_id": caused_by}}
 
 
 def speech_started(item: str, sample: int) -> dict[str, Any]:
@@ -95,10 +105,11 @@ def completed(item: str, text: str, heard: Heard, contradicted: bool) -> dict[st
 
 
 def failed(item: str, error: VoiceApiError) -> dict[str, Any]:
-    return {"type": f"{TRANSCRIPTION}.failed", "item_id": item, "content_index": 0, "error": _error(error)}
+    return {"type": f"{TRANSCRIPTION}.failed", "item_id": item, "content_index": 0, "error": error_of(error)}
 
 
-def _error(error: VoiceApiError) -> dict[str, Any]:
+def error_of(error: VoiceApiError) -> dict[str, Any]:
+    """An error as a member of an event."""
     return {
         "type": error_kind(error.status),
         "code": error.code,

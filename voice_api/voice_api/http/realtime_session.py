@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from voice_api.audio import Sound
 from voice_api.errors import VoiceApiError
 from voice_api.http import realtime_events as events
+from voice_api.http.breaking import Breaking
 from voice_api.http.models import check_listener
+from voice_api.http.partner import Nobody, Partner
 from voice_api.http.realtime_wish import Json, SessionSettings, read_audio, updated
 from voice_api.http.service import Service
 from voice_api.http.waiting import too_late
@@ -34,8 +36,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass(slots=True)
 class _Utterance:
-    """What is being said; item is its name towards the client."""
+    """What is being said; item is its name towards the client, began when speech began, not earlier."""
 
+    began: float
     item: str = field(default_factory=lambda: f"item_{uuid4().hex[:24]}")
     agreement: Agreement = field(default_factory=Agreement)
     partials: "asyncio.Task[None] | None" = None
@@ -44,19 +47,31 @@ class _Utterance:
 class RealtimeSession:
     """Takes the client's events one after the other; `broken` is done when a partial could not be sent."""
 
-    def __init__(self, service: Service, send: Send, wished: Wished = HOME) -> None:
+    def __init__(
+        self,
+        service: Service,
+        send: Send,
+        wished: Wished = HOME,
+        partner: Partner | None = None,
+        breaking: Breaking | None = None,
+    ) -> None:
         self.identity = f"sess_{uuid4().hex[:24]}"
         self.last_sound = time.monotonic()
-        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._breaking = breaking or Breaking()
         self._service = service
         self._send = send
         self._wished = wished
+        self._partner = partner or Nobody()
         self._settings = SessionSettings()
         self._inflow = Inflow(self._settings.rate)
         self._buffer = SoundBuffer()
         self._turns = self._new_turns()
         self._utterance: _Utterance | None = None
         self._previous: str | None = None
+
+    @property
+    def broken(self) -> "asyncio.Future[None]":
+        return self._breaking.future
 
     @property
     def seconds(self) -> float:
@@ -92,7 +107,11 @@ class RealtimeSession:
         return Turns(self._settings.turns, first_sample=self._buffer.end) if self._settings.turns else None
 
     async def _update(self, event: Json) -> None:
-        settings = updated(self._settings, event)
+        await self.change(updated(self._settings, event))
+        await self._tell_settings(f"{event['type'].partition('.')[0]}.updated")
+
+    async def change(self, settings: SessionSettings) -> None:
+        """VoiceApiError for a model that there is not."""
         check_listener(self._service.engines, settings.model)
         if settings.rate != self._settings.rate:
             self._inflow = Inflow(settings.rate)
@@ -100,19 +119,26 @@ class RealtimeSession:
         self._settings = settings
         if changed:
             await self._clear()
-        await self._tell_settings(f"{event['type'].partition('.')[0]}.updated")
 
     async def _tell_settings(self, kind: str) -> None:
         model = self._service.engines.listener.name
         await self._send(events.session_event(kind, self.identity, self._settings, model))
 
     async def _append(self, pcm: bytes) -> None:
+        await self.listen(await self.received(pcm))
+
+    async def received(self, pcm: bytes) -> NDArray[np.float32]:
+        """The client's sound as it is listened to."""
         self.last_sound = time.monotonic()
         # Off the event loop: half a minute of sound may come in one message.
-        samples, edges = await asyncio.to_thread(self._received, pcm)
+        return await asyncio.to_thread(self._inflow.feed, pcm)
+
+    async def listen(self, samples: NDArray[np.float32]) -> None:
+        """Take the next piece of what is said."""
+        edges = await asyncio.to_thread(self._edges, samples)
         self._buffer.append(samples)
         if self._turns is None:
-            self._utterance = self._utterance or self._begun()
+            self._utterance = self._utterance or self._begun(self._buffer.begin)
         for edge in edges:
             await (self._start(edge) if edge.kind == "started" else self._commit(edge.sample))
         if self._utterance is None:
@@ -121,9 +147,8 @@ class RealtimeSession:
         while self._utterance and self._buffer.end - self._buffer.begin > self._longest_samples:
             await self._cut(self._buffer.begin + self._longest_samples)
 
-    def _received(self, pcm: bytes) -> tuple[NDArray[np.float32], list[Edge]]:
-        samples = self._inflow.feed(pcm)
-        return samples, [] if self._turns is None else list(self._turns.feed(samples))
+    def _edges(self, samples: NDArray[np.float32]) -> list[Edge]:
+        return [] if self._turns is None else list(self._turns.feed(samples))
 
     @property
     def _longest_samples(self) -> int:
@@ -133,25 +158,25 @@ class RealtimeSession:
 
     async def _start(self, edge: Edge) -> None:
         self._buffer.take(edge.sample)
-        utterance = self._utterance = self._begun()
+        prefix = self._settings.turns.prefix_seconds if self._settings.turns else 0.0
+        first = self._buffer.begin + round(prefix * SAMPLE_RATE) if edge.sample else 0
+        utterance = self._utterance = self._begun(first)
         await self._send(events.speech_started(utterance.item, self._buffer.begin))
+        await self._partner.began()
 
     async def _cut(self, sample: int) -> None:
         """End an utterance that has become too long, and begin the next where it ends."""
         await self._commit(sample)
-        utterance = self._utterance = self._begun()
+        utterance = self._utterance = self._begun(sample)
         if self._turns:
             await self._send(events.speech_started(utterance.item, sample))
 
-    def _begun(self) -> _Utterance:
-        utterance = _Utterance()
+    def _begun(self, sample: int) -> _Utterance:
+        """An utterance whose speech begins at a sample; what is heard now is the last one there is."""
+        utterance = _Utterance(time.monotonic() - max(0, self._buffer.end - sample) / SAMPLE_RATE)
         utterance.partials = asyncio.create_task(self._tell_partials(utterance))
-        utterance.partials.add_done_callback(self._notice)
+        self._breaking.watch(utterance.partials)
         return utterance
-
-    def _notice(self, partials: "asyncio.Task[None]") -> None:
-        if not partials.cancelled() and (error := partials.exception()) and not self.broken.done():
-            self.broken.set_exception(error)
 
     async def _tell_partials(self, utterance: _Utterance) -> None:
         """Hear the utterance so far again and again, as often as its cost allows; busy times are left out."""
@@ -208,8 +233,9 @@ class RealtimeSession:
     async def _tell_whole(self, utterance: _Utterance, sound: Sound) -> None:
         seconds = self._service.settings.request_seconds
         try:
-            options = self._service.with_live_names(self._options)
-            listening = self._service.listening.sound(sound, options, self._wished.again(utterance.item))
+            options = self._partner.options(self._service.with_live_names(self._options))
+            wished = HOME if self._partner.hears_here else self._wished.again(utterance.item)
+            listening = self._service.listening.sound(sound, options, wished)
             heard = await asyncio.wait_for(listening, seconds)
         except TimeoutError:
             await self._send(events.failed(utterance.item, too_late(seconds)))
@@ -221,6 +247,7 @@ class RealtimeSession:
         if told := whole.told_since(utterance.agreement):
             await self._send(events.delta(utterance.item, told))
         await self._send(events.completed(utterance.item, whole.text, heard, whole.contradicted))
+        await self._partner.heard(heard, utterance.began)
 
     async def _clear(self) -> None:
         await self._drop_utterance()

@@ -11,7 +11,9 @@ from voice_api.errors import VoiceApiError
 from voice_api.http.transcription_wish import checked_keywords, checked_prompt, language
 from voice_api.speech.turns import TurnSettings
 
-RATES = (16_000, 24_000)
+RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""Of sound that comes; OpenAI's own is 24 kHz, microphones have others."""
+
 SHORTEST_SILENCE_MS, LONGEST_MS = 100, 10_000
 Json: TypeAlias = Mapping[str, Any]
 
@@ -60,47 +62,47 @@ def updated(settings: SessionSettings, event: Json) -> SessionSettings:
 
     VoiceApiError for what cannot be had, and then nothing changes.
     """
-    session = _object(event, "session")
+    session = member(event, "session")
     if event["type"] == "session.update":
         if session.get("type", "transcription") != "transcription":
-            raise _cannot("session.type", session["type"], "transcription")
-        wish = _object(_object(session, "audio"), "input")
+            raise cannot("session.type", session["type"], "transcription")
+        wish = member(member(session, "audio"), "input")
         settings = _with_format(settings, wish)
     else:
         wish = {name.removeprefix("input_audio_"): value for name, value in session.items()}
         if wish.get("format", "pcm16") != "pcm16":
-            raise _cannot("input_audio_format", wish["format"], "pcm16")
+            raise cannot("input_audio_format", wish["format"], "pcm16")
     if wish.get("noise_reduction") is not None:
-        raise _cannot("noise_reduction", wish["noise_reduction"], "null")
+        raise cannot("noise_reduction", wish["noise_reduction"], "null")
     if session.get("include"):
-        raise _cannot("include", session["include"], "nothing: single tokens' probabilities are not kept")
+        raise cannot("include", session["include"], "nothing: single tokens' probabilities are not kept")
     if "transcription" in wish:
-        settings = _with_transcription(settings, _object(wish, "transcription"))
+        settings = _with_transcription(settings, member(wish, "transcription"))
     return replace(settings, turns=_turns(wish)) if "turn_detection" in wish else settings
 
 
 def _with_format(settings: SessionSettings, wish: Json) -> SessionSettings:
     if wish.get("format") is None:
         return settings
-    form = _object(wish, "format")
+    form = member(wish, "format")
     rate = form.get("rate", 24_000)
     if form.get("type") != "audio/pcm":
-        raise _cannot("format.type", form.get("type"), "audio/pcm")
+        raise cannot("format.type", form.get("type"), "audio/pcm")
     if rate not in RATES:
-        raise _cannot("format.rate", rate, "16000 or 24000")
+        raise cannot("format.rate", rate, ", ".join(map(str, RATES)))
     return replace(settings, rate=rate)
 
 
 def _with_transcription(settings: SessionSettings, wish: Json) -> SessionSettings:
     for name in ("delay", "languages"):
         if wish.get(name):
-            raise _cannot(f"transcription.{name}", wish[name], "left out")
+            raise cannot(f"transcription.{name}", wish[name], "left out")
     keywords = wish.get("keywords") or []
     texts = [wish.get(name) for name in ("model", "language", "prompt")]
     if not isinstance(keywords, list) or not all(isinstance(each, str) for each in keywords):
-        raise _cannot("transcription.keywords", keywords, "a list of texts")
+        raise cannot("transcription.keywords", keywords, "a list of texts")
     if not all(each is None or isinstance(each, str) for each in texts):
-        raise _cannot("transcription", wish, "texts")
+        raise cannot("transcription", wish, "texts")
     model, code, prompt = texts
     return replace(
         settings,
@@ -114,9 +116,9 @@ def _with_transcription(settings: SessionSettings, wish: Json) -> SessionSetting
 def _turns(wish: Json) -> TurnSettings | None:
     if wish["turn_detection"] is None:
         return None
-    turn = _object(wish, "turn_detection")
+    turn = member(wish, "turn_detection")
     if turn.get("type", "server_vad") != "server_vad":
-        raise _cannot("turn_detection.type", turn["type"], "server_vad or null")
+        raise cannot("turn_detection.type", turn["type"], "server_vad or null")
     return TurnSettings(
         threshold=_number(turn, "threshold", 0.5, 0, 1),
         prefix_seconds=_number(turn, "prefix_padding_ms", 300, 0, LONGEST_MS) / 1000,
@@ -129,19 +131,21 @@ def _number(source: Json, name: str, otherwise: float, least: float, most: float
     if value is None:
         return otherwise
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise _cannot(f"turn_detection.{name}", value, f"from {least:g} to {most:g}")
+        raise cannot(f"turn_detection.{name}", value, f"from {least:g} to {most:g}")
     return float(value)
 
 
-def _object(source: Json, name: str) -> dict[str, Any]:
+def member(source: Json, name: str) -> dict[str, Any]:
+    """A member that is an object; an empty one where there is none."""
     value = source.get(name)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _cannot(name, value, "an object")
+        raise cannot(name, value, "an object")
     return value
 
 
-def _cannot(param: str, value: object, possible: str) -> VoiceApiError:
+def cannot(param: str, value: object, possible: str) -> VoiceApiError:
+    """For what cannot be had."""
     message = f"{param} cannot be {str(value)[:64]!r}"
     return VoiceApiError("unsupported_value", message, f"possible: {possible}", param=param)

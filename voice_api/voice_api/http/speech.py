@@ -1,9 +1,8 @@
 """POST /v1/audio/speech: text in, sound out while it is made, in OpenAI's schema."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import replace
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -12,8 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_stream
-from voice_api.engines.choice import Answered
-from voice_api.engines.engine import LOCAL, Engine
 from voice_api.engines.speaking import Spoken
 from voice_api.errors import VoiceApiError
 from voice_api.http.allowances import answer_headers
@@ -21,12 +18,9 @@ from voice_api.http.json_bodies import MAX_JSON_BYTES, StrictBody, read_json
 from voice_api.http.models import check_speaker
 from voice_api.http.replies import AnswerCutOffError
 from voice_api.http.service import Service
-from voice_api.http.tickets import Ticket
-from voice_api.http.waiting import too_late, while_wanted
-from voice_api.http.wishes import Wished, wished
-
-ENDED = b""
-Tell = Callable[[Answered], None]
+from voice_api.http.speaking import ENDED, SPOKEN_HERE, Words, spoken
+from voice_api.http.waiting import while_wanted
+from voice_api.http.wishes import wished
 
 
 class NamedVoice(StrictBody):
@@ -62,8 +56,10 @@ def speech_routes(service: Service) -> APIRouter:
         check_speaker(service.engines, wish.model)
         check_length(service, wish.input, "input")
         check_voice(service, wish.voice_id)
-        told = [Answered(LOCAL, wished=LOCAL)]
-        chunks = spoken_chunks(service, wish, asked, told.append)
+        told = [SPOKEN_HERE]
+        words = Words(wish.input, wish.voice_id, wish.speed)
+        encode = partial(_encoded, wish.response_format)
+        chunks = spoken(service, words, asked, encode, told.append)
         first = await while_wanted(request, service.settings.request_seconds, anext(chunks, ENDED))
         headers = await answer_headers(service.elsewhere, asked, told[-1])
         media_type = MEDIA_TYPES[wish.response_format]
@@ -84,65 +80,8 @@ def check_voice(service: Service, voice: str | None) -> None:
     service.engines.speaker.speak("", voice or None, 1.0)
 
 
-async def spoken_chunks(
-    service: Service, wish: SpeechRequest, asked: Wished, tell: Tell
-) -> AsyncGenerator[bytes, None]:
-    """The file piece by piece; the model's thread never waits for whoever reads it.
-
-    What is made and not yet read is bounded by the length of the text. `tell` is told who speaks before
-    the first piece is there.
-    """
-    loop = asyncio.get_running_loop()
-    made: asyncio.Queue[bytes] = asyncio.Queue()
-
-    def encode(spoken: Spoken) -> None:
-        for chunk in encode_stream(spoken.pieces, spoken.sample_rate, wish.response_format):
-            if chunk:
-                loop.call_soon_threadsafe(made.put_nowait, chunk)
-
-    speaking = asyncio.ensure_future(_speak(service, wish, asked, encode, tell))
-    speaking.add_done_callback(lambda _: made.put_nowait(ENDED))
-    deadline = loop.time() + service.settings.request_seconds
-    try:
-        while chunk := await asyncio.wait_for(made.get(), deadline - loop.time()):
-            yield chunk
-        await speaking
-    except TimeoutError:
-        raise too_late(service.settings.request_seconds) from None
-    finally:
-        speaking.cancel()
-
-
-async def _speak(
-    service: Service, wish: SpeechRequest, asked: Wished, encode: Callable[[Spoken], None], tell: Tell
-) -> None:
-    """In the lane of whoever speaks; whom no lane elsewhere has a place for is spoken to here."""
-    speaker = service.engines.speaker
-
-    def here(ticket: Ticket) -> None:
-        encode(Spoken(speaker.sample_rate, service.spoken(wish.input, wish.voice_id, wish.speed, ticket)))
-
-    def there(ticket: Ticket) -> None:
-        speaking = service.elsewhere.speaking(
-            Engine(LOCAL, speaker=speaker, leaves_machine=False), asked.only
-        )
-        spoken, answered = speaking.speak(
-            wish.input, wish.voice_id or service.settings.voice or None, wish.speed, asked.wish
-        )
-        tell(answered)
-        service.figures.answered_by("speak", answered.wished, answered.engine, answered.reason)
-        encode(replace(spoken, pieces=service.counted(spoken.pieces, spoken.sample_rate, ticket)))
-
-    if not asked.at_home:
-        try:
-            await service.lanes.elsewhere.run(there)
-        except VoiceApiError as error:
-            if error.code != "queue_full" or asked.wish.insists:
-                raise
-            tell(Answered(LOCAL, degraded=True, reason="busy"))
-        else:
-            return
-    await service.speak(here, wish.input)
+def _encoded(form: AudioFormat, sound: Spoken) -> Iterator[bytes]:
+    return encode_stream(sound.pieces, sound.sample_rate, form)
 
 
 async def _from(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

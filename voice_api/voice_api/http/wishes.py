@@ -30,6 +30,11 @@ class Wished:
         """Nobody else needs to be asked."""
         return self.wish.policy == LOCAL
 
+    @property
+    def gently(self) -> "Wished":
+        """For a reply to what was done already: it is rather spoken by another than not at all."""
+        return replace(self, wish=replace(self.wish, insists=False))
+
     def again(self, name: str) -> "Wished":
         """The same for one utterance of many."""
         return replace(self, wish=replace(self.wish, idempotency_key=f"{self.wish.idempotency_key}/{name}"))

@@ -1,0 +1,158 @@
+"""kvx listen --continuous against a running service: a recording is answered as it is said."""
+
+import io
+import json
+import os
+import threading
+import time
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from talker import RATE, spoken
+
+from kvx.commands.listen_on import listen_on
+from kvx.drivers.conversing import Wish
+from kvx.drivers.playing import Pipe
+from kvx.drivers.voice_api import SOMEBODY, Speaker
+from kvx.errors import ExitCode, KvxError
+
+FIRST, SECOND = "how many pods are running", "how many nodes are there"
+
+
+@pytest.fixture(scope="module")
+def recorded(engines: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    def record(*sentences: str, rate: int = RATE) -> Path:
+        path = tmp_path_factory.mktemp("sound") / "said.wav"
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(b"".join(spoken(engines, each) for each in sentences))
+        return path
+
+    return record
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+def test_each_sentence_of_a_recording_is_answered(
+    running: Any, recorded: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listen_on(running.url, (str(recorded(FIRST, SECOND)), None), Wish(), SOMEBODY, None, as_json=False)
+    told = lines(capsys)
+    assert [line for line in told if line.startswith("heard")] == [
+        f"heard     {FIRST}",
+        f"heard     {SECOND}",
+    ]
+    answers = [line for line in told if line.startswith("answer")]
+    assert answers[0].startswith("answer    There are 24 pods")
+    assert answers[1].startswith("answer    There are three nodes")
+
+
+def test_answers_are_kept_as_sound_and_told_to_programs(
+    running: Any, recorded: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "answers.wav"
+    source = (str(recorded(FIRST)), None)
+    listen_on(running.url, source, Wish(aloud=True), Speaker(session="desk"), kept, as_json=True)
+    (told,) = [json.loads(line) for line in lines(capsys)]
+    assert (told["schema"], told["text"], told["session"]) == ("kvx/conversation/v1", FIRST, "desk")
+    assert (told["status"], told["interrupted"]) == ("SUCCESS", False)
+    with wave.open(str(kept)) as file:
+        assert (file.getframerate(), file.getnframes() > RATE) == (RATE, True)
+
+
+def test_only_who_says_the_wake_phrase_is_answered(
+    start: Any, scripted: Any, recorded: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = start(listener=scripted(says=FIRST))
+    source = (str(recorded(FIRST)), None)
+    listen_on(service.url, source, Wish(wake_phrase="hey cluster"), SOMEBODY, None, as_json=False)
+    assert lines(capsys) == [f"heard     {FIRST}"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [(Wish(voice="nobody"), "nobody"), (Wish(wake_phrase="x" * 65), "wake_phrase")],
+)
+def test_what_the_service_refuses_is_told_in_its_words(
+    running: Any, recorded: Any, wish: Wish, message: str
+) -> None:
+    with pytest.raises(KvxError, match=message):
+        listen_on(running.url, (str(recorded(FIRST)), None), wish, SOMEBODY, None, as_json=False)
+
+
+def test_where_nothing_converses_it_is_told_so(recorded: Any) -> None:
+    with pytest.raises(KvxError, match="nothing converses") as caught:
+        listen_on("http://127.0.0.1:9", (str(recorded(FIRST)), None), Wish(), SOMEBODY, None, as_json=False)
+    assert caught.value.exit_code is ExitCode.MISSING
+
+
+def test_a_service_that_goes_away_ends_it(start: Any, recorded: Any) -> None:
+    service = start()
+    threading.Timer(1.0, service.service.sessions.ending.set).start()
+    with pytest.raises(KvxError, match=r"ending|ended"):
+        listen_on(service.url, (str(recorded(FIRST, SECOND)), None), Wish(), SOMEBODY, None, as_json=False)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"RIFF", b"OggS" + bytes(40), b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + bytes(16)]
+)
+def test_what_is_no_sound_that_can_be_said_is_refused(running: Any, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "sound"
+    file.write_bytes(content)
+    with pytest.raises(KvxError, match="no wav") as caught:
+        listen_on(running.url, (str(file), None), Wish(), SOMEBODY, None, as_json=False)
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_sound_of_another_rate_is_refused_with_what_to_type(running: Any, recorded: Any) -> None:
+    with pytest.raises(KvxError, match="11025 Hz") as caught:
+        listen_on(
+            running.url, (str(recorded(FIRST, rate=11_025)), None), Wish(), SOMEBODY, None, as_json=False
+        )
+    assert "--raw-rate 16000" in caught.value.fix
+
+
+def test_a_reply_is_played_as_fast_as_it_is_heard_and_told_when_it_has_ended(until: Any) -> None:
+    file, ended = io.BytesIO(), list[Any]()
+    started = time.monotonic()
+    pipe = Pipe(file, lambda item: ended.append((item, time.monotonic() - started)))
+    pipe.take("one", bytes(RATE))
+    pipe.done("one")
+    until(lambda: ended)
+    assert (ended[0][0], file.getvalue()) == ("one", bytes(RATE))
+    assert ended[0][1] >= 0.5, "half a second of sound takes half a second"
+
+
+def test_what_is_cut_off_is_not_played_to_its_end(until: Any) -> None:
+    file, ended = io.BytesIO(), list[Any]()
+    pipe = Pipe(file, ended.append)
+    pipe.take("long", bytes(RATE * 2 * 60))
+    pipe.done("long")
+    until(file.getvalue)
+    assert pipe.cut() == "long"
+    pipe.finish(20)
+    assert (len(file.getvalue()) < RATE * 2 * 60, ended) == (True, [])
+    pipe.take("next", bytes(480))
+    pipe.done("next")
+    until(lambda: ended)
+    assert ended == ["next"]
+
+
+def test_a_player_that_went_away_holds_up_nobody() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb", buffering=0) as file:
+        pipe = Pipe(file, lambda _: None)
+        pipe.take("one", bytes(RATE))
+        pipe.finish(20)
+        pipe.take("two", bytes(RATE))
+        started = time.monotonic()
+        pipe.finish(20)
+        assert time.monotonic() - started < 20
