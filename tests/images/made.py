@@ -73,6 +73,8 @@ class Pusher:
     url: str
     repository: str
     auth: tuple[str, str] | None = None
+    run: str = ""
+    """Of which an index tells, as provenance does."""
 
     def index(self, tag: str, *images: Made) -> str:
         """An index of these images; its digest."""
@@ -81,7 +83,9 @@ class Pusher:
             content = self.manifest(image)
             platform = {"os": "linux", "architecture": image.architecture}
             manifests.append({**_points_at(MANIFEST, content), "platform": platform})
-        document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+        document: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+        if self.run:
+            document["annotations"] = {"run": self.run}
         return self._put_manifest(tag, INDEX, json.dumps(document).encode())
 
     def alone(self, tag: str, image: Made) -> str:

@@ -90,6 +90,21 @@ def test_a_tag_that_means_something_else_in_the_registry_is_not_overwritten(
     assert not (folder / "images.json").exists()
 
 
+@pytest.mark.needs("images")
+def test_an_index_of_the_same_images_by_another_run_stays_as_it_is_in_the_registry(
+    kvx: Kvx, tmp_path: Path, folder: Path, local_registry: Any
+) -> None:
+    settings(tmp_path, f"{local_registry.name}/same")
+    there = Pusher(local_registry.url, "same/voice-api", run="1").index(TAGS[0], *both(1))
+    assert build(folder, TAGS[0], *both(1)).digest != there
+    ended = kvx("images", "push", *FLAGS)
+    assert ended.returncode == 0, ended.stderr
+    (kept,) = json.loads((folder / "images.json").read_text())["images"].values()
+    assert kept["digest"] == there
+    assert kvx("images", "verify", *FLAGS).returncode == 0  # the tag means it still
+    assert not rows(kvx("images", "push", *FLAGS, "--json"))["changed"]
+
+
 def test_without_anything_built_there_is_nothing_to_push(kvx: Kvx, tmp_path: Path, folder: Path) -> None:
     settings(tmp_path, "registry.example.com/a")
     ended = kvx("images", "push", *FLAGS)
