@@ -79,14 +79,16 @@ def test_pod_security_refuses_a_container_that_wants_more(
     ("verb", "kind", "allowed"),
     [
         ("list", "pods", "yes"),
-        ("list", "deployments.apps", "yes"),
-        ("get", "pods", "no"),
-        ("list", "secrets", "no"),
+        ("watch", "deployments.apps", "yes"),
+        ("get", "pods/log", "yes"),
+        ("get", "secrets", "no"),
+        ("list", "configmaps", "no"),
+        ("patch", "deployments.apps", "no"),
         ("delete", "pods", "no"),
         ("create", "pods/exec", "no"),
     ],
 )
-def test_the_voice_api_may_list_and_nothing_else(served: Any, verb: str, kind: str, allowed: str) -> None:
+def test_the_voice_api_may_read_and_nothing_else(served: Any, verb: str, kind: str, allowed: str) -> None:
     told = served.tried("auth", "can-i", verb, kind, f"--as={ACCOUNT}", "-n", "kvx")
     assert told.stdout.strip() == allowed
 
