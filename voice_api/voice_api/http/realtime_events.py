@@ -98,8 +98,8 @@ def completed(item: str, text: str, heard: Heard, contradicted: bool) -> dict[st
         "heard": transcript.text,
         "confidence": transcript.confidence,
         "doubtful": transcript.doubtful or contradicted,
+        "empty_because": transcript.reason,
         **members_of(heard.answered),
-        "reason": transcript.reason or heard.answered.reason,
         **emotions_of(transcript),
     }
 

@@ -23,9 +23,7 @@ def transcript_response(transcript: Transcript, wish: Wish, answered: Answered =
             return JSONResponse({**told, **emotions_of(transcript)})
         case "verbose_json":
             whole = verbose(transcript, wish.options.task, wish.granularities)
-            reason = transcript.reason or answered.reason
-            members = {**members_of(answered), "reason": reason, **emotions_of(transcript)}
-            return JSONResponse({**whole, **members})
+            return JSONResponse({**whole, **members_of(answered), **emotions_of(transcript)})
         case "text":
             return PlainTextResponse(f"{transcript.text}\n")
         case "srt":
@@ -35,7 +33,7 @@ def transcript_response(transcript: Transcript, wish: Wish, answered: Answered =
 
 
 def verbose(transcript: Transcript, task: str, granularities: frozenset[str]) -> dict[str, object]:
-    """OpenAI's verbose_json, and what this service adds: confidence, doubtful, reason."""
+    """OpenAI's verbose_json, and what this service adds: confidence, doubtful, empty_because."""
     content: dict[str, object] = {
         "task": task,
         "language": transcript.language,
@@ -51,7 +49,7 @@ def verbose(transcript: Transcript, task: str, granularities: frozenset[str]) ->
         "usage": _usage(transcript),
         "confidence": transcript.confidence,
         "doubtful": transcript.doubtful,
-        "reason": transcript.reason,
+        "empty_because": transcript.reason,
     }
 
 
