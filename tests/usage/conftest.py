@@ -41,6 +41,18 @@ def store_in(database: str, wait_seconds: float = 30) -> SqlStore:
 
 
 @pytest.fixture
+def stores(database: str, request: pytest.FixtureRequest) -> Callable[[], SqlStore]:
+    """The same store, opened by one process more each time."""
+
+    def open_store() -> SqlStore:
+        store = store_in(database)
+        request.addfinalizer(store.close)
+        return store
+
+    return open_store
+
+
+@pytest.fixture
 def ledger_with(database: str, clock: Clock, request: pytest.FixtureRequest) -> Callable[[Budgets], Ledger]:
     """A ledger with budgets, on the clock of the test; made twice, it is the same ledger."""
 

@@ -2,6 +2,7 @@
 
 program.py race DATABASE NAME COUNT NOW    COUNT threads ask for one unit each once a line comes on stdin
 program.py kill DATABASE CALLS ROUNDS      each round is a process that kills itself at one of the hooks
+program.py streams DATABASE CALLS ROUNDS   the same with a stream of several slices, at each of its moments
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from random import Random
 from zoneinfo import ZoneInfo
@@ -20,12 +22,18 @@ from voice_api.usage.amounts import Amounts, Unit
 from voice_api.usage.budgets import Budget
 from voice_api.usage.entries import Ask
 from voice_api.usage.ledger import Granted, Ledger
+from voice_api.usage.slices import SlicedStream
 from voice_api.usage.store import SqlStore, postgresql_engine, sqlite_engine
 from voice_api.usage.windows import Month
 
 MONTH = Month(1, ZoneInfo("UTC"))
 LIVES_MS = 600_000
 HELD_MS = 1_000
+PIECE_MS, PIECES = 400, 6
+MOMENTS = 15
+"""Of a stream: eight commits (one of the tables, one or two for each of three slices, one of its end), six
+pieces of sound, and the moment after all of them."""
+
 HOOKS = (
     *("before reserve", "in reserve", "after reserve", "in send", "after send"),
     *("during the call", "after the answer", "in settle", "after settle", "nowhere"),
@@ -120,9 +128,43 @@ def one_round(database: str, calls: Path, key: str, hook: str, spent: int) -> No
     death.at("after settle")
 
 
+def streams(database: str, calls: Path, rounds: int) -> None:
+    for number in range(rounds):
+        child = os.fork()
+        if not child:
+            one_stream(database, calls, f"stream {number}", number % MOMENTS)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def one_stream(database: str, calls: Path, key: str, moment: int) -> None:
+    """Sound goes out piece by piece as far as slices cover it; killed after a piece, or before a commit."""
+    engine, moments = engine_of(database), count()
+
+    def passed() -> None:
+        if next(moments) == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(engine, "commit", lambda _: passed())
+    ledger = Ledger(SqlStore(engine, 60), milliseconds, now)
+    stream = SlicedStream(ledger, Ask(key, "cloud", "ann", Amounts(1, HELD_MS), LIVES_MS))
+    for piece in range(PIECES):
+        assert stream.covers((piece + 1) * PIECE_MS)
+        with calls.open("a") as counted:
+            counted.write(f"{key}\t{PIECE_MS}\n")
+            counted.flush()
+            os.fsync(counted.fileno())
+        passed()
+    stream.end(PIECES * PIECE_MS)
+    assert next(moments) == MOMENTS - 1
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["race", database, name, count, at]:
             race(database, name, int(count), int(at))
         case ["kill", database, calls, rounds]:
             kill(database, Path(calls), int(rounds))
+        case ["streams", database, calls, rounds]:
+            streams(database, Path(calls), int(rounds))

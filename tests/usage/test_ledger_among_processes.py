@@ -5,16 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 
 from voice_api.usage.amounts import Amounts, Unit
 from voice_api.usage.budgets import Budget
 from voice_api.usage.entries import Ask, Entry
 from voice_api.usage.ledger import Granted, Ledger, Repeated
 from voice_api.usage.store import SqlStore, postgresql_engine, sqlite_engine
+from voice_api.usage.tables import LINES
 from voice_api.usage.windows import Month
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -22,6 +25,7 @@ PROGRAM = Path(__file__).with_name("program.py")
 KILLS = int(os.environ.get("KVX_TEST_LEDGER_KILLS", "50"))
 DEADLINE_SECONDS = 120 + 2 * KILLS
 LIVES_MS, HELD_MS = 600_000, 1_000
+PIECE_MS, MOMENTS = 400, 15
 
 
 def ledger_in(database: str, unit: Unit, most: int, now: int) -> Ledger:
@@ -84,6 +88,36 @@ def test_whatever_is_killed_the_ledger_says_no_less_than_the_provider(database: 
     for line in sent:
         ledger.settle(line, Amounts(1, truth.get(line.idempotency_key, 0)))
     assert used(database, later) == sum(truth.values()), "by its keys the ledger is brought to the truth"
+
+
+@pytest.mark.timeout(DEADLINE_SECONDS + 60)
+def test_a_stream_that_is_killed_has_one_line_open_and_counts_no_less_than_went_out(
+    database: str, tmp_path: Path
+) -> None:
+    calls, rounds = tmp_path / "calls", max(MOMENTS, KILLS // 3)
+    ends = (
+        started("streams", database, str(calls), str(rounds)).communicate(timeout=DEADLINE_SECONDS)[0].split()
+    )
+    whole = [number for number in range(rounds) if number % MOMENTS == MOMENTS - 1]
+    assert [number for number, end in enumerate(ends) if end == "0"] == whole
+    assert set(ends) == {"0", str(-signal.SIGKILL)}
+    lines = lines_in(database)
+    truth = Counter(line.split("\t")[0] for line in calls.read_text().splitlines())
+    for number in range(rounds):
+        own = [state for key, state in lines if key.startswith(f"stream {number}/")]
+        still_open = sum(state in ("held", "sent") for state in own)
+        assert still_open == (1 if own and number not in whole else 0), own
+    sent = PIECE_MS * truth.total()
+    now = calls.stat().st_mtime_ns // 1_000_000
+    assert sent <= used(database, now) <= sent + HELD_MS * (rounds - len(whole))
+
+
+def lines_in(database: str) -> list[tuple[str, str]]:
+    engine = postgresql_engine(database) if database[:4] == "post" else sqlite_engine(Path(database))
+    with engine.connect() as connection:
+        rows = connection.execute(select(LINES.c.idempotency_key, LINES.c.state)).all()
+    engine.dispose()
+    return [(str(key), str(state)) for key, state in rows]
 
 
 def used(database: str, now: int) -> int:

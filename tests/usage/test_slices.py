@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voice_api.usage.amounts import Amounts, Unit
-from voice_api.usage.budgets import Use
+from voice_api.usage.budgets import Refused, Use
 from voice_api.usage.entries import Ask
 from voice_api.usage.ledger import Budgets, Ledger
 from voice_api.usage.policy import EVERY_FIRST, Bounds, EnginePolicy, Policy
 from voice_api.usage.slices import SlicedStream
 from voice_api.usage.store import SqlStore, sqlite_engine
+from voice_api.usage.windows import AtOnce
 
 SLICE = 5_000
 Open = Callable[[Budgets], Ledger]
@@ -73,6 +74,20 @@ def test_a_stream_is_one_request(ledger_with: Open) -> None:
     assert talk.covers(4 * SLICE)
     assert use(ledger, Unit.REQUESTS).used == 1
     assert not stream(ledger, "another").covers(1)
+
+
+def test_a_stream_is_one_under_way_from_its_first_slice_to_its_end_whoever_asks(ledger_with: Open) -> None:
+    wide = EnginePolicy(EVERY_FIRST, Bounds(), at_once=1)
+    ledger, replica = (ledger_with(Policy({"cloud": wide}).budgets) for _ in range(2))
+    talk = stream(ledger)
+    for slices in range(4):
+        assert talk.covers(slices * SLICE + 1)
+        other = stream(replica, f"other {slices}")
+        assert not other.covers(1)
+        assert isinstance(other.refused, Refused)
+        assert isinstance(other.refused.use.budget.window, AtOnce)
+    talk.end(3 * SLICE + 1)
+    assert stream(replica, "another").covers(1)
 
 
 def test_a_stream_that_is_cut_off_counts_its_last_slice_in_full(ledger_with: Open, clock) -> None:

@@ -56,6 +56,10 @@ class Pages(Protocol):
         """The part of it that is open: held, or sent and not settled."""
         ...
 
+    def under_way(self, budget: Budget, now: int) -> int:
+        """How many lines are open; a call has one, and so has a stream as long as it lasts."""
+        ...
+
     def sums(self, since: int, until: int, now: int) -> tuple[Sum, ...]:
         """What counts of lines that were over within that time, or will be."""
         ...
@@ -114,8 +118,12 @@ class Ledger:
         self._clock = clock
         self._folded_at = 0
 
-    def reserve(self, ask: Ask) -> Granted | Repeated | Refused | Exhausted:
-        """Hold what is asked for, before anything is spent."""
+    def reserve(self, ask: Ask, follows: Entry | None = None) -> Granted | Repeated | Refused | Exhausted:
+        """Hold what is asked for, before anything is spent.
+
+        follows  the slice before, of the same stream: it is settled in full once the next one is granted, in
+                 the same transaction, so that nobody ever finds two lines of a stream open, or none
+        """
         with self._open() as (pages, now):
             self._fold(pages, now)
             before = pages.last(ask.idempotency_key)
@@ -126,6 +134,8 @@ class Ledger:
                 return Exhausted(until)
             if refused := refusal(self._uses(pages, ask.engine, ask.caller, now), ask.amounts, now):
                 return refused
+            if line := pages.again(follows) if follows else None:
+                pages.change(entries.settled(line, line.held, now))
             entry = entries.opened(ask, before.attempt + 1 if before else 1, now)
             pages.add(entry)
             return Granted(entry)
@@ -240,4 +250,4 @@ def _use(pages: Pages, budget: Budget, now: int) -> Use:
             events = pages.events(budget, now - milliseconds, now)
             return Use(budget, sum(event.amount for event in events), events)
         case AtOnce():
-            return Use(budget, pages.held(budget, now))
+            return Use(budget, pages.under_way(budget, now))

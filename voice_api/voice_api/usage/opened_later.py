@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from voice_api.errors import VoiceApiError
+from voice_api.usage.counting import SoundPages
 from voice_api.usage.ledger import Pages
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ class OpenedLater:
     @contextmanager
     def writing(self) -> Iterator[Pages]:
         with self._opened().writing() as pages:
+            yield pages
+
+    @contextmanager
+    def sounds(self) -> Iterator[SoundPages]:
+        with self._opened().sounds() as pages:
             yield pages
 
     def close(self) -> None:

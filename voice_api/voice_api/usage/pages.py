@@ -61,6 +61,10 @@ class SqlPages:
         asked = asked.where(C.state.in_(("held", "sent")), C.expires_at > now, *_whose(budget))
         return int(self._connection.execute(asked).scalar_one())
 
+    def under_way(self, budget: Budget, now: int) -> int:
+        asked = select(func.count()).where(C.state.in_(("held", "sent")), C.expires_at > now)
+        return int(self._connection.execute(asked.where(*_whose(budget))).scalar_one())
+
     def sums(self, since: int, until: int, now: int) -> tuple[Sum, ...]:
         counted = [func.sum(C[f"counted_{unit}"]) for unit in UNITS]
         asked = select(C.engine, C.caller, *counted).where(C.over_at >= since, C.over_at < until)

@@ -58,19 +58,19 @@ class SlicedStream:
         entry = self._next()
         if entry is None or not self._ledger.send(entry):
             return False
-        before, self._slices = self._slices, [*self._slices, entry]
+        self._slices.append(entry)
         self._covered += entry.held.milliseconds
-        if before:
-            self._ledger.settle(before[-1], before[-1].held)
         return True
 
     def _next(self) -> Entry | None:
         """A whole slice, or what is left where that is less."""
         key = f"{self._ask.idempotency_key}/{len(self._slices)}"
         ask = replace(self._ask, idempotency_key=key, amounts=self._sized(self._ask.amounts.milliseconds))
-        match self._ledger.reserve(ask):
+        before = self._slices[-1] if self._slices else None
+        match self._ledger.reserve(ask, before):
             case Refused(use) if use.budget.unit == Unit.MILLISECONDS and use.left >= LEAST_MILLISECONDS:
-                return self._granted(self._ledger.reserve(replace(ask, amounts=self._sized(use.left))))
+                rest = replace(ask, amounts=self._sized(use.left))
+                return self._granted(self._ledger.reserve(rest, before))
             case outcome:
                 return self._granted(outcome)
 

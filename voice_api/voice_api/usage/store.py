@@ -14,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from voice_api.errors import VoiceApiError
 from voice_api.usage.pages import SqlPages
+from voice_api.usage.sound import SqlSounds
 from voice_api.usage.tables import METADATA, TIME, VERSION
 
 WAIT_SECONDS = 5.0
@@ -39,6 +40,12 @@ class SqlStore:
     def writing(self) -> Iterator[SqlPages]:
         with self._transaction() as connection:
             yield SqlPages(connection)
+
+    @contextmanager
+    def sounds(self) -> Iterator[SqlSounds]:
+        """The same for sound, which costs nothing by itself."""
+        with self._transaction() as connection:
+            yield SqlSounds(connection)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -46,6 +46,19 @@ FOLDED = Table(
     Index("usage_folded_quarter", "quarter", "engine", "caller"),
 )
 
+SOUND = Table(
+    "usage_sound",
+    METADATA,
+    Column("engine", String(100), primary_key=True),
+    Column("caller", String(200), primary_key=True),
+    Column("quarter", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("heard_milliseconds", BigInteger, nullable=False),
+    Column("spoken_milliseconds", BigInteger, nullable=False),
+    Index("usage_sound_quarter", "quarter"),
+)
+"""What was heard and spoken, by engines here and elsewhere; a ledger without it gets it when it is opened."""
+
 TIME = Table(
     "usage_time",
     METADATA,

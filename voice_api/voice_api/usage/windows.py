@@ -52,4 +52,4 @@ class Moving:
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
-    """Whatever is open at this moment, of all processes that share the ledger."""
+    """Calls and streams that are open at this moment, of all processes that share the ledger."""
