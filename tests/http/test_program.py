@@ -1,6 +1,7 @@
 """The voice-api program as a process: it starts, serves, drains and hands over."""
 
 import http.client
+import json
 import os
 import re
 import select
@@ -16,6 +17,8 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 WAIT_SECONDS = 80
 USUAL_DRAIN_SECONDS = 10
@@ -76,6 +79,20 @@ def test_words_are_logged_only_where_the_setting_says_so(begin: Any, recording: 
         client.post("/v1/commands", content=recording(), headers={"content-type": "audio/wav"})
     heard = [line["words"] for line in program.lines() if line["message"] == "heard"]
     assert heard == ["how many pods are running"]
+
+
+def test_a_key_is_in_no_line_however_much_is_logged(begin: Any) -> None:
+    program = begin("--log-level", "debug")
+    headers = {"authorization": "Bearer sk-canary-header"}
+    offered = [Subprotocol("realtime"), Subprotocol("openai-insecure-api-key.sk-canary-offered")]
+    with httpx.Client(base_url=program.url, timeout=WAIT_SECONDS, headers=headers) as client:
+        client.get("/health")
+        client.post("/v1/commands", json={"text": "list the nodes"})
+    address = f"{program.url.replace('http', 'ws')}/v1/conversation?session=canary"
+    with connect(address, subprotocols=offered, additional_headers=headers) as socket:
+        assert json.loads(socket.recv(WAIT_SECONDS))["type"] == "session.created"
+    assert {line["level"] for line in program.lines()} >= {"DEBUG", "INFO"}
+    assert "canary" not in program.log.read_text()
 
 
 def test_the_figures_are_on_a_port_of_their_own(begin: Any, until: Callable[..., None]) -> None:

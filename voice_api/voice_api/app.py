@@ -17,6 +17,7 @@ from voice_api.http.health import health_routes
 from voice_api.http.jobs import job_routes
 from voice_api.http.mcp import mcp_routes
 from voice_api.http.models import model_routes
+from voice_api.http.pages import Pages
 from voice_api.http.processing import Processor
 from voice_api.http.processor_health import processor_health_routes
 from voice_api.http.processor_routes import processor_routes
@@ -44,7 +45,7 @@ def build_app(service: Service) -> FastAPI:
         usage_routes,
         mcp_routes,
     )
-    return framed(service.figures, service.close, [routes(service) for routes in every])
+    return framed(service.figures, service.close, [routes(service) for routes in every], service.origins)
 
 
 def build_processor_app(processor: Processor) -> FastAPI:
@@ -53,7 +54,9 @@ def build_processor_app(processor: Processor) -> FastAPI:
     return framed(processor.figures, processor.close, [routes(processor) for routes in every])
 
 
-def framed(figures: Figures, close: Callable[[], None], every: Sequence[APIRouter]) -> FastAPI:
+def framed(
+    figures: Figures, close: Callable[[], None], every: Sequence[APIRouter], origins: Sequence[str] = ()
+) -> FastAPI:
     """Routes, with what surrounds them: ids, figures, and the answers to what is expected to go wrong."""
 
     @asynccontextmanager
@@ -69,6 +72,7 @@ def framed(figures: Figures, close: Callable[[], None], every: Sequence[APIRoute
         return error_response(error)
 
     app = FastAPI(title="voice-api", version=VERSION, openapi_url=None, lifespan=lifespan)
+    app.add_middleware(Pages, origins=origins, figures=figures)
     app.add_middleware(RequestFrame, figures=figures)
     app.add_exception_handler(VoiceApiError, answer_expected)
     app.add_exception_handler(HTTPException, answer_routing)

@@ -17,7 +17,12 @@ from pythonjsonlogger.json import JsonFormatter
 
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PLAIN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-NOISY = {"uvicorn.access": logging.WARNING, "multipart": logging.WARNING, "asyncio": logging.WARNING}
+NOISY = {
+    "uvicorn.access": logging.WARNING,
+    "uvicorn.error": logging.WARNING,  # below it: queries, and headers of WebSockets with keys among them
+    "multipart": logging.WARNING,
+    "asyncio": logging.WARNING,
+}
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 

@@ -82,6 +82,9 @@ class Settings:
         default=True,
         metadata={"help": "hear a command again with the cluster's names where it is not understood"},
     )
+    browser_origins: str = _text(
+        "", "pages that may ask from a browser, such as https://voice.example.com; empty allows none"
+    )
     grammar_file: str = _text("", "YAML with own sentences for commands, added to ours; empty has none")
     extensions_folder: str = _text(
         "", "folder of extensions, each a folder with extension.yaml; empty has none but those installed"

@@ -53,6 +53,7 @@ class VoiceSettings:
     live_names: Annotated[bool | None, Says("hear what is not understood again, for the cluster's names")] = (
         None
     )
+    browser_origins: Annotated[str | None, Says("pages that may ask from a browser")] = None
     grammar_file: Annotated[Path | None, Says("own sentences for commands, added to kvx's")] = None
     extensions_folder: Annotated[Path | None, Says("folder of extensions of the commands")] = None
     engines_file: Annotated[Path | None, Says("file of the cloud engines and who may use them")] = None

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 from uuid import uuid4
@@ -18,6 +18,7 @@ from voice_api.http.conversation_answers import Company
 from voice_api.http.conversation_session import ConversationSession
 from voice_api.http.conversation_wish import answers_of
 from voice_api.http.models import check_converser, check_listener
+from voice_api.http.pages import with_subprotocols
 from voice_api.http.realtime_session import RealtimeSession
 from voice_api.http.realtime_wish import Json, read_event
 from voice_api.http.replies import error_response
@@ -85,21 +86,29 @@ async def _held(service: Service, socket: WebSocket, intent: str) -> None:
         await socket.send_denial_response(error_response(error))
         return
     with _counted(service):
-        offered = socket.scope.get("subprotocols", [])
-        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        await socket.accept(SUBPROTOCOL if SUBPROTOCOL in _offered(socket) else None)
         await _Conversation(service, socket, begin).hold()
 
 
 def _begin(service: Service, socket: WebSocket, intent: str) -> Begin:
     """VoiceApiError 400 for what cannot be wished, 401 for credentials that are none."""
-    query = socket.query_params
-    asked = wished(service.elsewhere, socket.headers, query)
+    query, headers = socket.query_params, _headers(socket)
+    asked = wished(service.elsewhere, headers, query)
     if intent == "transcription":
         return lambda send: RealtimeSession(service, send, asked)
-    user = service.engines.users.speaker_of(socket.headers.get("authorization"))
+    user = service.engines.users.speaker_of(headers.get("authorization"))
     name = place_of({"session": query.get("session")}).session or f"conv_{uuid4().hex}"
     answers = answers_of(query)
     return lambda send: ConversationSession(service, send, Company(user, name, asked), answers)
+
+
+def _offered(socket: WebSocket) -> list[str]:
+    offered: list[str] = socket.scope.get("subprotocols", [])
+    return offered
+
+
+def _headers(socket: WebSocket) -> Mapping[str, str]:
+    return with_subprotocols(socket.headers, _offered(socket))
 
 
 def _refuse(service: Service, socket: WebSocket, intent: str) -> None:
@@ -140,7 +149,7 @@ class _Conversation:
     async def hold(self) -> None:
         code = INTERNAL
         try:
-            old_dialect = "realtime=v1" in self._socket.headers.get("openai-beta", "")
+            old_dialect = "realtime=v1" in _headers(self._socket).get("openai-beta", "")
             await self._session.greet(old_dialect)
             code = await self._talk()
         except SlowReaderError:

@@ -22,6 +22,7 @@ from voice_api.http.budget_figures import BudgetFigures
 from voice_api.http.engines import Engines
 from voice_api.http.lanes import Lanes, open_lanes
 from voice_api.http.listening import Listening
+from voice_api.http.pages import origins_of
 from voice_api.http.readiness import Readiness, memory_guard
 from voice_api.http.relay_address import Address, processor_address
 from voice_api.http.sessions import Sessions
@@ -51,6 +52,7 @@ class Service:
     sessions: Sessions
     elsewhere: Elsewhere
     processor: Address | None = None
+    origins: tuple[str, ...] = ()
     ends: tuple[Callable[[], None], ...] = ()
     started: float = field(default_factory=time.monotonic)
 
@@ -172,5 +174,6 @@ def open_service(
         sessions=sessions,
         elsewhere=elsewhere,
         processor=processor_address(settings.processor_url),
+        origins=origins_of(settings.browser_origins),
         ends=ends,
     )
