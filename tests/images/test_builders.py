@@ -16,6 +16,7 @@ from container_hosts import ContainerHost
 
 from kvx.drivers import builders
 from kvx.drivers.builders import name_of, usable
+from kvx.drivers.buildx import Build, run
 from kvx.errors import ExitCode, KvxError
 from kvx.images.builders import read_builders
 from kvx.world import real_world
@@ -111,6 +112,17 @@ def test_a_builder_that_is_not_reached_is_told(buildx: Path) -> None:
     with pytest.raises(KvxError, match="was not reached") as raised:
         usable("ssh://root@127.0.22.99:1", real_world())
     assert raised.value.exit_code is ExitCode.MISSING
+
+
+def test_a_pod_in_the_cluster_that_does_not_come_up_is_asked_for_its_events(
+    buildx: Path, tmp_path: Path
+) -> None:
+    (buildx.parent / "bin" / "buildx").write_text("#!/bin/sh\nexit 1\n")
+    build = Build((), {}, tmp_path, tmp_path / "log" / "build.log", "kvx-kubernetes")
+    with pytest.raises(KvxError, match="the builder kvx-kubernetes does not answer") as raised:
+        run(build, real_world().monotonic() + 60, real_world())
+    assert raised.value.exit_code is ExitCode.MISSING
+    assert raised.value.fix == "kubectl describe pods --namespace kvx-builder"
 
 
 def checks(ended: "subprocess.CompletedProcess[str]") -> dict[str, Any]:

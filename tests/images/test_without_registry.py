@@ -1,7 +1,6 @@
 """The whole phase without a registry: built by a real BuildKit into a folder, proven, loaded, looked at."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "container-hosts"))
 
 from container_hosts import ContainerHost, hand_over
-from made import elf
+from small_source import BAKE, commit, written
 
 from kvx.drivers import image_building, image_loading, image_proving, image_records
 from kvx.drivers.image_proof import examined
@@ -27,22 +26,6 @@ from kvx.world import real_world
 pytestmark = [pytest.mark.needs("images", "container-hosts", "docker", "git"), pytest.mark.timeout(900)]
 
 BOTH = (Platform("linux", "amd64"), Platform("linux", "arm64"))
-BAKE = """
-variable "PLATFORMS" { default = "" }
-variable "REPOSITORY" { default = "" }
-variable "TAG" { default = "" }
-variable "VERSION" { default = "" }
-variable "REVISION" { default = "" }
-variable "SOURCE" { default = "" }
-variable "SOURCE_DATE_EPOCH" { default = "0" }
-group "default" { targets = ["voice-api"] }
-target "voice-api" {
-  context    = "docker"
-  platforms  = split(",", PLATFORMS)
-  tags       = ["${REPOSITORY}/voice-api:${TAG}"]
-  args = { VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE, SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH }
-}
-"""
 PROCESSOR_BAKE = """
 target "voice-processor" {
   inherits   = ["voice-api"]
@@ -77,27 +60,10 @@ LABEL org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.ve
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A clone with images of a few bytes, built by the same words as ours."""
-    folder = tmp_path / "source"
-    (folder / "docker").mkdir(parents=True)
-    (folder / "docker" / "docker-bake.hcl").write_text(BAKE + PROCESSOR_BAKE)
-    (folder / "docker" / "Processor").write_text(PROCESSOR)
-    (folder / "docker" / "Dockerfile").write_text(DOCKERFILE)
-    (folder / "docker" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.3.1\n")
-    for architecture in ("amd64", "arm64"):
-        (folder / "docker" / f"program-{architecture}").write_bytes(elf(architecture))
-    _git(folder, "init", "--quiet")
+    files = {"Processor": PROCESSOR, "METADATA": "Metadata-Version: 2.1\nName: numpy\nVersion: 2.3.1\n"}
+    folder = written(tmp_path / "source", BAKE + PROCESSOR_BAKE, DOCKERFILE, files)
     commit(folder, "one")
     return folder
-
-
-def commit(folder: Path, content: str) -> None:
-    (folder / "docker" / "service").write_text(content)
-    _git(folder, "add", ".")
-    _git(folder, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "-m", content)
-
-
-def _git(folder: Path, *words: str) -> None:
-    subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, timeout=60)
 
 
 def test_built_into_a_folder_proven_loaded_and_each_time_only_what_is_new(

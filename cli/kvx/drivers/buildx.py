@@ -18,6 +18,8 @@ from kvx.drivers import terraform_tether as tether
 from kvx.drivers.files import replace_file
 from kvx.drivers.programs import run_program, without_settings
 from kvx.errors import ExitCode, KvxError
+from kvx.images.cluster_builder import NAME as CLUSTER_BUILDER
+from kvx.images.cluster_builder import WHY_NOT
 from kvx.images.pace import Pace
 from kvx.world import World
 
@@ -108,7 +110,8 @@ def _refuse_without_builder(builder: str | None, world: World) -> None:
         answers = False  # not in time
     if not answers:
         message = f"the builder {builder or 'that buildx uses'} does not answer"
-        raise KvxError(message, f"docker buildx {' '.join(looking)}", ExitCode.MISSING)
+        fix = WHY_NOT if builder == CLUSTER_BUILDER else f"docker buildx {' '.join(looking)}"
+        raise KvxError(message, fix, ExitCode.MISSING)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ from typing import Any
 WORD = "kubernetes"
 NAME = "kvx-kubernetes"
 NAMESPACE = "kvx-builder"
+WHY_NOT = f"kubectl describe pods --namespace {NAMESPACE}"
+"""Where its pod does not come up, the cluster's events say the reason; buildx only that it waited."""
 _LABELS = {"app.kubernetes.io/part-of": "kvx", "app.kubernetes.io/managed-by": "kvx"}
 # BuildKit without root makes namespaces of its own, which the usual filter of system calls refuses: baseline
 # and restricted leave no room for that, so it must not stand beside what serves.
@@ -38,6 +40,7 @@ def options(image: str | None) -> tuple[str, ...]:
         "namespace": NAMESPACE,
         "rootless": "true",
         "serviceaccount": "builder",
+        "timeout": "5m",  # a node that has no BuildKit yet pulls 100 MB before its pod begins
         **bounds,
         **({"image": image} if image else {}),
     }
