@@ -267,6 +267,7 @@ def test_usage_is_told_by_engine_and_key_and_never_the_keys(two: Any, silence: b
     usage = answer.json()
     assert usage["schema"] == "kvx.usage/1"
     line = {"requests": 1, "milliseconds": 2_000, "characters": 0, "microeuros": 2_000}
+    line |= {"spoken_milliseconds": 0}
     assert usage["by_engine"] == [{"engine": "other", **line}]
     assert usage["by_key"] == [{"key": "ann", "engine": "other", **line}]
     assert usage["engines"] == [{"name": "other", "state": "ready", "until": None}]

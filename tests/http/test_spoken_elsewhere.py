@@ -34,6 +34,7 @@ def test_a_text_is_spoken_elsewhere_and_its_characters_are_counted(
     assert milliseconds == 500, "the stand-in's own tone, and nothing of ours"
     (line,) = here.client.get("/v1/usage").json()["by_key"]
     assert (line["key"], line["characters"], line["requests"]) == ("ann", len(SAID["input"]), 1)
+    assert line["spoken_milliseconds"] == milliseconds
 
 
 @pytest.mark.parametrize(("fault", "reason"), [("500", "failed"), ("out of credit", "exhausted")])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from voice_api.cluster.protocol import Cluster
 from voice_api.commanding import chosen_cluster, commanding
 from voice_api.commands.vocabulary import Vocabulary
-from voice_api.engines.elsewhere import Elsewhere, elsewhere, nothing_elsewhere
+from voice_api.engines.elsewhere import Elsewhere, elsewhere, nothing_elsewhere, only_counted
 from voice_api.engines.file import read_engines
 from voice_api.errors import VoiceApiError
 from voice_api.http.engines import Engines
@@ -60,12 +60,13 @@ def assemble(settings: Settings, around: Surroundings, loading: "Future[Loaded]"
 
 def engines_elsewhere(settings: Settings, around: Surroundings) -> Elsewhere:
     """What the engines file says, with its ledger; SettingsError where it cannot be so."""
+    store = OpenedLater(lambda: _ledger_store(settings, around))
     if not settings.engines_file:
-        return nothing_elsewhere()
+        named = settings.ledger_file or settings.ledger_address_file
+        return only_counted(store) if named else nothing_elsewhere()
     folder = Path(settings.engine_keys_folder) if settings.engine_keys_folder else None
     try:
         file = read_engines(Path(settings.engines_file))
-        store = OpenedLater(lambda: _ledger_store(settings, around))
         return elsewhere(file, store, folder, around.variable, local_only=settings.local_only)
     except VoiceApiError as error:
         raise SettingsError(error.message, error.fix) from None

@@ -18,6 +18,7 @@ from voice_api.engines.keys import key_in, no_key
 from voice_api.engines.speaking import Speaking
 from voice_api.engines.talk import ANSWER_SECONDS
 from voice_api.errors import VoiceApiError
+from voice_api.usage.counting import SoundCount, Uncounted
 from voice_api.usage.ledger import Ledger
 from voice_api.usage.opened_later import OpenedLater, no_store
 from voice_api.usage.policy import EnginePolicy, Policy
@@ -32,6 +33,7 @@ class Elsewhere:
 
     keys            what each engine's key is asked of
     answer_seconds  for which an answer within a conversation is waited
+    sound           counts what is heard and spoken, here too
     """
 
     ledger: Ledger
@@ -42,6 +44,7 @@ class Elsewhere:
     keys: Mapping[str, Key] = field(default_factory=dict)
     local_only: bool = False
     answer_seconds: float = ANSWER_SECONDS
+    sound: SoundCount | Uncounted = field(default_factory=Uncounted)
     end: Callable[[], None] = lambda: None
 
     def hearing(self, local: Engine, only: str | None = None) -> Hearing:
@@ -62,6 +65,7 @@ class Elsewhere:
     def close(self) -> None:
         for engine in self.engines:
             engine.close()
+        self.sound.close()
         self.end()
 
     def _with(self, local: Engine, only: str | None) -> tuple[Engine, ...]:
@@ -71,6 +75,12 @@ class Elsewhere:
 def nothing_elsewhere() -> Elsewhere:
     """Nothing leaves the machine, and nothing is written down."""
     return Elsewhere(Ledger(OpenedLater(no_store), Policy().budgets, now_milliseconds), Callers({}))
+
+
+def only_counted(store: OpenedLater) -> Elsewhere:
+    """Nothing leaves the machine, and what is heard and spoken is counted."""
+    ledger = Ledger(store, Policy().budgets, now_milliseconds)
+    return Elsewhere(ledger, Callers({}), sound=SoundCount(store, now_milliseconds), end=store.close)
 
 
 def elsewhere(
@@ -87,6 +97,7 @@ def elsewhere(
         gates={engine.name: Gate(engine.at_once) for engine in engines},
         keys=keys,
         local_only=local_only,
+        sound=SoundCount(store, now_milliseconds),
         end=store.close,
     )
 

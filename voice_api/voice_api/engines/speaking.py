@@ -83,10 +83,11 @@ class _Way:
         yield from first.pieces
         for at in range(1, len(parts)):
             spoken, answered = self.spoken(parts, at, wish)
+            if answered.engine == LOCAL:
+                tell(answered)
             for piece in spoken.pieces:
                 yield at_rate(piece, spoken.sample_rate, first.sample_rate)
             if answered.engine == LOCAL:
-                tell(answered)
                 return
 
     def _by(self, engine: Engine, text: str) -> Spoken:

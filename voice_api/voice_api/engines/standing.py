@@ -1,19 +1,21 @@
 """How engines and their budgets stand: what GET /v1/usage tells, and the figures are made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from voice_api.engines.callers import ANYONE
 from voice_api.engines.elsewhere import Elsewhere, has_key
-from voice_api.engines.engine import Engine
+from voice_api.engines.engine import LOCAL, Engine
 from voice_api.usage.amounts import Unit
+from voice_api.usage.counting import Sounds
 from voice_api.usage.policy import UNBOUNDED
 from voice_api.usage.runway import Outlook, percent_used
-from voice_api.usage.sums import Sum, amounts_of, of_engines
+from voice_api.usage.sums import Sum, amounts_of
 from voice_api.usage.windows import AtOnce, Month
 
 SCHEMA = "kvx.usage/1"
+AMOUNTS = ("requests", "milliseconds", "characters", "microeuros", "spoken_milliseconds")
 WORDS = {Unit.MILLISECONDS: "minutes", Unit.MICROEUROS: "euros"}
 
 
@@ -59,7 +61,9 @@ def usage(elsewhere: Elsewhere, year: int, month: int) -> dict[str, object]:
     """The document; sums are of a calendar month in UTC, budgets of the engine's own."""
     begin = datetime(year, month, 1, tzinfo=UTC)
     end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-    sums = elsewhere.ledger.sums(_milliseconds(begin), _milliseconds(end)) if elsewhere.engines else ()
+    month_long = _milliseconds(begin), _milliseconds(end)
+    sums = elsewhere.ledger.sums(*month_long) if elsewhere.engines else ()
+    rows = _rows(sums, elsewhere.sound.sums(*month_long))
     return {
         "schema": SCHEMA,
         "time": _time(elsewhere.ledger.now()) if elsewhere.engines else told(datetime.now(UTC)),
@@ -67,8 +71,8 @@ def usage(elsewhere: Elsewhere, year: int, month: int) -> dict[str, object]:
         "local_only": elsewhere.local_only,
         "engines": [_engine(elsewhere, engine) for engine in elsewhere.engines],
         "budgets": [_budget(each) for each in standings(elsewhere)],
-        "by_engine": [{"engine": each.engine, **_amounts(each)} for each in of_engines(sums)],
-        "by_key": [{"key": each.caller, "engine": each.engine, **_amounts(each)} for each in sums],
+        "by_engine": [{"engine": engine, **amounts} for engine, amounts in _together(rows).items()],
+        "by_key": [{"key": key, "engine": engine, **amounts} for (engine, key), amounts in rows.items()],
     }
 
 
@@ -107,9 +111,27 @@ def _budget(standing: Standing) -> dict[str, object]:
     }
 
 
-def _amounts(each: Sum) -> dict[str, int]:
-    names = ("requests", "milliseconds", "characters", "microeuros")
-    return dict(zip(names, amounts_of(each), strict=True))
+def _rows(sums: Iterable[Sum], sounds: Iterable[Sounds]) -> dict[tuple[str, str], dict[str, int]]:
+    """By engine and caller: what others heard as the ledger has it, what was heard here as it was counted."""
+    rows: dict[tuple[str, str], dict[str, int]] = {
+        (each.engine, each.caller): dict(zip(AMOUNTS, (*amounts_of(each), 0), strict=True)) for each in sums
+    }
+    for each in sounds:
+        row = rows.setdefault((each.engine, each.caller), dict.fromkeys(AMOUNTS, 0))
+        row["spoken_milliseconds"] += each.spoken_milliseconds
+        if each.engine == LOCAL:
+            row["requests"] += each.number
+            row["milliseconds"] += each.heard_milliseconds
+    return dict(sorted(rows.items()))
+
+
+def _together(rows: Mapping[tuple[str, str], Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Of all callers."""
+    engines: dict[str, dict[str, int]] = {}
+    for (engine, _), amounts in rows.items():
+        whole = engines.setdefault(engine, dict.fromkeys(AMOUNTS, 0))
+        engines[engine] = {name: whole[name] + more for name, more in amounts.items()}
+    return engines
 
 
 def _time(milliseconds: int) -> str:

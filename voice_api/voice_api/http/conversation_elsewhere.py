@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -45,6 +46,7 @@ class Talking:
         self._outflow: tuple[int, Outflow] | None = None
         self._previous: str | None = None
         self._silenced = False
+        self._spoken: dict[str, float] = defaultdict(float)
 
     def check(self, settings: ConversationSettings) -> None:
         """VoiceApiError for what an engine elsewhere cannot be told, or not any more."""
@@ -81,6 +83,7 @@ class Talking:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._count_spoken()
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -182,6 +185,8 @@ class Talking:
         if samples is None:
             await response.say(happening.text)
             return
+        if self._talk:
+            self._spoken[self._talk.answered.engine] += samples.size / rate
         if not self._settings.aloud or self._silenced:
             return
         if self._outflow is None or self._outflow[0] != rate:
@@ -192,6 +197,7 @@ class Talking:
         """What was being said is over; of what was cut off no more is told."""
         response, outflow, silenced = self._response, self._outflow, self._silenced
         self._response, self._outflow, self._silenced = None, None, False
+        self._count_spoken()
         if response is None:
             return
         if cut_off or silenced:
@@ -203,6 +209,12 @@ class Talking:
 
     async def _tell_engine(self, answered: Answered) -> None:
         await self._send({"type": "conversation.engine", **members_of(answered)})
+
+    def _count_spoken(self) -> None:
+        """What engines have said since the last time, whether it was passed on or not."""
+        for engine, seconds in self._spoken.items():
+            self._service.elsewhere.sound.spoken(engine, self._company.wished.wish.caller, seconds)
+        self._spoken.clear()
 
     def _count(self, answered: Answered) -> None:
         self._service.figures.answered_by("converse", answered.wished, answered.engine, answered.reason)

@@ -71,7 +71,7 @@ class Listening:
         found = await self._elsewhere(sound, options, hearer, wished)
         if isinstance(found, Heard):
             return found
-        return self._told(await self._file_here(body, options, hearer), found)
+        return self._told(await self._file_here(body, options, hearer), found, wished)
 
     async def _file_here(self, body: bytes, options: TranscribeOptions, hearer: Hearer) -> Heard:
         """A file that turns out to be longer than its header says is begun anew among the long ones."""
@@ -98,7 +98,7 @@ class Listening:
             transcript = self._transcribed(sound, options, nobody, ticket)
             return Heard(transcript, dict(transcript.timings_ms))
 
-        return self._told(await self._counted(self.lanes.short, hear, sound.duration_seconds), found)
+        return self._told(await self._counted(self.lanes.short, hear, sound.duration_seconds), found, wished)
 
     async def partial(self, sound: Sound, options: TranscribeOptions) -> str:
         """What is said so far in a sound that is still spoken; it is counted when it is heard whole."""
@@ -139,10 +139,12 @@ class Listening:
             return Answered(LOCAL, degraded=True, reason="busy")
         if isinstance(found, Heard):
             self._count(found)
-            return self._told(found, found.answered)
+            return self._told(found, found.answered, wished)
         return found
 
-    def _told(self, heard: Heard, answered: Answered) -> Heard:
+    def _told(self, heard: Heard, answered: Answered, wished: Wished) -> Heard:
+        if answered.engine == LOCAL:  # the others' is in the ledger, as they count it
+            self.elsewhere.sound.heard(LOCAL, wished.wish.caller, heard.transcript.duration_seconds)
         self.figures.answered_by("listen", answered.wished, answered.engine, answered.reason)
         return replace(heard, answered=answered)
 

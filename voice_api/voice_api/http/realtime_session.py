@@ -234,7 +234,7 @@ class RealtimeSession:
         seconds = self._service.settings.request_seconds
         try:
             options = self._partner.options(self._service.with_live_names(self._options))
-            wished = HOME if self._partner.hears_here else self._wished.again(utterance.item)
+            wished = self._wished.here if self._partner.hears_here else self._wished.again(utterance.item)
             listening = self._service.listening.sound(sound, options, wished)
             heard = await asyncio.wait_for(listening, seconds)
         except TimeoutError:

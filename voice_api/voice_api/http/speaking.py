@@ -1,9 +1,13 @@
 """Speaks for whoever wishes it: by an engine elsewhere, or here, each in its lane."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from voice_api.engines.choice import Answered
 from voice_api.engines.engine import LOCAL, Engine
@@ -40,16 +44,19 @@ async def speak(
 
     def here(ticket: Ticket) -> Result:
         pieces = service.spoken(words.text, words.voice, words.speed, ticket)
-        return take(Spoken(speaker.sample_rate, pieces))
+        return take(_counted(service, Spoken(speaker.sample_rate, pieces), asked, [SPOKEN_HERE]))
 
     def there(ticket: Ticket) -> Result:
         local = Engine(LOCAL, speaker=speaker, leaves_machine=False)
         speaking = service.elsewhere.speaking(local, asked.only)
         voice = words.voice or service.settings.voice or None
-        sound, answered = speaking.speak(words.text, voice, words.speed, asked.wish)
+        by: list[Answered] = []
+        sound, answered = speaking.speak(words.text, voice, words.speed, asked.wish, by.append)
+        by.insert(0, answered)
         tell(answered)
         service.figures.answered_by("speak", answered.wished, answered.engine, answered.reason)
-        return take(replace(sound, pieces=service.counted(sound.pieces, sound.sample_rate, ticket)))
+        pieces = service.counted(sound.pieces, sound.sample_rate, ticket)
+        return take(_counted(service, replace(sound, pieces=pieces), asked, by))
 
     told = SPOKEN_HERE
     if not asked.at_home:
@@ -61,6 +68,24 @@ async def speak(
             told = Answered(LOCAL, degraded=True, reason="busy")
     tell(told)
     return await service.speak(here, words.text)
+
+
+def _counted(service: Service, sound: Spoken, asked: Wished, by: Sequence[Answered]) -> Spoken:
+    """The same sound, counted for who asked, of whoever speaks it: the last in `by`, which may grow."""
+    return replace(sound, pieces=_passed(service, sound, asked.wish.caller, by))
+
+
+def _passed(
+    service: Service, sound: Spoken, caller: str, by: Sequence[Answered]
+) -> Iterator[NDArray[np.int16]]:
+    samples: dict[str, int] = defaultdict(int)
+    try:
+        for piece in sound.pieces:
+            samples[by[-1].engine] += len(piece)
+            yield piece
+    finally:
+        for engine, number in samples.items():
+            service.elsewhere.sound.spoken(engine, caller, number / sound.sample_rate)
 
 
 async def spoken(

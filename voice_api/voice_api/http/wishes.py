@@ -35,6 +35,11 @@ class Wished:
         """For a reply to what was done already: it is rather spoken by another than not at all."""
         return replace(self, wish=replace(self.wish, insists=False))
 
+    @property
+    def here(self) -> "Wished":
+        """For what is nobody else's to hear."""
+        return Wished(replace(self.wish, policy="local"))
+
     def again(self, name: str) -> "Wished":
         """The same for one utterance of many."""
         return replace(self, wish=replace(self.wish, idempotency_key=f"{self.wish.idempotency_key}/{name}"))

@@ -28,11 +28,6 @@ def added(rows: Iterable[tuple[object, ...]]) -> tuple[Sum, ...]:
     return tuple(Sum(engine, caller, Amounts(*sums[engine, caller])) for engine, caller in sorted(sums))
 
 
-def of_engines(sums: Iterable[Sum]) -> tuple[Sum, ...]:
-    """The same of all callers together, whose name is then empty."""
-    return added((each.engine, "", *amounts_of(each)) for each in sums)
-
-
 def amounts_of(each: Sum) -> tuple[int, int, int, int]:
     amounts = each.amounts
     return amounts.requests, amounts.milliseconds, amounts.characters, amounts.microeuros
