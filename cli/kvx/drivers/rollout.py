@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from kvx.cluster.last_words import LastWords, last_words
 from kvx.cluster.pods import name_of
 from kvx.cluster.refusals import ApiError
 from kvx.cluster.releases import Release
@@ -181,16 +182,17 @@ def _failed(api: Api, watch: _Watch, trouble: Trouble, how: str, world: World) -
     lines = _last_lines(api, namespace_of(watch.deployment), told.log)
     for line in lines:
         world.progress(f"log: {line}")
+    said = last_words(lines)
     return KvxError(
-        f"the new version of {name_of(watch.deployment)} {how}: {told.whole}{_said(api, watch, told, lines)}",
-        told.fix,
+        f"the new version of {name_of(watch.deployment)} {how}: {told.whole}{_said(api, watch, told, said)}",
+        f"{said.fix}; {told.fix}" if said.fix else told.fix,
     )
 
 
-def _said(api: Api, watch: _Watch, told: Trouble, lines: Sequence[str]) -> str:
+def _said(api: Api, watch: _Watch, told: Trouble, said: LastWords) -> str:
     """What the pod says itself: of what is not ready why, of what has ended its last words."""
     if told.kind != "probe":
-        return f'; the last line of its log: "{lines[-1]}"' if lines else ""
+        return f'; its log ends with "{said.message}"' if said.message else ""
     namespace = namespace_of(watch.deployment)
     for server in servers_in(watch.objects):
         if told.pod and (server.namespace, server.deployment) == (namespace, name_of(watch.deployment)):
