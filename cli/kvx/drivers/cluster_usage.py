@@ -1,6 +1,6 @@
 """Asks a pod of the voice API what cloud engines were used for; all of a cluster share one ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kvx.cluster.pods import is_ready
@@ -11,17 +11,40 @@ from kvx.errors import ExitCode, KvxError
 
 PORT = 8484
 SELECTOR = "app.kubernetes.io/name=voice-api"
+MOST_ASKED = 2
+
+Told = Mapping[str, Any]
 
 
-def usage_in(api: Api, namespace: str, month: str | None, deadline_seconds: float) -> Mapping[str, Any]:
-    """GET /v1/usage of a pod that is ready; KvxError without one."""
+def usage_in(api: Api, namespace: str, month: str | None, deadline_seconds: float) -> Told:
+    """GET /v1/usage of a pod that is ready, or of another one; KvxError where none tells it."""
     path = f"/api/v1/namespaces/{namespace}/pods"
     pods = api.list(path, deadline_seconds=deadline_seconds, labelSelector=SELECTOR)
-    ready = next((str(pod["metadata"]["name"]) for pod in pods if is_ready(pod)), None)
-    if ready is None:
+    ready = [str(pod["metadata"]["name"]) for pod in pods if is_ready(pod)][:MOST_ASKED]
+    if not ready:
         raise KvxError("no pod of the voice API is ready", "kvx status", ExitCode.MISSING)
-    with forwarded(api, namespace, ready, PORT) as tunnel:
+    seconds = deadline_seconds / len(ready)
+    return first_told(ready, lambda pod: _told_by(api, namespace, pod, month, seconds))
+
+
+def first_told(pods: Sequence[str], ask: Callable[[str], Told]) -> Told:
+    """What the first says that says anything: a replica may be ready and yet out of reach.
+
+    What was asked wrongly is wrong for all of them.
+    """
+    *others, last = pods
+    for pod in others:
         try:
-            return voice_api.usage(tunnel.address, month, deadline_seconds)
+            return ask(pod)
         except KvxError as error:
-            raise why_not(tunnel, ready, error) from None
+            if error.exit_code is ExitCode.USAGE:
+                raise
+    return ask(last)
+
+
+def _told_by(api: Api, namespace: str, pod: str, month: str | None, seconds: float) -> Told:
+    with forwarded(api, namespace, pod, PORT) as tunnel:
+        try:
+            return voice_api.usage(tunnel.address, month, seconds)
+        except KvxError as error:
+            raise why_not(tunnel, pod, error) from None
