@@ -1,6 +1,6 @@
 """kvx deploy --target cluster on a real node: from nothing to served, and again without a write."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +10,11 @@ pytestmark = [pytest.mark.needs("node", "images", "kubectl"), pytest.mark.timeou
 
 
 @pytest.fixture(scope="module")
-def person(node: Any, voice_api_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+def person(
+    emptied: Callable[[], Any], voice_api_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Person]:
     """Nothing is deployed yet."""
-    node.kubectl("delete", "namespace", "kvx", "--ignore-not-found", seconds=200)
+    node = emptied()
     somebody = Person(node, tmp_path_factory.mktemp("deploys"), voice_api_image)
     yield somebody
     somebody.types("cleanup", "--yes")

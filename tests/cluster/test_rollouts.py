@@ -28,8 +28,12 @@ ABSENT = {
 # What is wrong with a new version, and what a person reads about it.
 BROKEN = {
     "crash": (
-        {"op": "replace", "path": f"{POD}/args", "value": ["serve", "--nonsense"]},
-        ("ended with exit code 2", "unrecognized arguments: --nonsense"),
+        {"op": "replace", "path": f"{POD}/args", "value": ["serve", "--log-level=loud"]},
+        (
+            "ended with exit code 2",
+            "its log ends with \"voice-api: log_level in command line is 'loud'\"",
+            "fix: use one of: debug, info",
+        ),
     ),
     "configuration": (
         {"op": "add", "path": f"{POD}/env", "value": [ABSENT]},

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,21 +48,21 @@ def jobs(node: Any) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def person(
-    node: Any,
+    emptied: Callable[[], Any],
     jobs: Path,
     voice_api_image: str,
     voice_processor_image: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Person]:
     """The component persistence is deployed, which brings the processor."""
-    node.kubectl("delete", "namespace", "kvx", "--ignore-not-found", seconds=200)
+    node = emptied()
     folder = tmp_path_factory.mktemp("processor")
     somebody = Person(node, folder, voice_api_image, voice_processor=voice_processor_image)
     somebody.sets('components = ["persistence"]\ndeadline_seconds = 240\n')
     assert somebody.deploys()["changed"] is True
     yield somebody
     somebody.types("cleanup", "--yes")
-    node.kubectl("delete", "namespace", "kvx", "--ignore-not-found", seconds=200)
+    emptied()
 
 
 def processor(node: Any) -> dict[str, Any]:
