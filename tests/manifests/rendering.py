@@ -28,6 +28,7 @@ EVERYTHING = (
     "postgres",
     "cloud-engine",
     "language-model",
+    "speech-model",
     "cost-report",
     "impersonation",
     "users",

@@ -10,8 +10,8 @@ from kvx.cluster.kustomization import IMAGE_LABEL, TEMPLATES
 from kvx.images.recipes import RECIPES, UNFILLED_DIGEST
 from kvx.images.reference import LOCAL
 
-# Images of others: kubernetes.postgres_image and kubernetes.language_model_image say which.
-OTHERS = frozenset({"postgres", "language-model"})
+# Images of others: kubernetes.postgres_image and those of both models say which.
+OTHERS = frozenset({"postgres", "language-model", "speech-model"})
 
 
 def workloads(rendering: ModuleType) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:

@@ -28,7 +28,9 @@ from kvx.steps.manifests import KUSTOMIZATION, RENDERED, RenderManifests
 from kvx.world import Outcome, World
 
 # Images that are not ours, by the setting that names them.
-SETTING_OF = {"postgres": "postgres_image", "language-model": "language_model_image"}
+SETTING_OF = {
+    name: f"{name.replace('-', '_')}_image" for name in ("postgres", "language-model", "speech-model")
+}
 NOBODYS = re.compile(rf"{re.escape(LOCAL)}/([\w-]+)@{UNFILLED_DIGEST}")
 
 

@@ -48,7 +48,7 @@ _NOT_IN_PODS = frozenset(
 )
 _REPLACED = (
     *("components", "arm64", "least_replicas", "most_replicas", "cpu_quota", "memory_quota"),
-    *("postgres_image", "language_model_image"),
+    *("postgres_image", "language_model_image", "speech_model_image"),
 )
 
 
@@ -112,7 +112,7 @@ def wanted_of(deployment: Deployment) -> Wanted:
 
 def _images_of_others(settings: KubernetesSettings) -> Iterator[tuple[str, str]]:
     """By their names in k8s/; KvxError with exit code 2 for one that can be another one tomorrow."""
-    for name in ("postgres", "language-model"):
+    for name in ("postgres", "language-model", "speech-model"):
         setting = f"{name.replace('-', '_')}_image"
         image = getattr(settings, setting)
         if image is None:
@@ -173,7 +173,8 @@ def _refuse_unknown(deployment: Deployment) -> None:
 def _refuse_model(voice: VoiceSettings) -> None:
     if voice.model != "embedded":
         message = f"voice.model is {voice.model}, and the image has only the embedded one"
-        raise KvxError(message, "leave voice.model out for this target", ExitCode.USAGE)
+        fix = "leave voice.model out; the component speech-model brings another one: docs/cluster.md"
+        raise KvxError(message, fix, ExitCode.USAGE)
 
 
 def _refuse_bounds(settings: KubernetesSettings) -> None:

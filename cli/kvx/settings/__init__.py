@@ -249,6 +249,9 @@ class KubernetesSettings:
     language_model_image: Annotated[
         str | None, Says("image of the component language-model, llama.cpp's server with a model, by digest")
     ] = None
+    speech_model_image: Annotated[
+        str | None, Says("image of the component speech-model, the voice API's with a model, by digest")
+    ] = None
     overlay: Annotated[Path | None, Says("kustomization of your own, in the place of kvx's overlay")] = None
     revisions_kept: Annotated[int, Says("releases that can be gone back to", 1, 100)] = 10
     lease_wait_seconds: Annotated[
