@@ -1,14 +1,14 @@
 """kvx usage: what cloud engines were used for, and how long what is left of them lasts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kvx.commands.flags import Folder, Json, Target, deployment_from
 from kvx.commands.terminal import width_of_stdout
-from kvx.commands.usage_lines import lines_of, reached
+from kvx.commands.usage_lines import Reached, lines_of, reached
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
 
@@ -29,7 +29,8 @@ def usage(
     """Show what cloud engines were used for, what is left, and how long it lasts.
 
     Budgets are of the month that begins on the subscription's day; the sums of engines and keys of a
-    calendar month. Exit code 3: a budget of the month is used up, and local answers until it begins anew.
+    calendar month. Exit code 3: a month is used up, by its budget or by the engine's own word, and local
+    answers until it begins anew.
     """
     deployment = deployment_from(folder, target)
     from kvx.world import real_world
@@ -44,13 +45,14 @@ def usage(
     else:
         print("\n".join(lines_of(told, width_of_stdout())))
     if gone:
-        raise _limit_reached(gone, told) if not as_json else typer.Exit(int(ExitCode.MISSING))
+        raise _limit_reached(gone) if not as_json else typer.Exit(int(ExitCode.MISSING))
 
 
-def _limit_reached(gone: tuple[str, ...], told: Mapping[str, Any]) -> KvxError:
-    resets = next(each["resets_at"] for each in told["budgets"] if each["name"] == gone[0])
-    message = f"limit reached: {', '.join(gone)}; the local engine answers until {resets}"
-    return KvxError(message, "raise it in the engines file (docs/engines.md), or wait", ExitCode.MISSING)
+def _limit_reached(gone: Sequence[Reached]) -> KvxError:
+    names = ", ".join(each.name for each in gone)
+    message = f"limit reached: {names}; the local engine answers until {gone[0].until}"
+    more = "raise it" if gone[0].raisable else "name another engine"
+    return KvxError(message, f"{more} in the engines file (docs/engines.md), or wait", ExitCode.MISSING)
 
 
 def _told(deployment: Deployment, month: str | None, world: "World") -> Mapping[str, Any]:

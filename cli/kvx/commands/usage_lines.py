@@ -1,6 +1,7 @@
 """What cloud engines were used for and what is left of them, in lines for a person."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -33,13 +34,22 @@ def lines_of(told: Document, width: int | None) -> list[str]:
     return lines
 
 
-def reached(told: Document) -> tuple[str, ...]:
-    """The budgets of which nothing is left; those of a minute come back by themselves."""
-    return tuple(
-        each["name"]
-        for each in told["budgets"]
-        if each["window"] == "month" and not each["left"] and each["limit"]
-    )
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A limit: a budget's, or an engine's own, which nobody here can raise."""
+
+    name: str
+    until: str
+    raisable: bool
+
+
+def reached(told: Document) -> tuple[Reached, ...]:
+    """The budgets of which nothing is left, but for those of a minute, which come back by themselves; and
+    the engines that say themselves that there is no more."""
+    budgets = (each for each in told["budgets"] if each["window"] == "month" and each["limit"])
+    gone = (Reached(each["name"], each["resets_at"], True) for each in budgets if not each["left"])
+    said = (each for each in told["engines"] if each["state"] == "exhausted")
+    return (*gone, *(Reached(f"{each['name']}, as it says itself", each["until"], False) for each in said))
 
 
 def least_left(told: Document | None) -> dict[str, int | None]:
