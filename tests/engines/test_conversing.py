@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from voice_api.speech.protocol import ALONE, Company, TranscribeOptions, Transcr
 from voice_api.speech.speakers.espeak import EspeakSpeaker
 from voice_api.usage.amounts import Unit
 from voice_api.usage.ledger import Ledger
-from voice_api.usage.policy import Policy
+from voice_api.usage.policy import EnginePolicy, Policy
 from voice_api.usage.store import SqlStore, sqlite_engine
 
 NOW = 1_795_262_400_000
@@ -256,6 +257,35 @@ def test_a_second_conversation_at_a_time_is_held_here_and_no_refusal_provoked(
     assert third.answered == Answered("there")
     third.end()
     assert len(server.paths) == 2
+
+
+def test_a_replica_holds_its_conversations_here_for_as_long_as_another_ones_lasts(
+    evi_server, key_file: Path, tmp_path: Path, here: HeardHere
+) -> None:
+    policy = Policy({"there": EnginePolicy(at_once=1)})
+    with ExitStack() as replicas:
+
+        def replica() -> Conversing:
+            store = SqlStore(sqlite_engine(tmp_path / "usage.sqlite"))
+            replicas.callback(store.close)
+            ledger = Ledger(store, policy.budgets, lambda: NOW)
+            made = contextmanager(conversing_with)("hume", evi_server.address, key_file, ledger, here)
+            return replace(replicas.enter_context(made), slice_milliseconds=1_000)
+
+        first, second = replica(), replica()
+        talk = first.converse("", wish())
+        threading.Thread(target=lambda: list(talk.happenings()), daemon=True).start()
+        end = time.monotonic() + PATIENCE
+        while used(first.ledger) <= 1_000:
+            assert time.monotonic() < end, "its second slice has not begun"
+            time.sleep(0.05)
+        beside = second.converse("", wish("b"))
+        assert beside.answered == Answered("local", degraded=True, reason="busy")
+        beside.end()
+        talk.end()
+        after = second.converse("", wish("c"))
+        assert after.answered == Answered("there")
+        after.end()
 
 
 def test_who_insists_is_told_at_once_and_on_the_way(server, conversing: Conversing) -> None:
