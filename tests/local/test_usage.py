@@ -67,16 +67,15 @@ def test_the_page_of_numbers_says_that_a_limit_is_reached_and_when_it_begins_ane
     assert rows["fresh requests of ann"].split()[4:8] == ["0", "0", "3", "3"]
     assert "engine    gone: ready" in page
     assert "engine    fresh: without a key" in page
-    assert rows["ann"].split() == ["ann", "gone", "1", "10.00", "0", "0.6000"]
+    assert rows["ann"].split() == ["ann", "gone", "1", "10.00", "0.00", "0", "0.6000"]
     assert "canary" not in page
 
 
 def test_the_same_for_programs(deployed: Any) -> None:
     found = deployed.json("usage")
     assert (found["schema"], found["target"], found["exit_code"]) == ("kvx/usage/v1", "local", 3)
-    assert found["by_engine"] == [
-        {"engine": "gone", "requests": 1, "milliseconds": 600_000, "characters": 0, "microeuros": 600_000}
-    ]
+    spent = {"requests": 1, "milliseconds": 600_000, "characters": 0, "microeuros": 600_000}
+    assert found["by_engine"][0] == {"engine": "gone", **spent, "spoken_milliseconds": 0}
     assert deployed.json("usage", "--month", "2020-01")["by_engine"] == []
 
 

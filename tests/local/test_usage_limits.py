@@ -1,10 +1,10 @@
-"""When kvx usage says that a limit is reached: by a budget, or by the engine's own word."""
+"""What kvx usage makes of what it is told: when a limit is reached, and what was heard without engines."""
 
 from typing import Any
 
 import pytest
 
-from kvx.commands.usage_lines import reached
+from kvx.commands.usage_lines import NOBODY, lines_of, reached
 
 LATER = "2026-12-01T00:00:00Z"
 
@@ -37,3 +37,14 @@ def test_a_limit_is_reached_by_a_month_or_by_the_engines_own_word(
 
 def test_what_an_engine_says_itself_is_raised_by_nobody_here() -> None:
     assert [each.raisable for each in reached(told(0, "exhausted"))] == [True, False]
+
+
+def test_without_engines_what_was_heard_and_spoken_here_is_told_all_the_same() -> None:
+    sound = {"milliseconds": 90_000, "spoken_milliseconds": 30_000, "characters": 0, "microeuros": 0}
+    row = {"engine": "local", "requests": 3, **sound}
+    document = {"month": "2026-11", "engines": [], "budgets": [], "by_engine": [row]}
+    page = lines_of({**document, "by_key": [{"key": "ann", **row}]}, None)
+    assert page[0] == NOBODY
+    rows = [line.split() for line in page]
+    assert ["local", "3", "1.50", "0.50", "0", "0.0000"] in rows
+    assert ["ann", "local", "3", "1.50", "0.50", "0", "0.0000"] in rows

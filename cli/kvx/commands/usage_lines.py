@@ -9,7 +9,7 @@ from typing import Any
 from kvx.commands.table import Table
 
 HEAD = ("budget", "used", "open", "left", "of", "", "begins anew (UTC)", "lasts")
-SUMS = ("requests", "minutes heard", "characters", "euros")
+SUMS = ("requests", "minutes heard", "minutes spoken", "characters", "euros")
 NOBODY = "no cloud engine is set: all is heard and spoken here (docs/engines.md)"
 STATES = {
     "ready": "ready",
@@ -24,11 +24,10 @@ Document = Mapping[str, Any]
 
 
 def lines_of(told: Document, width: int | None) -> list[str]:
-    """The page of numbers."""
-    if not told["engines"]:
-        return [NOBODY]
-    lines = [f"engine    {each['name']}: {_state(each)}" for each in told["engines"]]
-    lines += ["", *Table(HEAD, [_budget(each) for each in told["budgets"]], len(HEAD), width).lines]
+    """The page of numbers; what was heard and spoken here is counted as well, and bound by nothing."""
+    lines = [f"engine    {each['name']}: {_state(each)}" for each in told["engines"]] or [NOBODY]
+    if told["budgets"]:
+        lines += ["", *Table(HEAD, [_budget(each) for each in told["budgets"]], len(HEAD), width).lines]
     for title, rows in (("engine", told["by_engine"]), ("key", told["by_key"])):
         lines += ["", *_sums(title, told["month"], rows, width)]
     return lines
@@ -121,9 +120,10 @@ def _names(title: str, each: Document) -> Iterator[str]:
 
 
 def _told(each: Document) -> tuple[str, ...]:
-    minutes = Decimal(each["milliseconds"]) / 60_000
+    heard = Decimal(each["milliseconds"]) / 60_000
+    spoken = Decimal(each.get("spoken_milliseconds", 0)) / 60_000  # older services do not tell it
     euros = Decimal(each["microeuros"]) / 1_000_000
-    return str(each["requests"]), f"{minutes:.2f}", str(each["characters"]), f"{euros:.4f}"
+    return str(each["requests"]), f"{heard:.2f}", f"{spoken:.2f}", str(each["characters"]), f"{euros:.4f}"
 
 
 def _amount(each: Document, name: str) -> str:
