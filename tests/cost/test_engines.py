@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -15,14 +16,20 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from kvx.commands.cost_table import lines_of
 from kvx.cost.as_csv import FOCUS_COLUMNS, as_focus
 from kvx.cost.as_figures import as_figures
 from kvx.cost.as_json import as_json
 from kvx.cost.forecast import forecast
+from kvx.cost.minutes import sound_by_engine, sound_by_key, sound_of
+from kvx.cost.prices import Rate
 from kvx.cost.report import Basis, Report, report
+from kvx.cost.sharing import Share, Shares
 from kvx.cost.times import Month
-from kvx.cost.usage import Allowance, Stretch, Usage, Used, by_engine, by_key, read_usage, until
+from kvx.cost.usage import Allowance, Stretch, Usage, Used, by_engine, read_usage, until
 from kvx.drivers import cost_engines
 from kvx.errors import ExitCode, KvxError
 from kvx.secret import Secret
@@ -86,13 +93,78 @@ def test_each_engine_and_key_is_a_line_and_every_grouping_has_the_same_sum() -> 
 
 
 def test_a_minute_is_told_by_engine_and_by_key() -> None:
-    engines, keys = by_engine((HUME, BOBS, SPOKEN)), by_key((HUME, BOBS, SPOKEN))
+    engines, report = by_engine((HUME, BOBS, SPOKEN)), told(HUME, BOBS, SPOKEN)
     assert (engines["hume"].minutes, engines["hume"].per_minute) == (30, Decimal("0.059"))
     assert (engines["elevenlabs"].characters, engines["elevenlabs"].per_minute) == (2_000, None)
+    keys = sound_by_key(report)
     assert (keys["ada"].net, keys["bob"].net) == (Decimal("1.48"), Decimal("0.59"))
-    found = as_json(told(HUME, BOBS, SPOKEN))
+    found = as_json(report)
     assert found["by_key"]["bob"]["net_per_minute"] == "0.0590"  # type: ignore[index]
     assert [each["key"] for each in found["engines"]] == ["ada", "ada", "bob"]  # type: ignore[attr-defined]
+
+
+def here(key: str, heard_minutes: int, spoken_minutes: int) -> Used:
+    """Sound on the own machines."""
+    plain = used("local", key, heard_minutes, "0")
+    return replace(plain, spoken_milliseconds=spoken_minutes * 60_000)
+
+
+def test_what_is_heard_and_spoken_here_is_no_line_and_has_its_part_of_the_machines() -> None:
+    # The machines cost 4.032 until now: 72 minutes at 0.056.
+    found = told(here("ada", 30, 10), here("bob", 24, 8), BOBS)
+    assert found.bill.net == Decimal("4.6220")
+    assert [each.type for each in found.bill.charges if each.kind == "engine"] == ["hume"]
+    keys, engines = sound_by_key(found), sound_by_engine(found)
+    assert (keys["ada"].net, keys["bob"].net) == (Decimal("2.24"), Decimal("1.792") + Decimal("0.59"))
+    assert (keys["ada"].per_minute, engines["local"].per_minute) == (Decimal("0.056"), Decimal("0.056"))
+    assert engines["hume"].per_minute == Decimal("0.059")
+    assert as_json(found)["by_key"]["ada"] == {  # type: ignore[index]
+        "requests": 1,
+        "heard_seconds": "1800",
+        "spoken_seconds": "600",
+        "characters": 0,
+        "net": "0.0000",
+        "machines_net": "2.2400",
+        "net_per_minute": "0.0560",
+    }
+    lines = "\n".join(lines_of(found, "key", gross=False))
+    assert re.search(r"key ada: 30.0 minutes heard, 10.0 spoken +0.0560 / min", lines)
+    assert re.search(r"engine local: 54.0 minutes heard, 18.0 spoken +0.0560 / min", lines)
+
+
+def test_of_shared_machines_only_what_the_pods_of_the_voice_api_take_is_divided() -> None:
+    plain = told(here("ada", 30, 10))
+    part = Share("kvx", "voice-api", "voice-api-1", "node-1", Decimal(1))
+    rest = Share("idle", "idle", "idle", "node-1", Decimal(3))
+    found = replace(plain, shares=Shares((part, rest)))
+    assert sound_by_key(found)["ada"].net == Decimal("1.008")  # a quarter of 4.032
+
+
+SOUNDS = st.dictionaries(st.sampled_from("abc"), st.tuples(st.integers(1, 10**7), st.integers(0, 10**7)))
+BOUGHT = st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**6))
+
+
+@settings(deadline=None)
+@given(SOUNDS.filter(bool), BOUGHT)
+def test_what_keys_have_of_machines_and_engines_is_all_of_them_in_every_grouping(
+    sounds: dict[str, tuple[int, int]], bought: dict[str, int]
+) -> None:
+    at = W.at("11-10 00:00")
+    local = [Used("local", key, at, 1, heard, 0, 0, spoken) for key, (heard, spoken) in sounds.items()]
+    found = told(*local, *(Used("hume", key, at, 1, 1_000, 0, euros) for key, euros in bought.items()))
+    each_alone = {at: sound_of(found, [used]) for at, used in enumerate(found.used)}
+    for groups in (sound_by_key(found), sound_by_engine(found), each_alone):
+        nets = [each.net for each in groups.values()]
+        assert round(sum((net or Decimal(0) for net in nets), Decimal(0)), 12) == found.bill.net
+        assert all(net is not None and net >= 0 for net in nets)
+
+
+def test_minutes_here_beside_an_unknown_price_of_a_machine_have_no_price() -> None:
+    unknown = Rate(None)
+    nameless = W.made("server", W.spell("server", "cax21", "11-01 00:00", None, rate=unknown))
+    found = report(replace(told(here("ada", 30, 10)).basis, histories=(nameless,)))
+    assert sound_by_key(found)["ada"].per_minute is None
+    assert "unknown" in next(each for each in lines_of(found, "key", gross=False) if "key ada" in each)
 
 
 def test_amounts_are_those_that_were_told_by_then() -> None:

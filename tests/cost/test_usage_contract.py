@@ -54,6 +54,19 @@ def test_what_was_spent_is_what_is_billed(tmp_path: Path) -> None:
     assert minutes.resets_at > at
 
 
+def test_what_was_heard_and_spoken_here_is_told_by_key_and_costs_nothing_of_its_own(tmp_path: Path) -> None:
+    there, now = service(tmp_path), datetime.now(UTC)
+    there.sound.heard("local", "ann", 90)
+    there.sound.spoken("local", "ann", 30)
+    there.sound.spoken("other", "bob", 6)
+    told = read_usage(json.loads(json.dumps(usage(there, now.year, now.month)))).used
+    assert [(each.engine, each.key, each.heard_minutes, each.spoken_minutes) for each in told] == [
+        ("local", "ann", Decimal("1.5"), Decimal("0.5")),
+        ("other", "bob", Decimal(0), Decimal("0.1")),
+    ]
+    assert {each.net for each in told} == {Decimal("0.0000")}
+
+
 def test_without_engines_nothing_is_billed(tmp_path: Path) -> None:
     (tmp_path / "engines.toml").write_text("")
     store = OpenedLater(lambda: SqlStore(sqlite_engine(tmp_path / "usage.sqlite")))

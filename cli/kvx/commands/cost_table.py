@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from kvx.cost.audio import of_a_minute
+from kvx.cost.minutes import Sound, sound_by_engine, sound_by_key
 from kvx.cost.report import Report, voices_part
 from kvx.cost.times import text_of
-from kvx.cost.usage import KIND, by_engine, by_key
+from kvx.cost.usage import KIND
 from kvx.cost.verdict import findings, shown
 
 if TYPE_CHECKING:
@@ -127,18 +128,22 @@ def _sound(report: Report) -> Iterator[str]:
         own = voices_part(report)
         if own is not None:
             yield _row("  of what the voice API's pods take", _minute_price(of_a_minute(own, report.audio)))
-    for of, used in (("engine", by_engine(report.used)), ("key", by_key(report.used))):
-        for name, each in used.items():
-            words = f"  {of} {name}: {each.minutes:.1f} minutes heard, {each.characters} characters spoken"
-            yield _row(words, f"{each.net:.4f}" if each.per_minute is None else _per_minute(each.per_minute))
+    for of, groups in (("engine", sound_by_engine(report)), ("key", sound_by_key(report))):
+        for name, sound in groups.items():
+            heard, spoken = (each / 60 for each in (sound.heard_seconds, sound.spoken_seconds))
+            words = f"  {of} {name}: {heard:.1f} minutes heard, {spoken:.1f} spoken"
+            yield _row(words, _of_sound(sound))
+
+
+def _of_sound(sound: Sound) -> str:
+    """By the minute, or where there was no sound, in all."""
+    if sound.per_minute is not None:
+        return f"{sound.per_minute:.4f} / min"
+    return "unknown" if sound.net is None else f"{sound.net:.4f}"
 
 
 def _minute_price(net: Decimal | None) -> str:
     return "no sound yet" if net is None else f"{net:.4f}"
-
-
-def _per_minute(net: Decimal) -> str:
-    return f"{net:.4f} / min"
 
 
 def bounds_of(report: Report) -> Iterator[tuple[str, str]]:

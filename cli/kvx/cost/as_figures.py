@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from kvx.cost.audio import of_a_minute
+from kvx.cost.minutes import sound_by_key
 from kvx.cost.report import Report
 
 Sample = tuple[dict[str, str], Decimal | int | float | None]
@@ -54,6 +55,10 @@ def _families(report: Report) -> Iterator[tuple[str, str, list[Sample]]]:
     yield from _engines(report)
 
 
+def _rounded(net: Decimal | None) -> Decimal | None:
+    return None if net is None else round(net, 6)
+
+
 def _progress(report: Report) -> Decimal:
     month = report.basis.month
     return round(Decimal(report.basis.until - month.begin) / (month.end - month.begin), 6)
@@ -80,6 +85,9 @@ def _cluster(report: Report, unit: str) -> Iterator[tuple[str, str, list[Sample]
         whole, idle = report.shares.monthly, report.shares.idle
         ratio = None if whole is None or idle is None or not whole else round(idle / whole, 6)
         yield "kvx_cost_idle_ratio", "Part of the nodes' price that no pod asks for", [({}, ratio)]
+    keys = [(name, each.machines) for name, each in sound_by_key(report).items()]
+    words = "Part of the own machines this month that a key has by its minutes, net"
+    yield f"kvx_cost_key_machines_{unit}", words, [({"key": key}, _rounded(net)) for key, net in keys]
     if report.audio is not None:
         each = of_a_minute(report.bill.net, report.audio)
         words = "Net cost of this month by the minute of sound heard or spoken"
@@ -92,13 +100,18 @@ def _engines(report: Report) -> Iterator[tuple[str, str, list[Sample]]]:
     families: tuple[tuple[str, str, list[Decimal | int | float | None]], ...] = (
         (
             "kvx_cost_engine_euros",
-            "Net cost of a cloud engine this month until now, by key",
+            "Net cost of a cloud engine this month until now, by key; local has none of its own",
             [each.net for each in report.used],
         ),
         (
             "kvx_cost_engine_heard_seconds",
-            "Sound a cloud engine heard this month",
+            "Sound an engine heard this month, by key",
             [each.milliseconds / 1000 for each in report.used],
+        ),
+        (
+            "kvx_cost_engine_spoken_seconds",
+            "Sound an engine spoke this month, by key",
+            [each.spoken_milliseconds / 1000 for each in report.used],
         ),
         (
             "kvx_cost_engine_characters",

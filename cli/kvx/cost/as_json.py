@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from kvx.cost.audio import of_a_minute
 from kvx.cost.bill import Bill, Charge
+from kvx.cost.minutes import Sound, sound_by_engine, sound_by_key, sound_of
 from kvx.cost.report import Report, voices_part
 from kvx.cost.times import text_of
-from kvx.cost.usage import Allowance, Used, by_engine, by_key
+from kvx.cost.usage import Allowance, Used
 from kvx.cost.verdict import exit_code, findings
 
 SCHEMA = "kvx/cost/v1"
@@ -69,9 +70,9 @@ def as_json(report: Report) -> dict[str, object]:
         ],
         "shares": _shares(report),
         "audio": _audio(report),
-        "engines": [used_as_json(each) for each in report.used],
-        "by_engine": {name: _amounts(each) for name, each in by_engine(report.used).items()},
-        "by_key": {name: _amounts(each) for name, each in by_key(report.used).items()},
+        "engines": [_used(each, sound_of(report, [each])) for each in report.used],
+        "by_engine": {name: _amounts(each) for name, each in sound_by_engine(report).items()},
+        "by_key": {name: _amounts(each) for name, each in sound_by_key(report).items()},
         "allowances": [_allowance(each) for each in report.basis.allowances],
         "findings": [
             {"words": each.words, "fix": each.fix, "exit_code": int(each.code)} for each in findings(report)
@@ -142,18 +143,21 @@ def _audio(report: Report) -> dict[str, object] | None:
     }
 
 
-def used_as_json(used: Used) -> dict[str, object]:
+def _used(used: Used, sound: Sound) -> dict[str, object]:
     """What an engine was used for with a key."""
-    return {"engine": used.engine, "key": used.key, **_amounts(used)}
+    return {"engine": used.engine, "key": used.key, **_amounts(sound)}
 
 
-def _amounts(used: Used) -> dict[str, object]:
+def _amounts(sound: Sound) -> dict[str, object]:
+    """`net` is what cloud engines ask for, and `machines_net` the part of the own machines beside it."""
     return {
-        "requests": used.requests,
-        "heard_seconds": _text(Decimal(used.milliseconds) / 1000),
-        "characters": used.characters,
-        "net": _text(used.net),
-        "net_per_minute": None if used.per_minute is None else f"{used.per_minute:.4f}",
+        "requests": sound.requests,
+        "heard_seconds": _text(sound.heard_seconds),
+        "spoken_seconds": _text(sound.spoken_seconds),
+        "characters": sound.characters,
+        "net": _text(sound.engines_net),
+        "machines_net": None if sound.machines is None else f"{sound.machines:.4f}",
+        "net_per_minute": None if sound.per_minute is None else f"{sound.per_minute:.4f}",
     }
 
 

@@ -47,7 +47,7 @@ class Basis:
     deploys: tuple[tuple[str, int], ...] = ()
     """Name and beginning of each deploy in the month, oldest first."""
     used: tuple[Used, ...] = ()
-    """What cloud engines were used for in the month, as it was told, oldest first."""
+    """What engines were used for in the month, as it was told, oldest first."""
     allowances: tuple[Allowance, ...] = ()
 
 
@@ -74,7 +74,7 @@ class Report:
 
     @property
     def used(self) -> tuple[Used, ...]:
-        """Cloud engines, each with each key."""
+        """Engines, each with each key."""
         return until(self.basis.used, self.basis.until)
 
     @property
@@ -123,13 +123,23 @@ def report(basis: Basis, shares: Shares | None = None, audio: Audio | None = Non
 
 def voices_part(report: Report, namespace: str = "kvx") -> Decimal | None:
     """Of the month's bill what the voice API has a part in: its pods' share of the nodes, and all engines."""
+    ratio, machines, whole = _ratio_of_pods(report, namespace), report.machines.net, report.bill.net
+    if ratio is None or machines is None or whole is None:
+        return None
+    return machines * ratio + whole - machines
+
+
+def machines_part(report: Report, namespace: str = "kvx") -> Decimal | None:
+    """Of the machines what the voice API's pods take, where a cluster says that, else all they cost."""
+    ratio, machines = _ratio_of_pods(report, namespace), report.machines.net
+    return machines if ratio is None or machines is None else machines * ratio
+
+
+def _ratio_of_pods(report: Report, namespace: str) -> Decimal | None:
     if report.shares is None or not report.shares.monthly:
         return None
     part = report.shares.by(lambda each: each.namespace).get(namespace)
-    machines, whole = report.machines.net, report.bill.net
-    if part is None or machines is None or whole is None:
-        return None
-    return machines * part / report.shares.monthly + whole - machines
+    return None if part is None else part / report.shares.monthly
 
 
 def _whole(basis: Basis, second: int, vat_rate: Decimal | None) -> Bill:

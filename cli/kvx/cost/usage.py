@@ -1,10 +1,10 @@
-"""What cloud engines were used for and what that cost: the voice API's own ledger, as it tells it.
+"""What engines were used for and what that cost: the voice API's own ledger, as it tells it.
 
 The service counts in whole milliseconds, characters and millionths of a euro, by engine and by key; what
 is kept here are its counts of a month, each with the second in which they were told.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -15,13 +15,20 @@ from kvx.errors import ExitCode, KvxError
 
 SCHEMA = "kvx.usage/1"
 KIND = "engine"
+LOCAL = "local"
+"""What is heard and spoken on the own machines: they are billed, and it is not."""
+
 CURRENCY = "EUR"
+UNITS = ("requests", "milliseconds", "characters", "microeuros", "spoken_milliseconds")
 _MILLION, _MINUTE_MILLISECONDS = Decimal(1_000_000), Decimal(60_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What one key used one engine for, from the beginning of a month until the second `at`."""
+    """What one key used one engine for, from the beginning of a month until the second `at`.
+
+    Of a cloud engine `milliseconds` are those that it asks money for.
+    """
 
     engine: str
     key: str
@@ -30,11 +37,22 @@ class Used:
     milliseconds: int = 0
     characters: int = 0
     microeuros: int = 0
+    spoken_milliseconds: int = 0
+
+    @property
+    def heard_minutes(self) -> Decimal:
+        return Decimal(self.milliseconds) / _MINUTE_MILLISECONDS
+
+    @property
+    def spoken_minutes(self) -> Decimal:
+        return Decimal(self.spoken_milliseconds) / _MINUTE_MILLISECONDS
 
     @property
     def minutes(self) -> Decimal:
-        """Of sound that was heard."""
-        return Decimal(self.milliseconds) / _MINUTE_MILLISECONDS
+        """Those that a price is by: a cloud engine counts what it hears, or where it only speaks, that."""
+        if self.engine == LOCAL:
+            return self.heard_minutes + self.spoken_minutes
+        return self.heard_minutes or self.spoken_minutes
 
     @property
     def net(self) -> Decimal:
@@ -42,8 +60,8 @@ class Used:
 
     @property
     def per_minute(self) -> Decimal | None:
-        """Net; None where nothing was heard, for what is spoken is counted in characters."""
-        return self.net / self.minutes if self.milliseconds else None
+        """Net, of a cloud engine; None where there was no sound."""
+        return self.net / self.minutes if self.minutes else None
 
     def plus(self, other: "Used") -> "Used":
         return replace(
@@ -52,6 +70,7 @@ class Used:
             milliseconds=self.milliseconds + other.milliseconds,
             characters=self.characters + other.characters,
             microeuros=self.microeuros + other.microeuros,
+            spoken_milliseconds=self.spoken_milliseconds + other.spoken_milliseconds,
         )
 
 
@@ -107,12 +126,11 @@ def until(told: Iterable[Used], second: int) -> tuple[Used, ...]:
 
 def by_engine(used: Iterable[Used]) -> Mapping[str, Used]:
     """All keys together."""
-    return _together(used, lambda each: each.engine)
-
-
-def by_key(used: Iterable[Used]) -> Mapping[str, Used]:
-    """All engines together."""
-    return _together(used, lambda each: each.key)
+    groups: dict[str, Used] = {}
+    for each in used:
+        known = groups.get(each.engine)
+        groups[each.engine] = each if known is None else known.plus(each)
+    return dict(sorted(groups.items()))
 
 
 def charges(used: Iterable[Used], month: Month, currency: str, vat_rate: Decimal | None) -> Iterator[Charge]:
@@ -120,7 +138,7 @@ def charges(used: Iterable[Used], month: Month, currency: str, vat_rate: Decimal
 
     The price is that of a unit of what the engine was used for most visibly.
     """
-    for each in used:
+    for each in (each for each in used if each.engine != LOCAL):
         quantity, unit = _quantity(each)
         net = each.net if currency == CURRENCY else None
         price = None if net is None else net / quantity if quantity else Decimal(0)
@@ -175,18 +193,10 @@ def _is_whole(allowance: Allowance, engine: str) -> bool:
 
 def _quantity(used: Used) -> tuple[Decimal, str]:
     if used.milliseconds:
-        return used.minutes, "minutes"
+        return used.heard_minutes, "minutes"
     return (
         (Decimal(used.characters), "characters") if used.characters else (Decimal(used.requests), "requests")
     )
-
-
-def _together(used: Iterable[Used], name: Callable[[Used], str]) -> Mapping[str, Used]:
-    groups: dict[str, Used] = {}
-    for each in used:
-        known = groups.get(name(each))
-        groups[name(each)] = each if known is None else known.plus(each)
-    return dict(sorted(groups.items()))
 
 
 def _usage(document: Any) -> Usage:
@@ -202,9 +212,7 @@ def _usage(document: Any) -> Usage:
 
 
 def _used(row: Mapping[str, Any], at: int) -> Used:
-    amounts = {
-        unit: _count(row.get(unit, 0)) for unit in ("requests", "milliseconds", "characters", "microeuros")
-    }
+    amounts = {unit: _count(row.get(unit, 0)) for unit in UNITS}
     return Used(str(row["engine"]), str(row["key"]), at, **amounts)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from kvx.cost.times import Month, text_of
-from kvx.cost.usage import Allowance, Usage, Used, read_usage
+from kvx.cost.usage import UNITS, Allowance, Usage, Used, read_usage
 from kvx.drivers.api_server import Api
 from kvx.drivers.cost_ledger import opened
 from kvx.drivers.port_forward import forwarded, why_not
@@ -19,7 +19,6 @@ from kvx.secret import Secret
 PATH = "/v1/usage"
 NAMESPACE, PORT = "kvx", 8484
 ASK_SECONDS = 10.0
-_UNITS = ("requests", "milliseconds", "characters", "microeuros")
 
 
 def ask(address: str, month: Month, key: Secret | None) -> Usage:
@@ -76,7 +75,7 @@ def kept(folder: Path, month: Month) -> tuple[tuple[Used, ...], tuple[Allowance,
 def _add(connection: sqlite3.Connection, month: Month, used: Used) -> None:
     """A row only where something is new. Counts may fall: what was held for a call is given back."""
     name = (str(month), used.engine, used.key)
-    told = json.dumps({unit: getattr(used, unit) for unit in _UNITS})
+    told = json.dumps({unit: getattr(used, unit) for unit in UNITS})
     query = "SELECT told FROM used WHERE month = ? AND engine = ? AND key = ? ORDER BY at DESC LIMIT 1"
     if connection.execute(query, name).fetchone() != (told,):
         row = (*name, used.at, told)

@@ -20,7 +20,7 @@ from kvx.drivers.files import file_errors
 from kvx.errors import ExitCode, KvxError
 
 NAME = "ledger.sqlite"
-_FORM = 1
+_FORM = 2
 _WAIT_SECONDS = 30.0
 _LONGEST_RUN_SECONDS = 900
 _TABLES = """
