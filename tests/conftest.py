@@ -141,6 +141,7 @@ _node = _fixtures("node")
 node = _node.node
 voice_api_image = _node.voice_api_image
 voice_processor_image = _node.voice_processor_image
+kvx_image = _node.kvx_image
 _speech_engines = _fixtures("speech-engines")
 evi_server = _speech_engines.evi_server
 realtime_server = _speech_engines.realtime_server
@@ -195,6 +196,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--side", choices=choices, help="only tests that need this, or nothing of the kind")
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A side reads only the files that name what it needs; `others` reads all of them."""
+    kind = SIDES.get(config.getoption("--side"), set())
+    if not kind or collection_path.suffix != ".py":
+        return None
+    return True if not _named(kind, collection_path) else None
+
+
+def _named(kind: set[str], file: Path) -> bool:
+    """Whether the file says it, or the conftest.py beside it."""
+    texts = [each.read_text() for each in (file, file.with_name("conftest.py")) if each.exists()]
+    return any(f'"{name}"' in text for name in kind for text in texts)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is quick comes first; the drills, whose hosts stand to the end, come last of all.
@@ -202,10 +217,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Before them comes what needs the node, which stands to the end too.
     """
     if wanted := config.getoption("--side"):
+        if wanted == OTHERS:
+            _refuse_the_unseen(items)
         others = [item for item in items if _side(item) != wanted]
         items[:] = [item for item in items if _side(item) == wanted]
         config.hook.pytest_deselected(items=others)
     items.sort(key=_how_late)
+
+
+def _refuse_the_unseen(items: list[pytest.Item]) -> None:
+    """Its side would never see a test whose file names nothing of what it needs, and no other would run it."""
+    unseen = {
+        str(item.path)
+        for item in items
+        if (side := _side(item)) != OTHERS and not _named(SIDES[side], item.path)
+    }
+    if unseen:
+        raise pytest.UsageError(f"needs(...) is not written in the file: {', '.join(sorted(unseen))}")
 
 
 def _side(item: pytest.Item) -> str:
