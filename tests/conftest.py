@@ -226,7 +226,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _refuse_the_unseen(items: list[pytest.Item]) -> None:
-    """Its side would never see a test whose file names nothing of what it needs, and no other would run it."""
+    """No side would run a test whose file names nothing of what it needs."""
     unseen = {
         str(item.path)
         for item in items

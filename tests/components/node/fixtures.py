@@ -46,6 +46,12 @@ def voice_processor_image(node: Cluster) -> str:
     return _taken(node, "localhost/voice-processor")
 
 
+@pytest.fixture(scope="session")
+def kvx_image(node: Cluster) -> str:
+    """That of kvx itself, for what asks and tells from within."""
+    return _taken(node, "localhost/kvx")
+
+
 def _taken(node: Cluster, image: str) -> str:
     words = [ARCHIVE, "amd64", image.rpartition("/")[2]]
     built = subprocess.run(words, capture_output=True, text=True, timeout=ARCHIVE_SECONDS, check=False)
