@@ -30,12 +30,13 @@ EVERYTHING = (
     "language-model",
     "speech-model",
     "cost-report",
+    "cost-figures",
     "impersonation",
     "users",
     "arm-tuning",
 )
 # Those that bring only kinds of Kubernetes itself, of which alone schemas and policies of others know.
-OF_OTHERS = ("vpa", "vpa-memory", "traefik-timeouts", "monitoring")
+OF_OTHERS = ("vpa", "vpa-memory", "traefik-timeouts", "monitoring", "cost-figures")
 BUILT_IN = tuple(each for each in EVERYTHING if each not in OF_OTHERS)
 LOADED = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -15,7 +15,8 @@ from kvx.phases.manifests import wanted_of
 from kvx.settings.load import load
 
 pytestmark = pytest.mark.needs("kubectl")
-NAME = "cost-report"
+NAME, FIGURES = "cost-report", "cost-figures"
+FIGURES_KEY = "figures.prom"
 
 
 @pytest.fixture
@@ -97,6 +98,38 @@ def test_the_way_to_the_voice_api_is_open_at_both_ends_and_the_metadata_service_
     assert out["ingress"] == []
     world = [each["ipBlock"] for rule in out["egress"] for each in rule["to"] if "ipBlock" in each]
     assert all("169.254.0.0/16" in each["except"] for each in world if "." in each["cidr"])
+
+
+def test_the_figures_are_served_by_a_pod_that_is_mounted_them_and_reaches_nothing(
+    rendering: ModuleType, tmp_path: Path
+) -> None:
+    text = str(rendering.with_components(tmp_path, "hetzner", (NAME, FIGURES)))
+    its = rendering.one(text, "Deployment", FIGURES)["spec"]["template"]["spec"]
+    (box,) = its["containers"]
+    folder = {each["name"]: each["mountPath"] for each in box["volumeMounts"]}["report"]
+    mounted = next(each for each in its["volumes"] if each["name"] == "report")["configMap"]
+    assert mounted["name"] == rendering.one(text, "ConfigMap", NAME)["metadata"]["name"]
+    assert box["args"][:3] == ["cost", "expose", f"{folder}/{FIGURES_KEY}"]
+    assert box["args"][-1] == str(box["ports"][0]["containerPort"])
+    assert "subPath" not in str(box["volumeMounts"])  # the kubelet would bring it no news
+    assert its["automountServiceAccountToken"] is False
+    policy = rendering.one(text, "NetworkPolicy", FIGURES)["spec"]
+    assert policy["egress"] == []
+    assert [each["namespaceSelector"]["matchLabels"] for each in policy["ingress"][0]["from"]] == [
+        {"kubernetes.io/metadata.name": "monitoring"}
+    ]
+
+
+def test_prometheus_finds_the_figures_and_keeps_their_own_labels(
+    rendering: ModuleType, tmp_path: Path
+) -> None:
+    text = str(rendering.with_components(tmp_path, "hetzner", (NAME, FIGURES)))
+    monitor = rendering.one(text, "ServiceMonitor", FIGURES)["spec"]
+    service = rendering.one(text, "Service", FIGURES)
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["endpoints"]
+    assert endpoint["port"] in {each["name"] for each in service["spec"]["ports"]}
+    assert (endpoint["path"], endpoint["honorLabels"]) == ("/metrics", True)
 
 
 def test_two_never_run_at_once_and_none_runs_on(rendering: ModuleType, text: str) -> None:

@@ -37,6 +37,7 @@ LEAVING_SECONDS, SPARE_SECONDS = 3, 17
 NEEDS = {
     "autoscaling-queue": "autoscaling",
     "cloud-engine": "postgres",
+    "cost-figures": "cost-report",
     "persistence": "voice-processor",
     "users": "postgres",
     "vpa-memory": "vpa",

@@ -24,6 +24,7 @@ ROOMS: Mapping[str, Room] = {
     "postgres": Room(500, 512, claims=1, storage=4),
     "language-model": Room(2000, 3072),
     "cost-report": Room(250, 256, claims=1, storage=1),
+    "cost-figures": Room(100, 96),
 }
 # Beside the voice API, clients and what verifies: as in k8s/base.
 PODS = 10

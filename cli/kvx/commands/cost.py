@@ -3,6 +3,7 @@
 import typer
 
 from kvx.commands.cost_before import plan, whatif
+from kvx.commands.cost_expose import expose
 from kvx.commands.cost_later import advise, break_even, forecast, import_invoice, orphans
 from kvx.commands.cost_ordered import ordered
 from kvx.commands.cost_report import report
@@ -12,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-for called in (report, plan, forecast, whatif, orphans, break_even, advise, import_invoice, ordered):
+for called in (report, plan, forecast, whatif, orphans, break_even, advise, import_invoice, ordered, expose):
     app.command(called.__name__.replace("_", "-"))(called)
 
 

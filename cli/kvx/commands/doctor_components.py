@@ -17,6 +17,7 @@ NEEDED = {
     "autoscaling-queue": ("custom.metrics.k8s.io/v1beta1", "an adapter for custom metrics"),
     "vpa": ("autoscaling.k8s.io/v1", "the Vertical Pod Autoscaler"),
     "monitoring": ("monitoring.coreos.com/v1", "the Prometheus operator"),
+    "cost-figures": ("monitoring.coreos.com/v1", "the Prometheus operator"),
     "traefik-timeouts": ("helm.cattle.io/v1", "k3s"),
 }
 # Secrets that whoever owns them puts into the cluster, with the keys that pods read.

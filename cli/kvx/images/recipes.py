@@ -33,7 +33,7 @@ VOICE_API = Recipe("voice-api")
 RECIPES = (
     VOICE_API,
     Recipe("voice-processor", ("voice-processor", "persistence")),
-    Recipe("kvx", ("cost-report",), made_of=("cli", "docker", "requirements"), serves=False),
+    Recipe("kvx", ("cost-report", "cost-figures"), made_of=("cli", "docker", "requirements"), serves=False),
 )
 NAMES = tuple(each.name for each in RECIPES)
 
