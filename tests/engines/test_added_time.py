@@ -1,7 +1,5 @@
 """What an engine that fails adds to a request, with the deadlines that ship: 1.5 s, and never more."""
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_engines.added import at_most
 from numpy.typing import NDArray
 
 from voice_api.engines.conversing import Conversing
@@ -26,42 +25,9 @@ from voice_api.usage.policy import Policy
 from voice_api.usage.store import SqlStore, sqlite_engine
 
 MOST_SECONDS = 1.5
-TICK_SECONDS = 0.01
 NOW = 1_795_262_400_000
 WISH = Wish("ann", "a", "cloud", consents=True)
 SOUND = (np.sin(np.arange(16_000, dtype=np.float32) / 10) * 0.5).astype(np.float32)
-
-
-class Metronome:
-    """Sleeps for moments, again and again; `lost` is by how much they were too long: this machine's doing."""
-
-    def __init__(self) -> None:
-        self.lost = 0.0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._tick, daemon=True)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        self._thread.start()
-        yield
-        self._stopped.set()
-        self._thread.join(20)
-
-    def _tick(self) -> None:
-        while not self._stopped.is_set():
-            before = time.monotonic()
-            time.sleep(TICK_SECONDS)
-            self.lost += time.monotonic() - before - TICK_SECONDS
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    metronome, started = Metronome(), time.monotonic()
-    with metronome.running():
-        yield
-        took = time.monotonic() - started
-    print(f"took {took:.2f} s, of which this machine lost {metronome.lost:.2f} s")
-    assert took <= seconds + metronome.lost
 
 
 class HeardHere:

@@ -6,17 +6,43 @@ from contextlib import ExitStack
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from engines_there import KEY, opened
+from fake_engines.added import at_most
 from talker import HEARD, Talker, spoken
 from websockets.exceptions import ConnectionClosed
+
+from voice_api.engines.talk import ANSWER_SECONDS
 
 SENTENCE, HERE = "how many pods are running", "There are 24 pods"
 THERE = "there are three of them"
 ENGINE = "conversation.engine"
 PATIENCE = 20.0
+HASTY = 0.5
+FAULTS = {
+    "503": "failed",
+    "401": "refused",
+    "402": "exhausted",
+    "301": "failed",
+    "slow first byte": "too_late",
+    "silent from the first": "too_late",
+    "out of credit": "exhausted",
+    "too many at once": "throttled",
+    "deaf": "too_late",
+    "silent": "too_late",
+    "close 1000": "closed",
+    "close 1008": "refused",
+    "close 1013": "throttled",
+    "cut off": "closed",
+    "close within the answer": "failed",
+    "out of credit within the answer": "exhausted",
+    "no json": "failed",
+    "binary": "failed",
+    "no sound": "failed",
+}
 SERVERS = {"hume": "evi_server", "openai-realtime": "realtime_server"}
 
 
@@ -44,22 +70,30 @@ def say(engines: Any) -> Callable[..., bytes]:
     return lambda text=SENTENCE, **more: spoken(engines, text, **more)
 
 
-def elsewhere(folder: Path, server: Any, more: str = "", *, local_only: bool = False) -> Any:
+def elsewhere(
+    folder: Path, server: Any, more: str = "", *, local_only: bool = False, seconds: float = PATIENCE
+) -> Any:
     (folder / "keys").mkdir()
     (folder / "keys" / "other").write_text("sk-canary-of-the-engine")
     file = folder / "engines.toml"
     file.write_text(
         f'[engines.other]\nkind = "{server.kind}"\naddress = "{server.address}"\n'
-        f"deadline_seconds = {PATIENCE}\n{more}\n"
+        f"deadline_seconds = {seconds}\n{more}\n"
         f'[callers.ann]\nkeys_sha256 = ["{sha256(KEY.encode()).hexdigest()}"]\n'
         'policy = "cloud"\nconsents = true\n'
     )
-    return replace(opened(file, local_only=local_only), answer_seconds=PATIENCE)
+    return replace(opened(file, local_only=local_only), answer_seconds=seconds)
 
 
 def engine_of(talker: Talker) -> tuple[Any, ...]:
     told = talker.until(ENGINE)[-1]
     return told["engine"], told["degraded"], told["reason"]
+
+
+def gone_on(talker: Talker) -> tuple[Any, ...]:
+    """Who answers in the end: some faults show at once, others after a conversation has begun."""
+    told = engine_of(talker)
+    return engine_of(talker) if told[0] == "other" else told
 
 
 def test_sound_goes_both_ways_and_is_written_down(
@@ -97,15 +131,61 @@ def test_where_it_fails_the_command_core_answers_the_same_question(
     service = start(elsewhere=elsewhere(tmp_path, server))
     talker = talk(service.url)
     talker.append(say())
-    told = engine_of(talker)
-    if told[0] == "other":
-        told = engine_of(talker)
-    assert told == ("local", True, reason)
+    assert gone_on(talker) == ("local", True, reason)
     command = next(each for each in iter(talker.answer, None) if "command" in each)["command"]
     assert command["text"] == SENTENCE
     assert command["reply"].startswith(HERE)
     talker.append(say("how many nodes are there"))
     assert talker.command()["text"] == "how many nodes are there"
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS.items())
+def test_after_each_fault_the_command_core_answers_what_was_asked(
+    start: Any, scripted: Any, server: Any, tmp_path: Path, talk: Any, *, say: Any, fault: str, reason: str
+) -> None:
+    server.fault = fault
+    seconds = HASTY if reason == "too_late" else PATIENCE
+    there = elsewhere(tmp_path, server, seconds=seconds)
+    service = start(listener=scripted(says=SENTENCE), proved=False, elsewhere=there)
+    talker = talk(service.url)
+    talker.append(say())
+    assert gone_on(talker) == ("local", True, reason)
+    command = next(each for each in iter(talker.answer, None) if "command" in each)["command"]
+    assert (command["status"], command["text"]) == ("SUCCESS", SENTENCE)
+    assert command["reply"].startswith(HERE)
+    assert talker.sound, "the answer is spoken"
+
+
+@pytest.mark.parametrize("fault", ["slow first byte", "silent from the first", "deaf", "a cut cable"])
+def test_what_a_fault_adds_is_a_second_and_a_half_at_most(
+    start: Any,
+    scripted: Any,
+    evi_server: Any,
+    relay_to: Any,
+    tmp_path: Path,
+    *,
+    talk: Any,
+    say: Any,
+    fault: str,
+) -> None:
+    """With the deadlines that ship, from the last sound to who answers instead."""
+    relay = relay_to(evi_server.address)
+    server = SimpleNamespace(kind="hume", address=relay.address)
+    there = replace(elsewhere(tmp_path, server, seconds=1.2), answer_seconds=ANSWER_SECONDS)
+    service = start(listener=scripted(says=SENTENCE), proved=False, elsewhere=there)
+    talker = talk(service.url)
+    if fault in {"deaf", "a cut cable"}:
+        talker.append(bytes(4_800))
+        assert engine_of(talker)[0] == "other"
+    evi_server.fault = fault
+    if fault == "a cut cable":
+        relay.cut.set()
+    sound = say(silence_seconds=0.5)
+    with at_most(1.5):
+        talker.append(sound)
+        assert engine_of(talker) == ("local", True, "too_late")
+    talker.append(bytes(24_000))
+    assert talker.command()["reply"].startswith(HERE)
 
 
 @pytest.mark.parametrize("why", ["local_only", "no_consent"])

@@ -1,0 +1,41 @@
+"""How long something takes, less what a busy machine takes of it."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TICK_SECONDS = 0.01
+
+
+class Metronome:
+    """Sleeps for moments, again and again; `lost` is by how much they were too long: this machine's doing."""
+
+    def __init__(self) -> None:
+        self.lost = 0.0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self._thread.start()
+        yield
+        self._stopped.set()
+        self._thread.join(20)
+
+    def _tick(self) -> None:
+        while not self._stopped.is_set():
+            before = time.monotonic()
+            time.sleep(TICK_SECONDS)
+            self.lost += time.monotonic() - before - TICK_SECONDS
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Fails where the block takes longer, beside what the machine lost."""
+    metronome, started = Metronome(), time.monotonic()
+    with metronome.running():
+        yield
+        took = time.monotonic() - started
+    print(f"took {took:.2f} s, of which this machine lost {metronome.lost:.2f} s")
+    assert took <= seconds + metronome.lost
