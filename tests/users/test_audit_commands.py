@@ -63,6 +63,15 @@ def test_a_journal_verifies_with_its_words_without_them_and_through_its_checkpoi
     assert [line.split("\t")[-1] for line in audit("show", "--words")[1].splitlines()] == ["-"] * 3
 
 
+def test_a_service_that_ends_publishes_what_came_after_its_last_checkpoint(tmp_path: Path) -> None:
+    settings = Settings(journal_folder=str(tmp_path / "journal"), checkpoint_file=str(tmp_path / "heads"))
+    service = opened_audit(settings, surroundings(), b"k" * 32)
+    service.record("answered", False, {"user": "ann", "transcript": SENTENCES[0]})
+    assert not (tmp_path / "heads").exists()
+    service.end()
+    assert (tmp_path / "heads").read_text().startswith("1:")
+
+
 @pytest.mark.parametrize(("before", "after"), [("oven", "shop"), ('"salt": "', '"salt": "0'), ('{"c', '{"x')])
 def test_words_that_were_changed_are_found(audit: Audit, tmp_path: Path, before: str, after: str) -> None:
     (file,) = (tmp_path / "journal" / "words").iterdir()

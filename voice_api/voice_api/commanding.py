@@ -36,7 +36,13 @@ def commanding(
     spoken = language(more, own)
     acting = acts(settings, around, cluster, lambda context: chosen_cluster(settings, around, context))
     parts = knowing_extensions(knowing(acting.parts), more)
-    return Commanding(CommandCore(cluster, spoken, parts, beside=more.names), acting, more.close)
+
+    def close() -> None:
+        more.close()
+        if acting.audit is not None:
+            acting.audit.end()
+
+    return Commanding(CommandCore(cluster, spoken, parts, beside=more.names), acting, close)
 
 
 def chosen_cluster(settings: Settings, around: Surroundings, context: str = "") -> Cluster:

@@ -118,6 +118,10 @@ class Audit:
             self._transcripts.forget()
         self._publish()
 
+    def end(self) -> None:
+        """What came after the last checkpoint is published too, by a service that ends in order."""
+        self._publish()
+
     def _append(self, record: Mapping[str, Any]) -> None:
         self._journal.append(_plain({**self._without_words(record), "time": self._now()}))
         self._publish_now_and_then()
