@@ -10,10 +10,12 @@ from voice_api.commands.executing.difference import RESTARTED_AT
 from voice_api.commands.executing.objects import Object, Place, held, replicas_of
 from voice_api.commands.executing.revisions import Revision, revision_of, revision_wanted
 from voice_api.commands.executing.versions import images_with, only_version
+from voice_api.commands.wording import at_most, listed
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +164,37 @@ def _cordoned(seen: Seen, cordoned: bool) -> Wanted:
 
 
 def _drained(seen: Seen) -> Wanted:
-    """Cordoned first; then every pod is asked to leave, which its disruption budget may refuse."""
+    """Cordoned first; then every pod is asked to leave, which its disruption budget may refuse.
+
+    Nothing is asked to leave that would not come back elsewhere.
+    """
     place = seen.place
+    lost = [pod["metadata"]["name"] for pod in seen.beside if not _made_again(pod)]
+    if lost:
+        named = listed(at_most(lost, MOST_NAMED))
+        why = f"On {place.name} nothing would make {named} again: delete what may be lost, and ask once more."
+        return NoChange(why)
     cordon = _patch(seen, {"spec": {"unschedulable": True}})
     evictions = tuple(_eviction(pod) for pod in seen.beside)
-    said = f"empty {place.said}: {len(evictions)} {'pod' if len(evictions) == 1 else 'pods'} have to move"
     if bool(seen.object["spec"].get("unschedulable")) and not evictions:
         return NoChange(f"The {place.said} is empty already.", already=True)
+    said = f"empty {place.said}: {_leaving(seen.beside)}"
     if seen.object["spec"].get("unschedulable"):
         return Change((cordon, *evictions), said, "The node took no new pods before, either.")
     return Change((cordon, *evictions), said, Inverse("uncordon", {"node": place.name}))
+
+
+def _made_again(pod: Object) -> bool:
+    return any(owner.get("controller") for owner in pod["metadata"].get("ownerReferences") or ())
+
+
+def _leaving(pods: Sequence[Object]) -> str:
+    """How many, and what of them is lost with the node's own disk."""
+    moving = f"{len(pods)} {'pod has' if len(pods) == 1 else 'pods have'} to move"
+    local = sum(any("emptyDir" in each for each in pod["spec"].get("volumes") or ()) for pod in pods)
+    if not local:
+        return moving
+    return f"{moving}, {local} of which {'loses' if local == 1 else 'lose'} files of this node"
 
 
 def _eviction(pod: Object) -> Write:

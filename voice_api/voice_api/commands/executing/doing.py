@@ -23,6 +23,7 @@ def previewed(way: UserAccess, change: Change) -> Preview:
     for write in change.writes:
         answer = way.connection.send(_dry(write.request))
         if answer.status == BLOCKED and write.attempt.subresource == "eviction":
+            lines.append(f"{_whose(write)} stays: its disruption budget does not let it go now")
             continue
         if answer.status >= 300:
             return Preview(answer.status, why=_why(answer.content))
@@ -32,12 +33,16 @@ def previewed(way: UserAccess, change: Change) -> Preview:
 
 def _difference(write: Write, after: Mapping[str, Any]) -> str:
     if write.request.method != "PATCH":
-        metadata = write.before["metadata"]
         verb = "delete" if write.request.method == "DELETE" else "evict"
-        return f"{verb} {metadata.get('namespace', '')}/{metadata['name']} ({metadata['uid']})"
+        return f"{verb} {_whose(write)}"
     if write.attempt.subresource == "scale":
         return difference(write.before, {"spec": {"replicas": (after.get("spec") or {}).get("replicas", 0)}})
     return difference(write.before, after)
+
+
+def _whose(write: Write) -> str:
+    metadata = write.before["metadata"]
+    return f"{metadata.get('namespace', '')}/{metadata['name']} ({metadata['uid']})"
 
 
 def _dry(request: Sent) -> Sent:
