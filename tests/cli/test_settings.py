@@ -234,6 +234,17 @@ def test_relative_paths_are_seen_from_where_they_are_written(tmp_path: Path) -> 
     assert voice.models_folder == tmp_path / "models"
 
 
+@pytest.mark.parametrize(("written", "means"), [("none", "none"), ("./none", "{there}/none")])
+def test_none_is_the_demo_cluster_and_no_file(tmp_path: Path, written: str, means: str) -> None:
+    (tmp_path / "kvx.toml").write_text(f'[voice]\nkubeconfig = "{written}"\n')
+    for loaded in (
+        load({}, {}, tmp_path),
+        load({}, {"KVX_VOICE_KUBECONFIG": written, "KVX_FOLDER": str(tmp_path)}, tmp_path),
+    ):
+        assert str(loaded.settings.voice.kubeconfig) == means.format(there=tmp_path)
+    assert str(load({"voice.kubeconfig": Path("none")}, {}, tmp_path).settings.voice.kubeconfig) == "none"
+
+
 def test_a_model_by_name_is_no_path(tmp_path: Path) -> None:
     assert load({"voice.model": "embedded"}, {}, tmp_path).settings.voice.model == "embedded"
 

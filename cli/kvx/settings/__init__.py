@@ -18,6 +18,8 @@ class Says:
     variable: str | None = None
     """The environment variable, where it has a name that the world knows better than KVX_*."""
     may_be_path: bool = False
+    word: str = ""
+    """What stands for itself where a path is expected, such as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,10 @@ class VoiceSettings:
     models_folder: Annotated[Path | None, Says("where `voice-api model add` keeps models")] = None
     threads: Annotated[int, Says("threads for the model; 0 follows the machine", 0, 256)] = 0
     voice: Annotated[str | None, Says("voice of spoken replies")] = None
-    kubeconfig: Annotated[Path | None, Says("kubeconfig of the cluster that is spoken to")] = None
+    kubeconfig: Annotated[
+        Path | None,
+        Says("kubeconfig of the cluster that is spoken to; none is the demo cluster", word="none"),
+    ] = None
     context: Annotated[str | None, Says("context in the kubeconfig")] = None
     max_body_bytes: Annotated[int | None, Says("largest request body", 1_000, 1_000_000_000)] = None
     max_audio_seconds: Annotated[float | None, Says("longest sound that is listened to", 1, 86_400)] = None

@@ -116,6 +116,8 @@ def convert(key: Key, value: object, base: Path, *, textual: bool) -> object | N
     """
     typed = _typed(key.kind, value, textual=textual)
     if isinstance(typed, Path):
+        if key.says.word and str(value) == key.says.word:
+            return typed
         return (base / typed.expanduser()).resolve()
     if key.says.may_be_path and isinstance(typed, str) and ("/" in typed or typed.startswith(("~", "."))):
         return str((base / Path(typed).expanduser()).resolve())
