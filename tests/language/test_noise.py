@@ -64,4 +64,4 @@ def test_noise_is_asked_back_and_never_changes_another_object() -> None:
     total = len(clear) * VARIANTS
     print(f"{total} noisy utterances, {right / total:.1%} right, {len(wrong)} wrong")
     assert wrong == []
-    assert right > total / 2
+    assert right > 0.8 * total

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,18 @@ import yaml
 from hassil.models import UnmatchedTextEntity
 from hassil.parser import ParseError
 
+from voice_api.commands.reading.graph import Place, graph_of, words_in
+from voice_api.commands.reading.nearness import Heard, Nearness, Way
+from voice_api.commands.reading.paths import Path as Sentence
+from voice_api.commands.reading.paths import Walk, counted, spare
+from voice_api.commands.reading.settled import SETTLED
 from voice_api.commands.spelling import spelling_of
 from voice_api.errors import VoiceApiError
 
 # What hassil raises for templates and lists of the wrong shape: it does not check them.
 BROKEN_TEMPLATES = (ParseError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
+# Longer sentences are read as they are, or not at all.
+MOST_WORDS = 30
 ENGLISH = Path(__file__).with_suffix("") / "en.yaml"
 OPERATIONS = tuple(
     ENGLISH.parent / "operations" / f"{name}.yaml" for name in ("looking", "changing", "talking")
@@ -28,11 +36,13 @@ class Reading:
 
     slots    what the templates know, by slot name
     unheard  the words that stood in a slot and are in no list; the resolver repairs them
+    cost     how much of a guess it is: 0 where every other word is one of the grammar's own
     """
 
     intent: str
     slots: Mapping[str, str]
     unheard: Mapping[str, str]
+    cost: float = 0.0
 
     @property
     def unheard_length(self) -> int:
@@ -45,10 +55,14 @@ class Grammar:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.language: str = document["language"]
         self.examples: tuple[str, ...] = tuple(document.get("examples", ()))
-        self.change_verbs = frozenset(document.get("change_verbs", ()))
+        self.change_verbs = _listed(document, "change_verbs")
         self.intents = hassil.Intents.from_dict({**document, "lists": _lists(document.get("lists", {}))})
         never = {*self.change_verbs, *document.get("never_corrected", ())}
-        self._spelling = spelling_of(document, never - {*document.get("corrected", ())})
+        self._spelling = spelling_of(document, never)
+        exactly, by_sound, surely = (
+            _listed(document, f"heard_{how}") for how in ("exactly", "by_sound", "surely")
+        )
+        self._heard = Heard(exactly, by_sound, self.change_verbs | surely, SETTLED | self.change_verbs)
         self._names = {
             name
             for name, each in self.intents.slot_lists.items()
@@ -82,25 +96,34 @@ class Grammar:
         return tuple(_as_said(each, corrected.split(), words.split()) for each in others) or readings
 
     def every_reading(self, words: str) -> tuple[Reading, ...]:
-        """All readings that leave only names and numbers to be read, those with the fewest letters first.
+        """All readings that leave only names and numbers to be read, those with the fewest letters first."""
+        heard, places = counted(words)
+        paths = Walk([[Way(word, 0.0, 1)] for word in heard]).paths(self.graph)
+        read = [_read(path, words.split(), places) for path in paths]
+        return tuple(sorted(read, key=lambda reading: reading.unheard_length))
 
-        As `readings` does, it corrects the spelling only of words that mean nothing otherwise.
-        """
-        for variant in (words, self._spelling.corrected(words)):
-            if readings := self._whole_readings(variant, words):
-                return readings
-        # A word that may be several is the one that makes a sentence of them, where only one does.
-        every = [self._whole_readings(variant, words) for variant in self._spelling.variants(words)]
-        read = [readings for readings in every if readings]
-        return read[0] if len(read) == 1 else ()
+    def near_readings(self, words: str, most: float) -> tuple[Reading, ...]:
+        """Readings of what may have been said where `words` were heard, those that guess least first."""
+        heard, places = counted(words)
+        if len(heard) > MOST_WORDS:
+            return ()
+        ways = self._nearness.ways(heard)
+        paths = Walk(ways, spare(heard, self._nearness), most).paths(self.graph)
+        read = [_read(path, words.split(), places) for path in paths]
+        return tuple(sorted(read, key=lambda reading: (reading.cost, reading.unheard_length)))
 
-    def _whole_readings(self, words: str, said: str) -> tuple[Reading, ...]:
-        readings = (_reading(match) for match in hassil.recognize_all(words, self.intents))
-        # A wildcard may end within a word where a literal word of the template is a part of it.
-        whole = [each for each in readings if all(_stands_in(words, part) for part in each.unheard.values())]
-        found = [_as_said(each, words.split(), said.split()) for each in whole]
-        distinct = [each for at, each in enumerate(found) if each not in found[:at]]
-        return tuple(sorted(distinct, key=lambda reading: reading.unheard_length))
+    def prepare(self) -> None:
+        """Make ready what is read with, so that the first who says something does not wait."""
+        self.near_readings("", 0.0)
+
+    @cached_property
+    def graph(self) -> Place:
+        """The sentences as they are read."""
+        return graph_of(self.intents)
+
+    @cached_property
+    def _nearness(self) -> Nearness:
+        return Nearness(words_in(self.graph), self._heard)
 
     def _exact_readings(self, words: str) -> tuple[Reading, ...]:
         matches = hassil.recognize_all(words, self.intents, allow_unmatched_entities=True)
@@ -147,12 +170,22 @@ def load_grammar(paths: Iterable[Path] = (ENGLISH,)) -> Grammar:
     return grammar
 
 
-def _literal_words(template: str, rules: Mapping[str, Any]) -> set[str]:
+def _literal_words(template: str, rules: Mapping[str, Any], within: tuple[str, ...] = ()) -> set[str]:
     """What of a template is said as it stands, its rules written out; no slots."""
     plain = re.sub(r"\{[^}]*\}", " ", template)
     words = set(re.findall(r"[a-z0-9]+", re.sub(r"<[^>]*>", " ", plain)))
-    inner = (str(rules[name]) for name in re.findall(r"<([^>]*)>", plain) if name in rules)
-    return words.union(*(_literal_words(each, rules) for each in inner))
+    for name in (each for each in re.findall(r"<([^>]*)>", plain) if each in rules):
+        if name in within:
+            raise ParseError(f"the rule <{name}> leads back to itself")
+        words |= _literal_words(str(rules[name]), rules, (*within, name))
+    return words
+
+
+def _listed(document: Mapping[str, Any], name: str) -> frozenset[str]:
+    words = document.get(name, ())
+    if wrong := [word for word in words if not isinstance(word, str)]:
+        raise TypeError(f"{name}: {wrong[0]} is no word for YAML: put it in quotation marks")
+    return frozenset(words)
 
 
 def _lists(lists: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,8 +196,10 @@ def _lists(lists: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stands_in(words: str, part: str) -> bool:
-    return f" {part} " in f" {words} "
+def _read(path: Sentence, said: list[str], places: list[int]) -> Reading:
+    """With the words of each slot as they were said, those between them that do not count included."""
+    unheard = {slot: " ".join(said[places[start] : places[end - 1] + 1]) for slot, start, end in path.spans}
+    return Reading(path.intent, dict(path.values), unheard, path.cost)
 
 
 def _as_said(reading: Reading, corrected: list[str], said: list[str]) -> Reading:

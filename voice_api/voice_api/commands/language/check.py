@@ -50,6 +50,7 @@ def interpreter(files: Iterable[Path] = (), functions: Mapping[str, Function] = 
     refuse_unknown(
         grammar, {name: signature(each) for name, each in functions.items()}, Checked(LISTS, SAMPLES)
     )
+    grammar.prepare()
     return Interpreter(grammar, functions)
 
 

@@ -1,5 +1,6 @@
 """Which live object a spoken name means: by letters and by sound, digits exact; a question when in doubt."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Protocol, TypeAlias
 
 from rapidfuzz import fuzz, process
 
+from voice_api.commands.language.quantities import HOMOPHONES
 from voice_api.commands.language.sounds import sound
 from voice_api.commands.resolve import (
     ABBREVIATIONS,
@@ -20,6 +22,7 @@ from voice_api.commands.resolve import (
 )
 
 LOOKED_AT = 12
+SYMBOLS = frozenset({"dash", "hyphen", "minus", "dot", "point", "underscore"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,6 +111,7 @@ class _Shelf:
         self.objects: Mapping[str, list[LiveObject]] = _grouped((each.name, each) for each in objects)
         self._spoken = {name: spoken_form(name) for name in self.objects}
         self._named = _grouped((form.form, name) for name, form in self._spoken.items())
+        self._numbered = _grouped((_with_plain_numbers(name), name) for name in self.objects)
         self._begun = _grouped(
             (begin, name) for name, form in self._spoken.items() for begin in form.beginnings
         )
@@ -118,9 +122,11 @@ class _Shelf:
     def names(self, spoken: str) -> tuple[list[str], bool]:
         """Names that may be meant, the likeliest first, and whether they are exactly what was said."""
         said = spoken_form(spoken)
-        for form in (said.form, ABBREVIATIONS.get(said.form)):
+        for form in (said.form, ABBREVIATIONS.get(said.form), _without_symbols(spoken)):
             if form and (exact := self._named.get(form)):
                 return exact, True
+        if same := self._same_but_for_numbers(spoken):
+            return same, False
         scored = [(self._likeness(said, name), name) for name in self._near(said)]
         return [name for score, name in sorted(scored, key=_best_first) if score >= ASK_ABOUT], False
 
@@ -132,7 +138,15 @@ class _Shelf:
         best, *others = [self._likeness(said, name) for name in names]
         # A live name among the words, with others beside it: those were meant to say something, too.
         inside = not said.parts.isdisjoint(self._named)
+        if names == self._same_but_for_numbers(spoken):
+            return len(names) == 1 and not inside
         return best >= THRESHOLD and best - max(others, default=0.0) >= MARGIN and not inside
+
+    def _same_but_for_numbers(self, spoken: str) -> list[str]:
+        """Names that are what was said but for "won" in the place of "one", or 1 in the place of 01."""
+        first, *others = spoken.split() or [""]
+        heard = " ".join([first, *(HOMOPHONES.get(word, word) for word in others)])
+        return self._numbered.get(_with_plain_numbers(heard), [])
 
     def _near(self, said: Spoken) -> set[str]:
         """Names worth a closer look: near in letters, near in sound, or beginning so."""
@@ -148,6 +162,16 @@ class _Shelf:
         begun = max(likeness, FIRST_WORDS_SCORE) if said.form in live.beginnings else likeness
         # Another number is worth asking about, never worth taking.
         return begun if said.digits == live.digits else min(begun, THRESHOLD - MARGIN)
+
+
+def _with_plain_numbers(name: str) -> str:
+    """Its form, numbers without the zeros before them."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", spoken_form(name).form)
+
+
+def _without_symbols(spoken: str) -> str:
+    """Its form without the words for what stands between the parts of a name."""
+    return spoken_form(" ".join(word for word in spoken.split() if word not in SYMBOLS)).form
 
 
 def _without_services(named: list[LiveObject]) -> list[LiveObject]:

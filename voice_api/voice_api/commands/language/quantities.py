@@ -1,6 +1,9 @@
 """Numbers and versions as they are said and misheard, where only such a one can stand."""
 
 import re
+from itertools import pairwise
+
+from rapidfuzz.distance import OSA
 
 from voice_api.commands.normalise import TENS, UNITS
 
@@ -13,7 +16,9 @@ HOMOPHONES = {
 WHOLE = {"a dozen": 12, "one dozen": 12, "half a dozen": 6, "a couple": 2, "a couple of": 2, "a pair": 2,
          "a hundred": 100, "a": 1, "another": 1, "a single": 1}  # fmt: skip
 MOST_DIGITS = 7
+LEAD = 2
 VERSION_WORDS = {"point": ".", "dot": ".", "dash": "-", "minus": "-", "hyphen": "-", "underscore": "_"}
+NUMBER_WORDS = frozenset({*UNITS, *TENS, *VERSION_WORDS, "hundred", "thousand", "dozen", "couple"})
 
 
 def quantity(words: str) -> int | None:
@@ -21,6 +26,8 @@ def quantity(words: str) -> int | None:
 
     "two hundred and fifty" is 250; "two five" is nothing, for it may be 25, or 5 misheard.
     """
+    if words == "o":
+        return None  # zero among the digits of a version; alone, a letter of something else
     if words in WHOLE:
         return WHOLE[words]
     tokens = [HOMOPHONES.get(word, word) for word in words.split()]
@@ -87,6 +94,31 @@ def version(words: str) -> str | None:
         "stable",
     }
     return text if known else None
+
+
+def mended(words: str) -> str | None:
+    """`words` with one that was misheard as the only number word near to it, or two that are one joined.
+
+    None where nothing is to be mended, or another number is nearly as near: "nive" may be five or nine.
+    """
+    tokens = words.split()
+    for at, (one, other) in enumerate(pairwise(tokens)):
+        if one + other in NUMBER_WORDS:
+            return " ".join([*tokens[:at], one + other, *tokens[at + 2 :]])
+    unknown = [at for at, token in enumerate(tokens) if not _known(token)]
+    nearest = _nearest(tokens[unknown[0]]) if len(unknown) == 1 else None
+    return nearest and " ".join([*tokens[: unknown[0]], nearest, *tokens[unknown[0] + 1 :]])
+
+
+def _known(token: str) -> bool:
+    return token in NUMBER_WORDS or token in HOMOPHONES or token.isdigit() or token in {"a", "and", "of", "v"}
+
+
+def _nearest(token: str) -> str | None:
+    distances = sorted((OSA.distance(token, word), word) for word in NUMBER_WORDS)
+    (distance, word), (next_distance, _) = distances[:2]
+    sure = distance == 1 and next_distance > LEAD
+    return word if sure else None
 
 
 def _joined_tens(tokens: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from voice_api.commands.grammar import Grammar
 from voice_api.commands.language.clauses import MOST_CLAUSES, Correction, correction, guarded, joints
+from voice_api.commands.language.guesses import MOST_GUESSED, allowed, asked, doubted, plain
 from voice_api.commands.language.meanings import (
     Meaning,
     Meant,
@@ -16,10 +17,11 @@ from voice_api.commands.language.meanings import (
     best,
     meaning_of,
 )
-from voice_api.commands.language.proposals import proposals
+from voice_api.commands.language.proposals import near_proposals, proposals
 from voice_api.commands.language.quantities import quantity
 from voice_api.commands.level import Level
 from voice_api.commands.normalise import LIMIT_CHARACTERS, TENS, UNITS, normalise
+from voice_api.commands.reading.nearness import GUESS
 from voice_api.commands.registry.declaring import Call, Function
 
 NUMBER_WORDS = {*UNITS, *TENS, "hundred", "thousand", "dozen"}
@@ -63,6 +65,8 @@ class Interpreter:
             return Unclear("I change nothing by what looks like a program.")
         understanding = self._sentence(words, situation, MOST_CLAUSES)
         changes = _changing(understanding)
+        if changes and MACHINE & set(text):
+            return Unclear("I change nothing by what looks like a program.")
         return Unclear("One change at a time, please.") if len(changes) > 1 else understanding
 
     def changes(self, words: str) -> bool:
@@ -82,9 +86,10 @@ class Interpreter:
         if NEGATED.match(words):
             return TakenBack()
         if isinstance(whole, Meant):
-            return Understood((whole.call,), exact=False)
+            return self._repaired(words, situation, whole)
         joined = self._joined(words, situation, depth - 1)
-        return joined or whole or Unclear(_lost(words), missed=True)
+        near = None if joined else self._nearly(words, situation, whole)
+        return joined or near or whole or Unclear(_lost(words), missed=True)
 
     def _clause(self, words: str, situation: Situation) -> Meaning | None:
         """The meaning of words that are one command."""
@@ -94,6 +99,27 @@ class Interpreter:
         if changing and guarded(words) and not (isinstance(meaning, Meant) and meaning.exact):
             return Unclear("I change nothing with an if, a not or an except in it.")
         return meaning
+
+    def _repaired(self, words: str, situation: Situation, whole: Meant) -> Understood | Question:
+        """A sentence with a repaired name; asked about where a change could be another, misheard sentence."""
+        if whole.call.function.level is not Level.READ_ONLY:
+            near = self._nearly(words, situation, whole)
+            if isinstance(near, Understood) and near.calls != (whole.call,):
+                return doubted(whole)
+        return Understood((whole.call,), exact=False)
+
+    def _nearly(
+        self, words: str, situation: Situation, whole: Meaning | None
+    ) -> Understood | Question | None:
+        """What was said where `words` were heard, if that is plain; `whole` is what they mean as they are."""
+        found = near_proposals(self.grammar, self.functions, words, MOST_GUESSED)
+        meanings = [meaning_of(each, situation) for each in found if allowed(each, words)]
+        meant = [each for each in meanings if isinstance(each, Meant) and plain(each, whole)]
+        if meant:
+            least = meant[0].proposal.cost
+            nearest = best(each for each in meant if each.proposal.cost < least + GUESS)
+            return Understood((nearest.call,), exact=False) if isinstance(nearest, Meant) else None
+        return None if isinstance(whole, Question) else asked(meanings)
 
     def _joined(self, words: str, situation: Situation, depth: int) -> Understanding | None:
         """Two clauses and more, where every one of them is understood."""
