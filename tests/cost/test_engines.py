@@ -132,6 +132,18 @@ def test_what_is_heard_and_spoken_here_is_no_line_and_has_its_part_of_the_machin
     assert re.search(r"engine local: 54.0 minutes heard, 18.0 spoken +0.0560 / min", lines)
 
 
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (0, "minutes: used up, begins anew 2026-11-20 +0% left"),
+        (150_000, "minutes: used up 2026-11-12 08:00 UTC at this pace +25% left"),
+    ],
+)
+def test_what_is_left_of_an_allowance_is_told_as_it_is(left: int, words: str) -> None:
+    found = told(HUME, allowances=(replace(FREE, left=left),))
+    assert re.search(words, "\n".join(lines_of(found, "engine", gross=False)))
+
+
 def test_of_shared_machines_only_what_the_pods_of_the_voice_api_take_is_divided() -> None:
     plain = told(here("ada", 30, 10))
     part = Share("kvx", "voice-api", "voice-api-1", "node-1", Decimal(1))

@@ -128,6 +128,8 @@ def _sound(report: Report) -> Iterator[str]:
         own = voices_part(report)
         if own is not None:
             yield _row("  of what the voice API's pods take", _minute_price(of_a_minute(own, report.audio)))
+    elif report.used:
+        yield "A minute of sound, net:"
     for of, groups in (("engine", sound_by_engine(report)), ("key", sound_by_key(report))):
         for name, sound in groups.items():
             heard, spoken = (each / 60 for each in (sound.heard_seconds, sound.spoken_seconds))
@@ -149,7 +151,9 @@ def _minute_price(net: Decimal | None) -> str:
 def bounds_of(report: Report) -> Iterator[tuple[str, str]]:
     """What is left of an engine's allowance, and until when at today's pace."""
     for each in report.basis.allowances:
-        if each.ends_early and each.empty_at is not None:
+        if not each.left and each.limit and each.resets_at is not None:
+            until = f": used up, begins anew {text_of(each.resets_at)[:10]}"
+        elif each.ends_early and each.empty_at is not None:
             until = f": used up {text_of(each.empty_at)[:16].replace('T', ' ')} UTC at this pace"
         elif each.resets_at is not None:
             until = f": lasts until it begins anew, {text_of(each.resets_at)[:10]}"
