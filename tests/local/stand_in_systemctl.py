@@ -6,8 +6,12 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
+
+SECONDS = 60.0
 place = Path(os.environ["STAND_IN_SYSTEMD"])
 
 
@@ -20,8 +24,23 @@ def start(unit: str) -> int:
 
 
 def stop() -> int:
-    os.kill(int((place / "main.pid").read_text()), signal.SIGTERM)
+    """As systemd does it: it waits until all of the unit has ended."""
+    main = psutil.Process(int((place / "main.pid").read_text()))
+    running = [main, *main.children(recursive=True)]
+    main.send_signal(signal.SIGTERM)
+    until = time.monotonic() + SECONDS
+    while any(map(lives, running)):
+        if time.monotonic() > until:
+            return 1
+        time.sleep(0.02)
     return 0
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def run(arguments: list[str]) -> int:
