@@ -1,10 +1,11 @@
 """An archive says by the name of a member what is not as it was written."""
 
+import gzip
 import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kvx.cluster.archive import Archive, member_name, pack, unpack
+from kvx.cluster import archive_making as making
+from kvx.cluster.archive import Archive, database_of, member_name, pack, unpack
+from kvx.cluster.archive_making import Origin
 from kvx.errors import ExitCode, KvxError
 
 SERVICE: Mapping[str, Any] = {
@@ -33,6 +36,34 @@ def archive_of(*objects: Mapping[str, Any], sealed: bytes | None = None) -> Arch
     by_name = {member_name(each): each for each in objects}
     manifest = {"schema": "kvx/archive/v1", "objects": [{"member": name} for name in by_name]}
     return Archive(manifest, by_name, sealed)
+
+
+DUMP = b"SELECT 1;\n" * 1000
+
+
+@pytest.mark.parametrize("seal", [None, lambda plain: b"sealed " + plain[::-1]])
+def test_what_the_database_held_is_packed_and_sealed_where_there_is_a_key(
+    seal: Callable[[bytes], bytes] | None,
+) -> None:
+    origin = Origin("cluster", "https://10.0.0.5:6443", "uid", "v1.34.2", "kvx")
+    made = making.archive_of([], origin, taken="now", made_by="kvx", seal=seal, database=DUMP)
+    again = unpack(pack(made))
+    assert (again.database_sealed, again.manifest["database"]) == (
+        seal is not None,
+        {"sealed": seal is not None, "bytes": len(DUMP)},
+    )
+    assert again.database is not None
+    packed = again.database if seal is None else again.database.removeprefix(b"sealed ")[::-1]
+    assert database_of(packed) == DUMP
+    assert pack(made) == pack(
+        making.archive_of([], origin, taken="now", made_by="kvx", seal=seal, database=DUMP)
+    )
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"SELECT 1;", lambda data: data[:2]])
+def test_a_database_that_is_not_as_it_was_packed_is_refused(damage: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(KvxError, match="its database is not packed"):
+        database_of(damage(gzip.compress(DUMP)))
 
 
 def refused(data: bytes) -> str:

@@ -3,10 +3,12 @@
 After `tar -x` a person checks it without kvx: `sha256sum -c SHA256SUMS`.
 """
 
+import gzip
 import io
 import json
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,18 +20,26 @@ SCHEMA = "kvx/archive/v1"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 SEALED = "secrets.sealed"
+DATABASE, DATABASE_SEALED = "database.sql.gz", "database.sealed"
 MOST_BYTES = 256 * 1024 * 1024
+MOST_SQL_BYTES = 1024 * 1024 * 1024
+_UNLISTED = frozenset({MANIFEST, SUMS, SEALED, DATABASE, DATABASE_SEALED})
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _FIX = "take another archive; kvx backup makes a new one where the cluster still stands"
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What a backup holds: its manifest, the objects in the order they were written, what is sealed."""
+    """What a backup holds: its manifest, the objects in the order they were written, what is sealed.
+
+    And what the database held: SQL, packed by gzip, and sealed where `database_sealed`.
+    """
 
     manifest: Mapping[str, Any]
     objects: Mapping[str, Mapping[str, Any]]
     sealed: bytes | None = None
+    database: bytes | None = None
+    database_sealed: bool = False
 
 
 def member_name(found: Mapping[str, Any]) -> str:
@@ -44,6 +54,8 @@ def pack(archive: Archive) -> bytes:
     members = {MANIFEST: written(archive.manifest)}
     members |= {name: written(archive.objects[name]) for name in sorted(archive.objects)}
     members |= {SEALED: archive.sealed} if archive.sealed is not None else {}
+    database = DATABASE_SEALED if archive.database_sealed else DATABASE
+    members |= {database: archive.database} if archive.database is not None else {}
     members[SUMS] = "".join(
         f"{sha256(data).hexdigest()}  {name}\n" for name, data in members.items()
     ).encode()
@@ -68,9 +80,23 @@ def unpack(data: bytes) -> Archive:
         raise _refused(f"{MANIFEST} says {said!r} and not {SCHEMA}: it is none of this version of kvx")
     _check(members)
     names = _listed(manifest)
-    if unlisted := sorted(set(members) - {MANIFEST, SUMS, SEALED} - set(names)):
+    if unlisted := sorted(set(members) - _UNLISTED - set(names)):
         raise _refused(f"{unlisted[0]} is in it, and {MANIFEST} does not know it")
-    return Archive(manifest, {name: _object(members, name) for name in names}, members.get(SEALED))
+    objects = {name: _object(members, name) for name in names}
+    database = members.get(DATABASE, members.get(DATABASE_SEALED))
+    return Archive(manifest, objects, members.get(SEALED), database, DATABASE_SEALED in members)
+
+
+def database_of(packed: bytes) -> bytes:
+    """The SQL that was packed; a KvxError for what is none, or too much."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            dump = file.read(MOST_SQL_BYTES + 1)
+    except (OSError, EOFError, zlib.error):
+        raise _refused("its database is not packed as kvx packs") from None
+    if len(dump) > MOST_SQL_BYTES:
+        raise _refused(f"its database has more than {MOST_SQL_BYTES // 1_000_000} MB of SQL")
+    return dump
 
 
 def written(document: Mapping[str, Any]) -> bytes:

@@ -1,21 +1,21 @@
 """A backup put together from what lives: what is kept, what is sealed, and what is left out and why."""
 
+import gzip
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kvx.cluster.archive import SCHEMA, Archive, member_name, written
 from kvx.cluster.archive_objects import is_worth_keeping, kept, set_by_others
+from kvx.cluster.database import is_database
 from kvx.cluster.order import key_of, ordered
 from kvx.cluster.releases import LABEL
 
 Object = Mapping[str, Any]
 
 # Said in every archive, for who looks for it in vain.
-NOT_IN_IT = (
-    {"what": "what lies on volumes", "why": "an archive holds objects, and no data of pods"},
-    {"what": "the ledger of the component postgres", "why": "it lies on a volume; pg_dump: docs/backup.md"},
-)
+NOT_IN_IT = ({"what": "what lies on volumes", "why": "an archive holds objects, and of data the database"},)
+NO_DATABASE = {"what": "the database: ledger, journal", "why": "--without-database was said"}
 NO_SECRETS = "kvx backup --secrets-key FILE takes them in, sealed with what FILE holds"
 
 
@@ -37,8 +37,12 @@ def archive_of(
     taken: str,
     made_by: str,
     seal: Callable[[bytes], bytes] | None,
+    database: bytes | None = None,
 ) -> Archive:
-    """Secrets are sealed by `seal`, and left out without one: nothing of them lies open in an archive."""
+    """Secrets are sealed by `seal`, and left out without one: nothing of them lies open in an archive.
+
+    `database` is SQL; it holds who has asked for what, and is sealed as well where there is a key.
+    """
     worth = ordered(each for each in live if is_worth_keeping(each))
     secrets = [each for each in worth if each["kind"] == "Secret"]
     open_ones = [each for each in worth if each["kind"] != "Secret"]
@@ -61,9 +65,22 @@ def archive_of(
         "release": newest_release(open_ones),
         "objects": [_entry(each) for each in open_ones],
         "secrets": {"sealed": sealed is not None, "names": names},
-        "left_out": [*left_out, *NOT_IN_IT],
+        "database": None if database is None else {"sealed": seal is not None, "bytes": len(database)},
+        "left_out": [*left_out, *_no_database(live, database), *NOT_IN_IT],
     }
-    return Archive(manifest, objects, sealed)
+    hidden = database is not None and seal is not None
+    return Archive(manifest, objects, sealed, _packed(database, seal), hidden)
+
+
+def _packed(database: bytes | None, seal: Callable[[bytes], bytes] | None) -> bytes | None:
+    if database is None:
+        return None
+    packed = gzip.compress(database, mtime=0)  # no time: the same content is the same bytes
+    return seal(packed) if seal else packed
+
+
+def _no_database(live: Sequence[Object], database: bytes | None) -> list[Mapping[str, str]]:
+    return [NO_DATABASE] if database is None and any(map(is_database, live)) else []
 
 
 def autoscaled(objects: Sequence[Object]) -> frozenset[tuple[str, str, str]]:

@@ -1,9 +1,10 @@
 """kvx backup: all that kvx owns in a cluster, in one file."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +25,10 @@ SecretsKey = Annotated[
     typer.Option(metavar="FILE", help="Take the Secrets in, sealed with the key in this file."),
 ]
 
+WithoutDatabase = Annotated[
+    bool, typer.Option("--without-database", help="Leave out what is in the database: ledger and journal.")
+]
+
 
 def backup(
     to: To = None,
@@ -31,12 +36,14 @@ def backup(
     folder: Folder = None,
     secrets_key: SecretsKey = None,
     *,
+    without_database: WithoutDatabase = False,
     as_json: Json = False,
 ) -> None:
-    """Put all that kvx owns in the cluster into one file: its objects, settings and releases.
+    """Put all that kvx owns in the cluster into one file: objects, settings, releases, and the database.
 
     The file is a tar with checksums, for you alone (0600), and is not written over another one. Secrets are
-    in it only with --secrets-key, and sealed. What lies on volumes is not in it.
+    in it only with --secrets-key, and sealed, as is the database then. The database is that of the component
+    postgres: the ledger of engines, the journal of changes. What else lies on volumes is not in it.
     """
     cluster = cluster_target(folder, target, "kvx backup")
     from kvx.drivers.archive_files import write_archive
@@ -45,7 +52,7 @@ def backup(
     world = real_world()
     key = _key(secrets_key)
     path = to or Path(f"kvx-{cluster.deployment.target}-{_stamp(world)}.tar")
-    archive = _archive(cluster, key, world)
+    archive = _archive(cluster, key, world, without_database=without_database)
     size = write_archive(path, archive)
     if as_json:
         known = {**archive.manifest, "schema": SCHEMA, "archive": str(path), "size_bytes": size}
@@ -54,9 +61,13 @@ def backup(
         print("\n".join(_lines(path, size, archive)))
 
 
-def _archive(cluster: ClusterTarget, key: bytes | None, world: "World") -> "Archive":
+def _archive(
+    cluster: ClusterTarget, key: bytes | None, world: "World", *, without_database: bool
+) -> "Archive":
     from kvx.cluster.archive_making import Origin, archive_of
+    from kvx.cluster.database import database_in
     from kvx.drivers.backing_up import cluster_id, owned
+    from kvx.drivers.cluster_database import dumped
     from kvx.drivers.sealing import seal
 
     api = cluster.api(world)
@@ -69,7 +80,10 @@ def _archive(cluster: ClusterTarget, key: bytes | None, world: "World") -> "Arch
     origin = Origin(cluster.deployment.target, api.address, uid, kubernetes, cluster.namespace)
     taken = datetime.fromtimestamp(world.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     sealing = None if key is None else lambda plain: seal(plain, key)
-    return archive_of(live, origin, taken=taken, made_by=f"kvx {installed('kvx')}", seal=sealing)
+    wanted = not without_database and database_in(live, cluster.namespace) is not None
+    content = dumped(api, cluster.namespace) if wanted else None
+    made_by = f"kvx {installed('kvx')}"
+    return archive_of(live, origin, taken=taken, made_by=made_by, seal=sealing, database=content)
 
 
 def _key(file: Path | None) -> bytes | None:
@@ -94,7 +108,15 @@ def _lines(path: Path, size: int, archive: "Archive") -> list[str]:
     return [
         f"archive   {path}, {size / 1e3:.0f} kB",
         f"holds     {len(archive.objects)} objects{secrets}: {of}",
+        *_database(manifest["database"]),
         f"cluster   {origin['target']} at {origin['address']}, Kubernetes {origin['kubernetes']}",
         *(f"left out  {each['what']}: {each['why']}" for each in manifest["left_out"]),
         typed(f"next      kvx restore {path} --target {origin['target']} --dry-run"),
     ]
+
+
+def _database(about: Mapping[str, Any] | None) -> list[str]:
+    if about is None:
+        return []
+    sealed = ", sealed" if about["sealed"] else ""
+    return [f"database  ledger and journal, {about['bytes'] / 1e3:.0f} kB of SQL{sealed}"]

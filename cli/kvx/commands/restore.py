@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from kvx.commands.carry_out import carried_out
 from kvx.commands.cluster_target import ClusterTarget, cluster_target
 from kvx.commands.flags import DryRun, Folder, Json, Target, WaitForLock, Yes
-from kvx.commands.restore_letter import change_data, lines_of
+from kvx.commands.restore_letter import change_data, database_lines, lines_of
 from kvx.commands.screen import asked
 from kvx.commands.typed import typed
 from kvx.errors import ExitCode, KvxError
@@ -30,6 +31,11 @@ WithoutSecrets = Annotated[
     bool, typer.Option("--without-secrets", help="Leave sealed Secrets out, and make them yourself.")
 ]
 
+ReplaceDatabase = Annotated[
+    bool,
+    typer.Option("--replace-database", help="Put the archive's database in the place of what is in one."),
+]
+
 
 def restore(
     archive: ArchivePath,
@@ -39,6 +45,7 @@ def restore(
     secrets_key: SecretsKey = None,
     *,
     without_secrets: WithoutSecrets = False,
+    replace_database: ReplaceDatabase = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -46,18 +53,21 @@ def restore(
     """Put a backup back into its cluster or another one, and wait until it answers.
 
     The whole archive is checked first, and the server says what each object would change. kvx asks before
-    it writes; what is there beside the archive's objects is left as it is.
+    it writes; what is there beside the archive's objects is left as it is. The database is put back where
+    there is nothing in it yet; with --replace-database in the place of what is.
     """
     cluster = cluster_target(folder, target, f"kvx restore {archive}", wait_for_lock)
     from kvx.drivers.restoring import content_of
 
     content = content_of(archive, secrets_key, without_secrets=without_secrets)
-    changes = _changes(cluster, archive, content, dry_run=dry_run, as_json=as_json)
+    replaces = replace_database and content.database is not None
+    changes = _changes(cluster, archive, content, replaces=replaces, dry_run=dry_run, as_json=as_json)
     if dry_run:
         return
-    if changes and not yes:
-        _ask(cluster, archive, changes)
+    if (changes or replaces) and not yes:
+        _ask(cluster, archive, changes, replaces=replaces)
     step = _step(cluster, archive, content.digest, secrets_key, without_secrets=without_secrets)
+    step = replace(step, replace_database=replaces)
     plan = Plan(cluster.deployment.target, (Phase("restore", "put a backup back", (step,)),))
     schema = SCHEMA if as_json else None
     result = carried_out(plan, cluster.deployment, "kvx restore", wait_for_lock, schema)
@@ -67,7 +77,7 @@ def restore(
 
 
 def _changes(
-    cluster: ClusterTarget, archive: Path, content: "Content", *, dry_run: bool, as_json: bool
+    cluster: ClusterTarget, archive: Path, content: "Content", *, replaces: bool, dry_run: bool, as_json: bool
 ) -> "tuple[Change, ...]":
     """What would change; told on stdout for a dry run, else as talk."""
     from kvx.drivers.backing_up import cluster_id
@@ -78,24 +88,26 @@ def _changes(
     changes, uid = differences(api, content.objects), cluster_id(api)
     if as_json and dry_run:
         known = {"event": "plan", "target": cluster.deployment.target, "archive": str(archive)}
-        about = {"digest": content.digest, "manifest": content.manifest}
+        about = {"digest": content.digest, "manifest": content.manifest, "replaces_database": replaces}
         rows = [change_data(each) for each in changes]
         print(json.dumps({"schema": SCHEMA, **known, **about, "changes": rows, "exit_code": 0}, indent=2))
     elif not as_json:
         lines = lines_of(
             archive, content.manifest, changes, same_cluster=uid == content.manifest["origin"]["uid"]
         )
+        lines += database_lines(content.manifest, there=content.database is not None, replaces=replaces)
         print("\n".join(lines), file=sys.stdout if dry_run else sys.stderr)
     return changes
 
 
-def _ask(cluster: ClusterTarget, archive: Path, changes: "tuple[Change, ...]") -> None:
+def _ask(cluster: ClusterTarget, archive: Path, changes: "tuple[Change, ...]", *, replaces: bool) -> None:
     flag = f"--target {cluster.deployment.target}"
     if not sys.stdin.isatty():
         message = "kvx restore asks before it writes, and there is no terminal to ask on"
         raise KvxError(message, f"kvx restore {archive} {flag} --yes", ExitCode.MISSING)
     count = "one object" if len(changes) == 1 else f"{len(changes)} objects"
-    if not asked(f"Write {count}?"):
+    database = " and replace what is in the database" if replaces else ""
+    if not asked(f"Write {count}{database}?"):
         raise KvxError("nothing was restored", f"kvx restore {archive} {flag}, and answer yes")
 
 

@@ -23,6 +23,18 @@ def lines_of(
     ]
 
 
+def database_lines(manifest: Mapping[str, Any], *, there: bool, replaces: bool) -> list[str]:
+    """What becomes of the database; older archives know nothing of one."""
+    about = manifest.get("database")
+    if about is None:
+        return []
+    if not there:
+        return ["  not      the database: it is sealed, and --without-secrets was said"]
+    size = f"{about['bytes'] / 1e3:.0f} kB of SQL"
+    how = "in the place of what is in it now" if replaces else "where nothing is in it yet, else it is left"
+    return [f"  database {size}, put back {how}"]
+
+
 def change_data(change: Change) -> dict[str, object]:
     """For programs; `diff` is empty where the object is not there."""
     lines = list(_hunks(change)) if change.kind == "changed" else []

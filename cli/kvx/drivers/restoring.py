@@ -5,24 +5,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kvx.cluster.archive import DATABASE_SEALED, Archive, database_of
+from kvx.cluster.database import database_in, waits_for_it
 from kvx.cluster.difference import Change, summary
 from kvx.cluster.kustomization import NAMESPACE
 from kvx.cluster.order import key_of, ordered
+from kvx.drivers import cluster_database
 from kvx.drivers.api_server import Api, words
 from kvx.drivers.applying import Serving
 from kvx.drivers.archive_files import read_archive
-from kvx.drivers.cluster_lease import held_lease
+from kvx.drivers.cluster_lease import Held, held_lease
 from kvx.drivers.clusters import api_of
 from kvx.drivers.comparing import compared
 from kvx.drivers.manifest_applying import ROLLOUT
 from kvx.drivers.members import stopped
-from kvx.drivers.sealing import key_in, opened
+from kvx.drivers.rollout import await_rollout
+from kvx.drivers.sealing import key_in, opened, unsealed
 from kvx.drivers.waiting import wait_until
 from kvx.errors import ExitCode, KvxError
 from kvx.steps.backups import RestoreBackup
 from kvx.world import Outcome, World
 
 ENDING_SECONDS = 60.0
+LEFT = "left     the database, which has content of its own; --replace-database puts the archive's there"
 
 Object = Mapping[str, Any]
 
@@ -34,20 +39,30 @@ class Content:
     manifest: Mapping[str, Any]
     objects: tuple[Object, ...]
     digest: str
+    database: bytes | None = None
 
 
 def content_of(path: Path, secrets_key: Path | None, *, without_secrets: bool) -> Content:
     """KvxError: 2 for a key that is wrong, 3 for one that is missing, 4 for an archive that is refused."""
     archive, digest = read_archive(path)
-    secrets: tuple[Object, ...] = ()
-    if archive.sealed is not None and not without_secrets:
-        if secrets_key is None:
-            names = ", ".join(archive.manifest["secrets"]["names"])
-            message = f"the archive holds Secrets that are sealed: {names}"
-            fix = f"kvx restore {path} --secrets-key FILE; or --without-secrets, and make them yourself"
-            raise KvxError(message, fix, ExitCode.MISSING)
-        secrets = opened(archive.sealed, key_in(secrets_key))
-    return Content(archive.manifest, ordered((*archive.objects.values(), *secrets)), digest)
+    hidden = archive.sealed is not None or archive.database_sealed
+    if hidden and not without_secrets and secrets_key is None:
+        names = ", ".join(archive.manifest["secrets"]["names"]) or "none, and the database"
+        message = f"the archive holds Secrets that are sealed: {names}"
+        fix = f"kvx restore {path} --secrets-key FILE; or --without-secrets, and make them yourself"
+        raise KvxError(message, fix, ExitCode.MISSING)
+    key = key_in(secrets_key) if hidden and secrets_key and not without_secrets else None
+    secrets = opened(archive.sealed, key) if archive.sealed is not None and key else ()
+    objects = ordered((*archive.objects.values(), *secrets))
+    return Content(archive.manifest, objects, digest, _database(archive, key))
+
+
+def _database(archive: Archive, key: bytes | None) -> bytes | None:
+    """What the database held; None for none, and for one that is sealed and was not asked for."""
+    if archive.database is None or (archive.database_sealed and key is None):
+        return None
+    packed = unsealed(archive.database, key, DATABASE_SEALED) if archive.database_sealed and key else None
+    return database_of(packed or archive.database)
 
 
 def differences(api: Api, objects: Sequence[Object]) -> tuple[Change, ...]:
@@ -58,8 +73,9 @@ def differences(api: Api, objects: Sequence[Object]) -> tuple[Change, ...]:
 def is_done(step: RestoreBackup, world: World, serving: Serving = ROLLOUT) -> bool:
     """Whether all of it is there as it was, and serves."""
     try:
-        objects, api = _agreed(step).objects, api_of(step.where, step.folder, world)
-        return not differences(api, objects) and serving.serves(api, objects)
+        content, api = _agreed(step), api_of(step.where, step.folder, world)
+        as_was = not differences(api, content.objects) and serving.serves(api, content.objects)
+        return as_was and not (content.database and database_lacks(api, replace=step.replace_database))
     except KvxError as error:  # it is told when the step is performed
         if error.exit_code is ExitCode.INTERRUPTED:
             raise
@@ -75,18 +91,43 @@ def perform(step: RestoreBackup, world: World, serving: Serving = ROLLOUT) -> Ou
             _make_namespace(api, each, world)
     with held_lease(api, NAMESPACE, step.lease_wait_seconds, world) as held:
         changes = differences(api, objects)
-        changed = {change.key for change in changes}
-        for each in objects:
-            held.check()
-            if world.stop_requested():
-                raise stopped()
-            if key_of(each) in changed:
-                world.progress(f"restore {words(each)}")
-                api.apply(each)
+        changed = [each for each in objects if key_of(each) in {change.key for change in changes}]
+        first = [each for each in changed if content.database is None or not waits_for_it(each)]
+        _apply(api, first, held, world)
+        told = _put_back(api, content, step, world)
+        _apply(api, [each for each in changed if each not in first], held, world)
         data = serving.await_serving(api, objects, step.serving_seconds, world)
-    lines = (summary(changes), *(f"{each.kind:<8} {each.words}" for each in changes))
+    lines = (summary(changes), *(f"{each.kind:<8} {each.words}" for each in changes), *told)
     release = content.manifest.get("release")
     return Outcome(changed=True, lines=lines, data={**data, "restored": len(objects), "release": release})
+
+
+def _apply(api: Api, objects: Sequence[Object], held: Held, world: World) -> None:
+    for each in objects:
+        held.check()
+        if world.stop_requested():
+            raise stopped()
+        world.progress(f"restore {words(each)}")
+        api.apply(each)
+
+
+def database_lacks(api: Api, *, replace: bool) -> bool:
+    """Whether the archive's content is to be put there: nothing is in it, or what is is to go."""
+    there = cluster_database.is_there(api, NAMESPACE)
+    return replace or not there or not cluster_database.tables(api, NAMESPACE)
+
+
+def _put_back(api: Api, content: Content, step: RestoreBackup, world: World) -> tuple[str, ...]:
+    """The database, before anything that writes to it runs; what it holds by itself is left."""
+    wanted = database_in(content.objects, NAMESPACE)
+    if content.database is None or wanted is None:
+        return ()
+    await_rollout(api, wanted, content.objects, world.monotonic() + step.serving_seconds, world)
+    if not database_lacks(api, replace=step.replace_database):
+        return (LEFT,)
+    world.progress("put the database back")
+    cluster_database.put_back(api, NAMESPACE, content.database)
+    return ("restored the database: ledger and journal",)
 
 
 def _agreed(step: RestoreBackup) -> Content:

@@ -1,4 +1,4 @@
-"""Seals the Secrets of a backup with a key that lies in a file: scrypt, then AES-256-GCM."""
+"""Seals Secrets and database of a backup with a key that lies in a file: scrypt, then AES-256-GCM."""
 
 import hashlib
 import json
@@ -41,19 +41,23 @@ def seal(plain: bytes, key: bytes) -> bytes:
 
 
 def opened(sealed: bytes, key: bytes) -> tuple[Mapping[str, Any], ...]:
-    """The Secrets; KvxError with exit code 2 for another key, 4 for what nobody can have sealed."""
+    """The Secrets; KvxError as for `unsealed`."""
+    secrets: list[Mapping[str, Any]] = json.loads(unsealed(sealed, key, SEALED))["secrets"]
+    return tuple(secrets)
+
+
+def unsealed(sealed: bytes, key: bytes, member: str) -> bytes:
+    """What was sealed; KvxError with exit code 2 for another key, 4 for what nobody can have sealed."""
     salt, nonce = sealed[len(_MAGIC) :][:_SALT], sealed[len(_MAGIC) + _SALT :][:_NONCE]
     if not sealed.startswith(_MAGIC) or len(nonce) != _NONCE:
-        message = f"the archive is refused: {SEALED} is not as kvx seals"
+        message = f"the archive is refused: {member} is not as kvx seals"
         raise KvxError(message, "take another archive", ExitCode.INCOMPLETE)
     try:
         rest = sealed[len(_MAGIC) + _SALT + _NONCE :]
-        plain = AESGCM(_derived(key, salt)).decrypt(nonce, rest, SCHEMA.encode())
+        return AESGCM(_derived(key, salt)).decrypt(nonce, rest, SCHEMA.encode())
     except InvalidTag:
-        message = f"the key does not open {SEALED}: it was sealed with another one"
+        message = f"the key does not open {member}: it was sealed with another one"
         raise KvxError(message, "--secrets-key with the file of the backup", ExitCode.USAGE) from None
-    secrets: list[Mapping[str, Any]] = json.loads(plain)["secrets"]
-    return tuple(secrets)
 
 
 def _derived(key: bytes, salt: bytes) -> bytes:

@@ -18,6 +18,7 @@ class RestoreBackup:
     without_secrets: bool = False
     lease_wait_seconds: float = 0
     serving_seconds: float = 600
+    replace_database: bool = False
 
     @property
     def deadline_seconds(self) -> float:
@@ -32,4 +33,5 @@ class RestoreBackup:
     def command(self) -> tuple[str, ...]:
         key = ("--secrets-key", str(self.secrets_key)) if self.secrets_key else ()
         without = ("--without-secrets",) if self.without_secrets else ()
-        return ("kvx", "restore", str(self.archive), *key, *without)
+        database = ("--replace-database",) if self.replace_database else ()
+        return ("kvx", "restore", str(self.archive), *key, *without, *database)
