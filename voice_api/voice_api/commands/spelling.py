@@ -3,13 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from itertools import product
-from math import prod
 
 from rapidfuzz.distance import OSA
 
 LONG_LETTERS = 6
-MOST_VARIANTS = 8
 PLACEHOLDERS = re.compile(r"<[^>]*>|\{[^}]*\}")
 
 
@@ -29,13 +26,6 @@ class Spelling:
     def corrected(self, words: str) -> str:
         """`words` with each unknown one as the only target near to it, if there is one; as many words."""
         return " ".join(self._corrected(word) for word in words.split())
-
-    def variants(self, words: str) -> tuple[str, ...]:
-        """`words` with each unknown one as each of the targets nearest to it; none where those are many."""
-        every = [self._nearest(word) or [word] for word in words.split()]
-        if prod(map(len, every)) > MOST_VARIANTS:
-            return ()
-        return tuple(" ".join(chosen) for chosen in product(*every))
 
     def _corrected(self, word: str) -> str:
         nearest = self._nearest(word)
