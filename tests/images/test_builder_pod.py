@@ -1,7 +1,6 @@
 """The builder in the cluster: BuildKit without root builds in a pod of a real node, and kvx proves it."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "images"))
 
-from small_source import BAKE, commit, written
+from small_source import working
 from workshop import tools
 
 from kvx.drivers import image_building, image_proving
@@ -28,41 +27,15 @@ from kvx.steps.manifests import Where
 from kvx.world import real_world
 
 pytestmark = [pytest.mark.needs("node", "images", "kubectl", "docker", "git"), pytest.mark.timeout(900)]
-BUILD = Path(__file__).parents[1] / "components" / "builder-pod" / "build"
 BOTH = ("linux/amd64", "linux/arm64")
-DOCKERFILE = """FROM --platform=${BUILDPLATFORM} scratch AS worked
-COPY busybox /busybox
-RUN ["/busybox", "sh", "-c", "/busybox id -u >/worked"]
-FROM scratch
-ARG TARGETARCH
-COPY program-${TARGETARCH} /usr/bin/program
-COPY --from=worked /worked /opt/worked
-COPY service /opt/service
-USER 65532:65532
-HEALTHCHECK CMD ["/usr/bin/program"]
-ARG VERSION
-ARG REVISION
-ARG SOURCE
-LABEL org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.version="${VERSION}" \\
-      org.opencontainers.image.revision="${REVISION}" org.opencontainers.image.source="${SOURCE}"
-"""
-
-
-@pytest.fixture(scope="module")
-def archive() -> Path:
-    """BuildKit's image for a pod; busybox lies beside it."""
-    told = subprocess.run([BUILD], check=True, capture_output=True, text=True, timeout=900)
-    return Path(told.stdout.strip())
 
 
 @pytest.fixture
-def step(node: Any, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BuildImages]:
+def step(node: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BuildImages]:
     """Of somebody whose buildx knows no builder yet; afterwards their cluster has none."""
     monkeypatch.setenv("BUILDX_CONFIG", str(tmp_path / "buildx"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tools() / "docker"))
-    source = written(tmp_path / "source", BAKE, DOCKERFILE, {})
-    shutil.copy2(archive.with_name("busybox"), source / "docker" / "busybox")
-    commit(source, "one")
+    source, archive = working(tmp_path / "source")
     image = node.take_image(archive, "localhost/buildkit")
     wanted = ImagesWanted(LOCAL, BOTH, 1_000_000, builder="kubernetes", builder_pod_image=image)
     yield BuildImages(tmp_path / "cluster", source, wanted, 600, Where(node.kubeconfig))

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "container-hosts"))
 
 from container_hosts import ContainerHost
+from ssh_as import ssh_as
 
 from kvx.drivers import builders
 from kvx.drivers.builders import name_of, usable
@@ -85,7 +87,7 @@ def test_a_machine_over_ssh_becomes_a_builder_by_what_is_there(
     buildx: Path, container_hosts: tuple[ContainerHost, ...], there: str, driver: str
 ) -> None:
     host = container_hosts[0]
-    _ssh_as(host, buildx.parent / "bin" / "ssh")
+    ssh_as(host, buildx.parent / "bin" / "ssh")
     program = host.folder / "bin" / there
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -96,15 +98,6 @@ def test_a_machine_over_ssh_becomes_a_builder_by_what_is_there(
     assert name == name_of(f"ssh://root@{host.address}")
     create = buildx.read_text().splitlines()[-1]
     assert create == f"create --name={name} --driver={driver} ssh://root@{host.address}"
-
-
-def _ssh_as(host: ContainerHost, program: Path) -> None:
-    """An ssh as a person has it set up: with a key and known hosts of their own."""
-    known = host.folder / "known"
-    program.write_text(
-        f'#!/bin/sh\nexec /usr/bin/ssh -F none -i {host.key} -o UserKnownHostsFile={known} "$@"\n'
-    )
-    program.chmod(0o755)
 
 
 def test_a_builder_that_is_not_reached_is_told(buildx: Path) -> None:

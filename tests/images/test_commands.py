@@ -68,6 +68,7 @@ def test_what_was_built_here_is_pushed_proven_and_kept(
     reference = build(folder, TAGS[0], *both(1))
     ended = kvx("images", "push", *FLAGS)
     assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[-1] == "next      kvx deploy --target cluster rolls them out"
     (kept,) = json.loads((folder / "images.json").read_text())["images"].values()
     assert kept["reference"] == f"{local_registry.name}/push/voice-api:{TAGS[0]}@{reference.digest}"
     assert kept["pull_policy"] == "IfNotPresent"

@@ -3,19 +3,26 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "images"))
 
 from as_a_user import User
+from small_source import working
+from workshop import builder
 
+from kvx.drivers import image_building
 from kvx.drivers.buildx import Build, run
 from kvx.drivers.sources import sources_of
 from kvx.errors import KvxError
 from kvx.images.tag import tag_of
+from kvx.steps.images import BuildImages, ImagesWanted
 from kvx.world import real_world
 
 pytestmark = pytest.mark.timeout(1500)
@@ -37,6 +44,33 @@ def test_images_are_built_pushed_proven_and_left_alone_the_second_time(user: Use
     result = json.loads(again.stdout.splitlines()[-1])
     assert (result["event"], result["changed"]) == ("result", False)
     assert user.kept.stat().st_mtime_ns == before
+
+
+@pytest.mark.needs("images", "docker", "git")
+def test_another_builder_goes_on_from_what_the_registry_remembers(
+    workshop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUILDX_CONFIG", workshop.environment["BUILDX_CONFIG"])
+    monkeypatch.setenv("DOCKER_CONFIG", str(workshop.tools / "docker"))
+    source, _ = working(tmp_path / "source")
+    place = f"{workshop.registry}/remembered"
+    wanted = ImagesWanted(place, ("linux/amd64",), 1_000_000, builder="tests", cache=True)
+    first = BuildImages(tmp_path / "first", source, wanted, 600)
+    image_building.perform(first, real_world())
+    assert [each["name"] for each in steps(first) if "RUN" in each["name"]]
+    with builder(workshop, "fresh", tmp_path / "fresh", tmp_path / "state"):
+        second = replace(first, folder=tmp_path / "second", wanted=replace(wanted, builder="fresh"))
+        image_building.perform(second, real_world())
+    assert not [each for each in steps(second) if "RUN" in each["name"] and not each.get("cached")]
+    assert "cache" in httpx.get(f"http://{place.replace('/', '/v2/')}/voice-api/tags/list").json()["tags"]
+
+
+def steps(build: BuildImages) -> list[dict[str, Any]]:
+    """What BuildKit has begun and ended, as it was told last."""
+    lines = (build.folder / "images" / "build-voice-api.log").read_text().splitlines()
+    rows = [json.loads(line) for line in lines if line.startswith("{")]
+    told = {each["digest"]: each for row in rows for each in row.get("vertexes") or ()}
+    return [each for each in told.values() if each.get("completed")]
 
 
 def test_a_tag_is_the_revision_and_a_change_has_a_tag_of_its_own() -> None:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kvx.commands.typed import typed
+from kvx.images.reference import LOCAL
 from kvx.plan import Plan, Step
+from kvx.steps.images import CheckImages, LoadImages, ProveImages
 from kvx.steps.machines import HandOver
 from kvx.steps.manifests import ApplyManifests
 from kvx.steps.nodes import ConfigureNodes
@@ -45,6 +47,8 @@ NODES = Ending(
     ),
 )
 
+BUILT = Ending({}, ("next      kvx images push brings them to where the nodes get them from",))
+
 
 def ending_of(plan: Plan) -> Ending:
     """By the last step, whose findings a person has waited for."""
@@ -56,6 +60,10 @@ def ending_of(plan: Plan) -> Ending:
             return NODES
         case VerifyCluster() | ApplyManifests():
             return ROLLED_OUT
+        case ProveImages(wanted=wanted) if wanted.repository == LOCAL:
+            return BUILT
+        case ProveImages() | LoadImages() | CheckImages():
+            return Ending({}, (f"next      kvx deploy --target {plan.target} rolls them out",))
         case _:
             return SPOKEN
 

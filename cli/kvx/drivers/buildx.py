@@ -28,6 +28,8 @@ ENDING_SECONDS = 20.0
 LOOKING_SECONDS = 30.0
 SHOWN_LINES = 6
 PACE = ".pace.json"
+# Steps by BuildKit's own words: the first build finds nothing remembered, and no build fails for that.
+REMEMBERING = ("importing cache manifest", "exporting cache")
 PACE_SECONDS = 5.0
 
 
@@ -186,7 +188,7 @@ class _Heard:
 
     def _vertex(self, vertex: Mapping[str, Any]) -> None:
         name, state = str(vertex.get("name", "")), "began"
-        if vertex.get("error"):
+        if vertex.get("error") and not name.startswith(REMEMBERING):
             last_line = self._last_lines.get(str(vertex.get("digest")))
             self.errors.append(f"{_short(name)}: {last_line or vertex['error']}")
         if vertex.get("completed"):

@@ -22,6 +22,7 @@ from kvx.images.tag import tag_of
 from kvx.steps.images import BAKE_FILE, BuildImages
 from kvx.world import Outcome, World
 
+CACHE_TAG = "cache"
 DIGEST_KEY = "containerimage.digest"
 
 
@@ -48,7 +49,8 @@ def perform(step: BuildImages, world: World) -> Outcome:
         pushed[name] = _made(step, name, wanted[name], place, world, end=end)
     keep_built(step.folder, pushed)
     names = {name: str(each) for name, each in pushed.items()}
-    return Outcome(True, tuple(f"pushed {each}" for each in names.values()), {"images": names})
+    done = "built" if step.wanted.repository == LOCAL else "pushed"
+    return Outcome(True, tuple(f"{done} {each}" for each in names.values()), {"images": names})
 
 
 def built(folder: Path) -> Mapping[str, Reference]:
@@ -137,7 +139,7 @@ def _reference(step: BuildImages, name: str, sources: Sources) -> Reference:
 
 def _flags(step: BuildImages, name: str, metadata: Path) -> Iterator[str]:
     yield from (f"--file={BAKE_FILE}", "--progress=rawjson", f"--metadata-file={metadata}")
-    yield from ("--provenance=mode=max", *_output(step, name))
+    yield from ("--provenance=mode=max", *_output(step, name), *_cache(step, name))
     secret_files = {"pip": step.wanted.pip_file, "certificates": step.wanted.certificates}
     for secret, file in secret_files.items():
         if file is not None:
@@ -152,6 +154,15 @@ def _output(step: BuildImages, name: str) -> tuple[str, ...]:
     layout = layout_folder(step.folder).resolve()
     layout.mkdir(parents=True, exist_ok=True)
     return (f"--set={name}.output=type=oci,dest={layout},tar=false", f"--allow=fs.write={layout}")
+
+
+def _cache(step: BuildImages, name: str) -> tuple[str, ...]:
+    """Under a tag beside those of the revisions; a registry that cannot keep it is no reason to fail."""
+    if not step.wanted.cache or step.wanted.repository == LOCAL:
+        return ()
+    place = f"type=registry,ref={step.wanted.repository}/{name}:{CACHE_TAG}"
+    kept = f"{place},mode=min,image-manifest=true,oci-mediatypes=true,ignore-error=true"
+    return (f"--set={name}.cache-from={place}", f"--set={name}.cache-to={kept}")
 
 
 def _variables(step: BuildImages, sources: Sources, tag: str) -> Iterator[tuple[str, str]]:

@@ -101,6 +101,7 @@ def images_wanted(settings: Settings, repository: str) -> ImagesWanted:
         builder=images.builder,
         builder_pod_image=images.builder_pod_image,
         packages=images.packages,
+        cache=images.cache,
         allow_dirty=images.allow_dirty,
         pip_file=images.pip_file,
         certificates=images.certificates,

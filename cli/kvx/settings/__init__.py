@@ -224,6 +224,9 @@ class ImagesSettings:
     packages: Annotated[
         str, Says("native; emulated where a package has no wheel", choices=("native", "emulated"))
     ] = "native"
+    cache: Annotated[
+        bool, Says("keep what a build remembers in the registry, under the tag cache, for other builders")
+    ] = True
     largest_mb: Annotated[float, Says("most an image may be for a platform, compressed", 1, 10_000)] = 150.0
     allow_dirty: Annotated[bool, Says("build what is not committed")] = False
     pip_file: Annotated[Path | None, Says("pip.conf that the build uses and no layer holds")] = None

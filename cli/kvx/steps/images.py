@@ -19,6 +19,7 @@ class ImagesWanted:
     base         what the image stands on; builder_image what it is built with
     builder      one of `docker buildx ls`, an address ssh://USER@HOST, or kubernetes
     builder_pod_image   BuildKit for the builder in the cluster
+    cache        whether what a build remembers is kept in the registry too
     pip_file, certificates   the package index and the certificates the build uses, which reach no layer
     """
 
@@ -31,6 +32,7 @@ class ImagesWanted:
     builder: str | None = None
     builder_pod_image: str | None = None
     packages: str = "native"
+    cache: bool = False
     allow_dirty: bool = False
     pip_file: Path | None = None
     certificates: Path | None = None
