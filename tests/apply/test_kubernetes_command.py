@@ -156,6 +156,31 @@ def test_a_file_of_engines_goes_along_with_the_component_that_lets_pods_reach_th
     assert image in ended.stdout
 
 
+def test_own_sentences_go_along_and_an_identity_provider_only_where_a_way_to_it_is_opened(
+    folder: Folder, kvx: Kvx
+) -> None:
+    (folder.path / "mine.yaml").write_text("intents: {}\n")
+    image = f"docker.io/library/postgres@sha256:{'a' * 64}"
+    issuer = 'oidc_issuer = "https://login.example"\noidc_audience = "kvx"'
+    folder.set(voice=issuer)
+    ended = kvx("kubernetes", "render")
+    assert ended.returncode == int(ExitCode.USAGE)
+    assert 'add "identity-provider" to kubernetes.components' in ended.stderr
+    folder.set(
+        f'components = ["identity-provider"]\npostgres_image = "{image}"',
+        f'grammar_file = "mine.yaml"\n{issuer}',
+    )
+    ended = kvx("kubernetes", "render", "--json")
+    assert ended.returncode == 0, ended.stderr
+    maps = [each for each in json.loads(ended.stdout)["objects"] if each["kind"] == "ConfigMap"]
+    (sentences,) = [each for each in maps if each["metadata"]["name"].startswith("voice-api-sentences-")]
+    assert sentences["data"] == {"sentences.yaml": "intents: {}\n"}
+    (settings,) = [each for each in maps if each["metadata"]["name"].startswith("voice-api-settings-")]
+    assert settings["data"]["KVX_VOICE_OIDC_ISSUER"] == "https://login.example"
+    assert settings["data"]["KVX_VOICE_OIDC_AUDIENCE"] == "kvx"
+    assert settings["data"]["KVX_VOICE_USERS_FILE"]
+
+
 def test_doctor_tells_which_rights_are_missing(folder: Folder, kvx: Kvx, server: Server, api: Api) -> None:
     poor = server.kubeconfig({"token": "powerless-token"}, name="powerless")
     Folder(folder.path, poor).set()

@@ -33,6 +33,8 @@ EVERYTHING = (
     "cost-figures",
     "impersonation",
     "users",
+    "identity-provider",
+    "sentences",
     "arm-tuning",
 )
 # Those that bring only kinds of Kubernetes itself, of which alone schemas and policies of others know.

@@ -9,8 +9,7 @@ import pytest
 
 from kvx.cluster.kustomization import (
     ENGINES,
-    ENGINES_COMPONENT,
-    ENGINES_FILE,
+    SENTENCES,
     Image,
     Wanted,
     components_of,
@@ -21,6 +20,7 @@ from kvx.lint.linting import lint
 from kvx.lint.node import Node
 from kvx.lint.quantity import quantity
 from kvx.lint.reading import read
+from voice_api.commands.language.check import interpreter
 from voice_api.engines.file import read_engines
 from voice_api.recording import in_database
 from voice_api.settings import load_settings
@@ -134,6 +134,19 @@ def test_the_voice_api_finds_its_users_where_its_settings_say_and_all_replicas_w
     assert in_database(settings), "a volume is for one replica, and there are more"
 
 
+def test_the_voice_api_finds_own_sentences_where_its_settings_say_and_understands_those_that_are_shipped(
+    rendering: ModuleType, tmp_path: Path
+) -> None:
+    text = rendering.with_components(tmp_path, "cluster", ("sentences",))
+    file = Path(load_settings(None, {}, settings_of(rendering, text)).grammar_file)
+    pod = of_voice_api(rendering, text)
+    mounts = {each["mountPath"]: each["name"] for each in pod["containers"][0]["volumeMounts"]}
+    volume = next(each for each in pod["volumes"] if each["name"] == mounts[str(file.parent)])
+    shipped = rendering.one(text, "ConfigMap", volume["configMap"]["name"])["data"][file.name]
+    (tmp_path / "shipped.yaml").write_text(shipped)
+    assert interpreter((tmp_path / "shipped.yaml",)).grammar.examples
+
+
 def test_the_voice_api_asks_the_language_model_by_the_service_that_is_there(
     rendering: ModuleType, tmp_path: Path
 ) -> None:
@@ -153,11 +166,15 @@ def test_the_engines_that_are_shipped_are_understood_and_nobody_consents(renderi
     assert callers == {"anyone": {"policy": "local", "consents": False}}
 
 
-def test_the_way_to_engines_elsewhere_leads_to_no_private_network_and_to_no_other_port(
-    rendering: ModuleType, tmp_path: Path
+@pytest.mark.parametrize(
+    ("component", "policy"),
+    [("cloud-engine", "voice-api-to-engines"), ("identity-provider", "voice-api-to-identity-provider")],
+)
+def test_a_way_elsewhere_leads_to_no_private_network_and_to_no_other_port(
+    rendering: ModuleType, tmp_path: Path, component: str, policy: str
 ) -> None:
-    text = rendering.with_components(tmp_path, "hetzner", components_of(("cloud-engine",), "s"))
-    way = rendering.one(text, "NetworkPolicy", "voice-api-to-engines")["spec"]["egress"][0]
+    text = rendering.with_components(tmp_path, "hetzner", components_of((component,), "s"))
+    way = rendering.one(text, "NetworkPolicy", policy)["spec"]["egress"][0]
     closed = [network for peer in way["to"] for network in peer["ipBlock"]["except"]]
     assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"} <= set(closed)
     assert way["ports"] == [{"port": 443}]
@@ -224,20 +241,21 @@ def test_cleaning_runs_every_six_hours_as_the_processor_beside_it(
     assert settings.jobs_keep_seconds == 7 * 24 * 3600
 
 
-def test_images_of_others_and_another_file_of_engines_reach_the_objects(
+def test_images_of_others_and_files_of_ones_own_reach_the_objects(
     rendering: ModuleType, tmp_path: Path
 ) -> None:
     digest = f"sha256:{'7' * 64}"
     above = Path(*[".."] * len(tmp_path.resolve().relative_to("/").parts)) / rendering.K8S.relative_to("/")
-    chosen = components_of(("language-model", "cloud-engine"), "s")
-    wanted = Wanted("hetzner", chosen, quota=quota_with(chosen, "s"), engines=tmp_path / "mine.toml")
+    chosen = components_of(("language-model", "cloud-engine", "sentences"), "s")
+    own = ((ENGINES, tmp_path / "mine.toml"), (SENTENCES, tmp_path / "mine.yaml"))
+    wanted = Wanted("hetzner", chosen, quota=quota_with(chosen, "s"), own=own)
     images = [
         Image(f"kvx.invalid/{name}", f"r.example/{name}", digest) for name in ("postgres", "language-model")
     ]
-    own = tmp_path / ENGINES
-    own.mkdir()
-    (own / "kustomization.yaml").write_text(ENGINES_COMPONENT)
-    (own / ENGINES_FILE).write_text("[callers.anyone]\n")
+    for each, content in ((ENGINES, "[callers.anyone]\n"), (SENTENCES, "intents: {}\n")):
+        (tmp_path / each.folder).mkdir()
+        (tmp_path / each.folder / "kustomization.yaml").write_text(each.component)
+        (tmp_path / each.folder / each.name).write_text(content)
     overlay, components = str(above / "overlays" / "hetzner"), str(above / "components")
     (tmp_path / "kustomization.yaml").write_text(kustomization(wanted, images, overlay, components))
     text = rendering.rendered(tmp_path)
@@ -247,4 +265,6 @@ def test_images_of_others_and_another_file_of_engines_reach_the_objects(
     assert model["image"] == f"r.example/language-model@{digest}"
     engines = rendering.one(text, "ConfigMap", "voice-api-engines")
     assert (engines["data"], engines["immutable"]) == ({"engines.toml": "[callers.anyone]\n"}, True)
+    sentences = rendering.one(text, "ConfigMap", "voice-api-sentences")
+    assert sentences["data"] == {"sentences.yaml": "intents: {}\n"}
     assert lint([read(text, "hetzner")]).findings == ()

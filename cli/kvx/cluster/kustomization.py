@@ -7,21 +7,40 @@ from pathlib import Path
 
 NAMESPACE = "kvx"
 NAME = "voice-api"
-# The folder beside the kustomization, in which the user's own file of engines lies.
-ENGINES, ENGINES_FILE = "engines", "engines.toml"
-ENGINES_COMPONENT = f"""\
-# Written by kvx: voice.engines_file of kvx.toml. A component, as only these see what other components make.
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """A file of the user's that goes into the cluster, in the place of the one that a component brings.
+
+    `folder` is beside the kustomization; `setting` of kvx.toml names the file.
+    """
+
+    folder: str
+    config_map: str
+    name: str
+    setting: str
+
+    @property
+    def component(self) -> str:
+        """What lies beside the file. A component, as only these see what other components make."""
+        return f"""\
+# Written by kvx: {self.setting} of kvx.toml.
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 configMapGenerator:
-  - name: voice-api-engines
+  - name: {self.config_map}
     namespace: {NAMESPACE}
     behavior: replace
     files:
-      - {ENGINES_FILE}
+      - {self.name}
     options:
       immutable: true
 """
+
+
+ENGINES = OwnFile("engines", "voice-api-engines", "engines.toml", "voice.engines_file")
+SENTENCES = OwnFile("sentences", "voice-api-sentences", "sentences.yaml", "voice.grammar_file")
 # Who runs an image of ours, and where what it runs is written down.
 IMAGE_LABEL = "kvx/image"
 TEMPLATES = {
@@ -38,6 +57,7 @@ NEEDS = {
     "autoscaling-queue": "autoscaling",
     "cloud-engine": "postgres",
     "cost-figures": "cost-report",
+    "identity-provider": "users",
     "persistence": "voice-processor",
     "users": "postgres",
     "vpa-memory": "vpa",
@@ -49,8 +69,8 @@ class Wanted:
     """What is to run; None leaves a value to the overlay. `size` is None where the base has it already.
 
     `settings` are variables of the voice API, `cost_settings` those of kvx in the cluster, `quota` what is
-    added up for the components, `images` those of others by their names in k8s/, `engines` the file of the
-    cloud engines. `overlay` stands in the place of everything but the images.
+    added up for the components, `images` those of others by their names in k8s/, `own` the files that go
+    along. `overlay` stands in the place of everything but the images.
     """
 
     target: str
@@ -66,7 +86,7 @@ class Wanted:
     drain_seconds: float | None = None
     overlay: Path | None = None
     images: tuple[tuple[str, str], ...] = ()
-    engines: Path | None = None
+    own: tuple[tuple[OwnFile, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +101,15 @@ class Image:
 
 def components_of(chosen: tuple[str, ...], size: str) -> tuple[str, ...]:
     """The components that are switched on, what they need before them, and the one of the size."""
-    needed = (each for name in chosen for each in (NEEDS.get(name), name) if each)
+    needed = (each for name in chosen for each in _with_needs(name))
     own = () if size == "s" else (f"size-{size}",)
     return tuple(dict.fromkeys((*needed, *own)))
+
+
+def _with_needs(component: str) -> Iterator[str]:
+    if component in NEEDS:
+        yield from _with_needs(NEEDS[component])
+    yield component
 
 
 def kustomization(wanted: Wanted, images: Sequence[Image], overlay: str, components: str) -> str:
@@ -101,7 +127,7 @@ def _lines(wanted: Wanted, images: Sequence[Image], overlay: str, components: st
     if wanted.components:
         yield "components:"
         yield from (f"  - {_text(f'{components}/{name}')}" for name in wanted.components)
-        yield from (f"  - {ENGINES}",) if wanted.engines else ()
+        yield from (f"  - {file.folder}" for file, _ in wanted.own)
     yield from _images(images) if images else ()
     yield from _settings(wanted) if wanted.settings else ()
     patches = [line for patch in _patches(wanted, images) for line in patch]

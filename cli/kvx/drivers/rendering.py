@@ -7,13 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from kvx.cluster.kustomization import (
-    ENGINES,
-    ENGINES_COMPONENT,
-    ENGINES_FILE,
-    Image,
-    kustomization,
-)
+from kvx.cluster.kustomization import Image, kustomization
 from kvx.cluster.order import Object
 from kvx.drivers import image_records
 from kvx.drivers.files import file_errors, replace_file
@@ -40,7 +34,7 @@ def is_done(step: RenderManifests, world: World) -> bool:
     try:
         if file.read_text() != _text(step):
             return False
-        _write_engines(step)
+        _write_own(step)
         return rendered.read_text() == render(file.parent, world, step.deadline_seconds)
     except (OSError, KvxError):
         return False
@@ -61,7 +55,7 @@ def rendered(step: RenderManifests, world: World) -> str:
     with file_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file, _text(step))
-    _write_engines(step)
+    _write_own(step)
     text = render(file.parent, world, step.deadline_seconds)
     _refuse_without_image(text)
     _refuse_found(text, file.parent)
@@ -120,16 +114,16 @@ def _of_others(name: str, named: str) -> Image:
     return Image(f"{LOCAL}/{name}", place, digest)
 
 
-def _write_engines(step: RenderManifests) -> None:
+def _write_own(step: RenderManifests) -> None:
     """kustomize reads no file beyond its own folder."""
-    if step.wanted.engines is not None:
-        folder = step.folder / KUSTOMIZATION / ENGINES
-        with file_errors(step.wanted.engines):
-            text = step.wanted.engines.read_text(encoding="utf-8")
+    for own, file in step.wanted.own:
+        folder = step.folder / KUSTOMIZATION / own.folder
+        with file_errors(file):
+            text = file.read_text(encoding="utf-8")
         with file_errors(folder):
             folder.mkdir(exist_ok=True)
-            replace_file(folder / FILES[0], ENGINES_COMPONENT)
-            replace_file(folder / ENGINES_FILE, text)
+            replace_file(folder / FILES[0], own.component)
+            replace_file(folder / own.name, text)
 
 
 def _refuse_missing(overlay: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from kvx.cluster.kustomization import Wanted, components_of
+from kvx.cluster.kustomization import ENGINES, SENTENCES, OwnFile, Wanted, components_of
 from kvx.cluster.room import quota_with
 from kvx.deployment import Deployment
 from kvx.errors import ExitCode, KvxError
@@ -16,7 +16,7 @@ from kvx.steps.service import RemoveFolder
 
 # What the overlays have: k8s/overlays.
 ARM64 = {"cluster": "preferred", "hetzner": "required"}
-COST = "cost-report"
+COST, SENTENCES_COMPONENT = "cost-report", "sentences"
 # A pod listens where its Service looks, has the embedded model, and asks the cluster it runs in.
 _NOT_IN_PODS = frozenset(
     {
@@ -35,10 +35,6 @@ _NOT_IN_PODS = frozenset(
         "model",
         "models_folder",
         "users_file",
-        "oidc_issuer",
-        "oidc_audience",
-        "oidc_user_claim",
-        "oidc_groups_claim",
         "journal_folder",
         "checkpoint_file",
         "language_model_key_file",
@@ -92,7 +88,8 @@ def wanted_of(deployment: Deployment) -> Wanted:
     _refuse_model(voice)
     _refuse_bounds(settings)
     own = ARM64.get(deployment.target)
-    components = components_of(settings.components, settings.size)
+    components = components_of(_chosen(settings, voice), settings.size)
+    _refuse_closed(voice, components)
     return Wanted(
         target=deployment.target,
         components=components,
@@ -103,7 +100,7 @@ def wanted_of(deployment: Deployment) -> Wanted:
         memory_quota=settings.memory_quota,
         quota=quota_with(components, settings.size),
         images=tuple(_images_of_others(settings)),
-        engines=_engines(voice, components),
+        own=tuple(_own_files(voice)),
         settings=tuple(_pod_settings(voice)),
         cost_settings=tuple(_cost_settings(deployment)) if COST in components else (),
         drain_seconds=voice.drain_seconds,
@@ -124,13 +121,29 @@ def _images_of_others(settings: KubernetesSettings) -> Iterator[tuple[str, str]]
         yield name, image
 
 
-def _engines(voice: VoiceSettings, components: tuple[str, ...]) -> Path | None:
-    """The file goes into the cluster, and so do its keys and its ledger, each in its own way."""
-    if voice.engines_file is not None and "cloud-engine" not in components:
-        message = "voice.engines_file names engines elsewhere, and nothing lets the pods reach them"
-        fix = 'add "cloud-engine" to kubernetes.components, or leave voice.engines_file out; docs/cluster.md'
-        raise KvxError(message, fix, ExitCode.USAGE)
-    return voice.engines_file
+def _chosen(settings: KubernetesSettings, voice: VoiceSettings) -> tuple[str, ...]:
+    """Own sentences go along: they let nothing in or out."""
+    return (*settings.components, *((SENTENCES_COMPONENT,) if voice.grammar_file else ()))
+
+
+def _own_files(voice: VoiceSettings) -> Iterator[tuple[OwnFile, Path]]:
+    if voice.engines_file is not None:
+        yield ENGINES, voice.engines_file
+    if voice.grammar_file is not None:
+        yield SENTENCES, voice.grammar_file
+
+
+def _refuse_closed(voice: VoiceSettings, components: tuple[str, ...]) -> None:
+    """What is to be reached elsewhere needs a way out of the pods, which nothing opens by itself."""
+    ways = (
+        ("voice.engines_file", voice.engines_file, "names engines elsewhere", "cloud-engine"),
+        ("voice.oidc_issuer", voice.oidc_issuer, "names an identity provider", "identity-provider"),
+    )
+    for setting, value, words, component in ways:
+        if value is not None and component not in components:
+            message = f"{setting} {words}, and nothing lets the pods reach it"
+            fix = f'add "{component}" to kubernetes.components, or leave {setting} out; docs/cluster.md'
+            raise KvxError(message, fix, ExitCode.USAGE)
 
 
 def _pod_settings(voice: VoiceSettings) -> Iterator[tuple[str, str]]:
