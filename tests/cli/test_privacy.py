@@ -71,6 +71,20 @@ def test_the_ways_of_pods_are_those_that_their_policies_leave() -> None:
     assert "policy in" not in found
 
 
+def test_an_identity_provider_and_a_language_model_that_pods_ask_are_told_by_their_hosts() -> None:
+    data = {
+        "KVX_VOICE_OIDC_ISSUER": "https://login.example/realms/kvx",
+        "KVX_VOICE_LANGUAGE_MODEL_ADDRESS": "http://me:kanarienvogel@language-model",
+        "KVX_VOICE_USERS_FILE": "/etc/kvx/users/users.json",
+    }
+    objects = [{"kind": "ConfigMap", "metadata": {"name": "voice-api-settings-hash"}, "data": data}]
+    found = {each.name: each.words for each in of_pods(objects)}
+    assert found["oidc_issuer"].startswith("open to login.example,")
+    assert found["language_model_address"].startswith("open to language-model,")
+    assert found.keys() == {"oidc_issuer", "language_model_address", "proof"}
+    assert "kanarienvogel" not in str(found)
+
+
 @pytest.mark.needs("network namespaces")
 def test_this_machine_proves_it_and_nothing_is_left(kvx: Kvx, tmp_path: Path) -> None:
     ended = kvx("doctor", "--privacy", timeout=180, HOME=str(tmp_path), KUBECONFIG="")

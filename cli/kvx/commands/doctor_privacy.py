@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from kvx.commands.check import Check
 from kvx.deployment import Deployment
 
 Document = Mapping[str, Any]
+SETTINGS, VARIABLE = "voice-api-settings", "KVX_VOICE_"
 
 
 def of_privacy(deployment: Deployment) -> Iterator[Check]:
@@ -50,14 +52,24 @@ def _proof(proof: Document) -> Iterator[Check]:
 
 
 def of_pods(objects: Sequence[Document]) -> Iterator[Check]:
-    """The ways that network policies leave to pods; what has none is closed by the one that denies."""
+    """Who is asked elsewhere, and the ways that network policies leave; what has none is closed."""
     for each in objects:
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"].startswith(SETTINGS):
+            yield from _asked_elsewhere(each.get("data") or {})
         if each["kind"] == "NetworkPolicy" and "Egress" in each["spec"].get("policyTypes", ()):
             rules = each["spec"].get("egress") or []
             name = f"policy {each['metadata']['name']}"
             said = "; ".join(_rule(rule) for rule in rules)
             yield Check(name, "note" if said else "ok", f"open to {said}" if said else "closed")
     yield Check("proof", "note", "pods are held to this by a network that enforces policies, as k3s's does")
+
+
+def _asked_elsewhere(settings: Mapping[str, str]) -> Iterator[Check]:
+    """Of an address only the host is told: before it a password may stand."""
+    for name, value in sorted(settings.items()):
+        if "://" in value and (host := urlsplit(value).hostname):
+            setting = name.removeprefix(VARIABLE).lower()
+            yield Check(setting, "note", f"open to {host}, where a policy below leads there")
 
 
 def _rule(rule: Document) -> str:
