@@ -181,10 +181,11 @@ COMPONENTS: dict[str, Callable[[str], str | None]] = {
 
 
 # What runs side by side, by what it needs. Hosts share this machine's kernel and change its settings, a node
-# stands for all its tests, and so does an API server: of one kind never two at a time.
+# stands for all its tests, and so does an API server: of one kind never two at a time. The node's tests are
+# through first, so those of the other processor, which is slow, go with them.
 SIDES = {
     "hosts": {"container-hosts", "hosts", "rented-hosts"},
-    "node": {"node"},
+    "node": {"node", "arm64"},
     "api-server": {"kube-apiserver", "images"},
 }
 OTHERS = "others"
