@@ -12,7 +12,7 @@ from voice_api.commands.journal.chain import Head
 from voice_api.commands.journal.file import last_records, verified_folder
 
 pytestmark = pytest.mark.needs("kube-apiserver", "etcd", "openssl")
-ROUNDS = int(os.environ.get("KVX_TEST_JOURNAL_KILLS", "60"))
+ROUNDS = int(os.environ.get("KVX_TEST_JOURNAL_KILLS", "18"))
 
 
 @pytest.mark.timeout(900)
