@@ -65,7 +65,6 @@ patient = settings(max_examples=60, deadline=None, suppress_health_check=[Health
 
 
 @patient
-@settings(deadline=None)
 @given(several, moments, vats)
 def test_the_whole_is_the_sum_of_its_parts_in_every_grouping(
     found: list[History], until: int, vat: Decimal
@@ -78,7 +77,6 @@ def test_the_whole_is_the_sum_of_its_parts_in_every_grouping(
 
 
 @patient
-@settings(deadline=None)
 @given(several, moments, vats)
 def test_no_line_is_negative_and_none_has_more_than_four_decimals(
     found: list[History], until: int, vat: Decimal
@@ -90,7 +88,6 @@ def test_no_line_is_negative_and_none_has_more_than_four_decimals(
 
 
 @patient
-@settings(deadline=None)
 @given(several, moments, vats)
 def test_gross_is_net_with_the_tax_line_by_line(found: list[History], until: int, vat: Decimal) -> None:
     for charge in bill(found, NOVEMBER, until, vat).charges:
@@ -100,7 +97,6 @@ def test_gross_is_net_with_the_tax_line_by_line(found: list[History], until: int
 
 
 @patient
-@settings(deadline=None)
 @given(several, histories(), moments)
 def test_one_more_resource_never_costs_less(found: list[History], more: History, until: int) -> None:
     before, after = (
@@ -110,7 +106,6 @@ def test_one_more_resource_never_costs_less(found: list[History], more: History,
 
 
 @patient
-@settings(deadline=None)
 @given(several, moments, st.integers(0, 100_000))
 def test_later_it_is_never_less(found: list[History], until: int, seconds: int) -> None:
     before, after = (
@@ -120,7 +115,6 @@ def test_later_it_is_never_less(found: list[History], until: int, seconds: int) 
 
 
 @patient
-@settings(deadline=None)
 @given(several)
 def test_no_line_costs_more_than_its_months_price(found: list[History]) -> None:
     """Of a whole rate, whatever the hours; traffic has no bound."""
