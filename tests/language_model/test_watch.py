@@ -1,6 +1,8 @@
 """A server is looked after: it reads what prompts begin with before anybody waits, and is a figure."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -98,3 +100,15 @@ def test_a_service_lets_it_read_both_offers_to_the_letter(thinking: Thinking, sm
     until(lambda: "busy" not in core.answer("tell me whatever went on with checkout").reply)
     last = small.asked[-1]
     assert (last["messages"][0], last["tools"]) == read[0]
+
+
+def test_who_names_no_language_model_loads_nothing_to_ask_one_with() -> None:
+    """Not even the service that is put together: what is loaded is waited for at each start."""
+    code = (
+        "import sys, voice_api.app; from voice_api.settings import Settings; "
+        "from voice_api.thinking import thinks; thinks(Settings()); "
+        "sys.exit(', '.join({'httpx', 'rich', 'sqlalchemy', 'websockets'} & set(sys.modules)) or 0)"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from voice_api.commands.answers.attached import ANSWERS
 from voice_api.commands.conversation.place import Answerer, Parts, Place
@@ -17,11 +17,13 @@ from voice_api.engines.keys import key_in
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures
 from voice_api.language_model.address import checked_address
-from voice_api.language_model.dialects import Kind
-from voice_api.language_model.server import LanguageModel, Where
-from voice_api.language_model.watch import Watch
 from voice_api.settings import Settings, SettingsError
 from voice_api.spoken_budget import MakesParts
+
+if TYPE_CHECKING:
+    from voice_api.language_model.dialects import Kind
+    from voice_api.language_model.server import LanguageModel
+    from voice_api.language_model.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Times:
 class Thinking:
     """A language model, or none."""
 
-    def __init__(self, model: LanguageModel | None, times: Times) -> None:
+    def __init__(self, model: "LanguageModel | None", times: Times) -> None:
         self.model, self._times = model, times
         self._figures: Figures | None = None
         self._prompts: tuple[Prompt, ...] = ()
@@ -67,6 +69,8 @@ class Thinking:
     def begin(self) -> None:
         """Look after the model from now on, once there is a conversation that asks it."""
         if self.model is not None:
+            from voice_api.language_model.watch import Watch
+
             self._watch = Watch(self.model, self._prompts)
 
     def close(self) -> None:
@@ -85,6 +89,8 @@ def thinks(settings: Settings) -> Thinking:
     times = Times(settings.language_model_seconds, settings.language_model_summary_seconds)
     if not settings.language_model_address:
         return Thinking(None, times)
+    from voice_api.language_model.server import LanguageModel, Where
+
     kind = cast("Kind", settings.language_model_kind)
     if kind != "llama.cpp" and not settings.language_model_name:
         message = f"language_model_name is empty, and {kind} serves many models"
