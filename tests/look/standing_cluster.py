@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,46 @@ APPS = "/apis/apps/v1/namespaces/kvx/deployments"
 SCALERS = "/apis/autoscaling/v2/namespaces/kvx/horizontalpodautoscalers"
 ADVISERS = "/apis/autoscaling.k8s.io/v1/namespaces/kvx/verticalpodautoscalers"
 IMAGE = "registry.example/voice-api@sha256:" + "ab" * 32
+SETS = "/apis/apps/v1/namespaces/kvx/statefulsets"
+DATABASE = {
+    "apiVersion": "apps/v1",
+    "kind": "StatefulSet",
+    "metadata": {"name": "postgres", "namespace": "kvx"},
+    "spec": {
+        "serviceName": "postgres",
+        "replicas": 1,
+        "selector": {"matchLabels": {"app": "postgres"}},
+        "template": {
+            "metadata": {"labels": {"app": "postgres"}},
+            "spec": {"containers": [{"name": "postgres", "image": "postgres"}]},
+        },
+    },
+}
+CLEANING = {
+    "apiVersion": "batch/v1",
+    "kind": "CronJob",
+    "metadata": {"name": "cleaning", "namespace": "kvx"},
+    "spec": {
+        "schedule": "41 */6 * * *",
+        "jobTemplate": {
+            "spec": {
+                "template": {
+                    "spec": {
+                        "restartPolicy": "Never",
+                        "containers": [{"name": "cleaning", "image": "voice-processor"}],
+                    }
+                }
+            }
+        },
+    },
+}
+STATUS: Mapping[str, Mapping[str, object]] = {
+    "StatefulSet": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 0},
+    "CronJob": {
+        "lastScheduleTime": "2026-11-21T18:41:00Z",
+        "lastSuccessfulTime": "2026-11-21T12:41:09Z",
+    },
+}
 READY = [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}]
 
 
@@ -107,6 +148,23 @@ def serve(standing: Standing) -> None:
     made = Made("0123456789abcdef", "ada@example", 1_795_000_000.0, "0.1.0")
     release = as_object(release_of(1, standing.objects, made), "kvx")
     standing.server.request("POST", f"{SELF}/configmaps", release)
+
+
+@contextmanager
+def released(standing: Standing, *more: dict[str, Any]) -> Iterator[None]:
+    """A second release, with more objects; their controllers have looked at them."""
+    api = connect(standing.kubeconfig, None, real_world())
+    made = Made("0123456789abcdef", "ada@example", 1_795_000_000.0, "0.1.0")
+    objects = (*standing.objects, *more)
+    standing.server.request("POST", f"{SELF}/configmaps", as_object(release_of(2, objects, made), "kvx"))
+    for each in more:
+        api.apply({key: value for key, value in each.items() if key != "status"})
+        standing.set_status(api.path_of(each), STATUS[each["kind"]])
+    try:
+        yield
+    finally:
+        for each in more:
+            api.delete(api.path_of(each))
 
 
 def make_node(standing: Standing, name: str, architecture: str) -> None:

@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 from half_down import HANGS, half_down, kubeconfig
-from standing_cluster import APPS, SCALERS, SELF, Standing, pulling_pod, scaler
+from standing_cluster import (
+    APPS,
+    CLEANING,
+    DATABASE,
+    SCALERS,
+    SELF,
+    SETS,
+    Standing,
+    pulling_pod,
+    released,
+    scaler,
+)
 
 pytestmark = pytest.mark.needs("kube-apiserver", "kubectl", "definitions")
 
@@ -63,6 +74,48 @@ def test_fewer_than_fifteen_calls_are_made_and_none_writes(status: Kvx, standing
     calls = standing.server.audited("kvx/")[before:]
     assert 10 < len(calls) < 15
     assert {each["verb"] for each in calls} <= {"get", "list"}
+
+
+def test_with_a_database_and_jobs_beside_it_calls_are_no_more_and_both_are_told(
+    status: Kvx, standing: Standing
+) -> None:
+    standing.set_status(f"{SELF}/pods/voice-api-1", pulling_pod())
+    standing.set_status(f"{APPS}/voice-api", {"readyReplicas": 1, "availableReplicas": 1})
+    standing.among(standing.folder, components=["monitoring"])
+    with released(standing, DATABASE, CLEANING):
+        before = len(standing.server.audited("kvx/"))
+        done = status()
+        calls = standing.server.audited("kvx/")[before:]
+        document = json.loads(status("--json").stdout)
+    assert 10 < len(calls) < 15
+    assert done.returncode == 0, done.stderr
+    assert "state     degraded: voice-api 1 of 2, postgres 0 of 1" in done.stdout
+    assert "jobs      1, 1 not well" in done.stdout
+    assert "cleaning its run of 2026-11-21T18:41:00Z came to no good end" in done.stdout
+    assert {each["name"]: each["kind"] for each in document["workloads"]} == {
+        "voice-api": "Deployment",
+        "postgres": "StatefulSet",
+    }
+    assert [each["last_run"] for each in document["jobs"]] == ["2026-11-21T18:41:00Z"]
+    assert document["drift"]["kinds"].count("CronJob") == 1
+
+
+def test_what_only_stands_beside_it_does_not_make_up_for_who_answers_nobody(
+    status: Kvx, standing: Standing
+) -> None:
+    standing.set_status(f"{APPS}/voice-api", {"readyReplicas": 0, "availableReplicas": 0})
+    ready = {
+        "observedGeneration": 1,
+        "replicas": 1,
+        "updatedReplicas": 1,
+        "readyReplicas": 1,
+        "availableReplicas": 1,
+    }
+    with released(standing, DATABASE):
+        standing.set_status(f"{SETS}/postgres", ready)
+        done = status()
+    assert done.returncode == 3
+    assert "state     not ready: voice-api 0 of 2, postgres 1 of 1" in done.stdout
 
 
 def test_its_document_has_every_part_under_its_name(status: Kvx) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kvx.cluster.overview_drift import Drift, drift
+from kvx.cluster.overview_jobs import JobLine, job_lines
 from kvx.cluster.overview_pods import Health, PodLine, Workload, health_of, pod_lines, workloads
 from kvx.cluster.overview_scaling import Advice, Scaler, Use, advices, scalers, uses
 from kvx.cluster.pods import condition, name_of
@@ -21,6 +22,9 @@ PARTS: Mapping[str, str] = {
     "nodes": "the nodes",
     "pods": "the pods",
     "deployments": "the Deployments",
+    "stateful_sets": "the StatefulSets",
+    "daemon_sets": "the DaemonSets",
+    "cron_jobs": "the CronJobs",
     "scalers": "the autoscaler",
     "advisers": "the advice on requests",
     "quotas": "the quotas",
@@ -33,6 +37,9 @@ PARTS: Mapping[str, str] = {
 }
 _COMPARED: Mapping[str, str] = {
     "deployments": "Deployment",
+    "stateful_sets": "StatefulSet",
+    "daemon_sets": "DaemonSet",
+    "cron_jobs": "CronJob",
     "scalers": "HorizontalPodAutoscaler",
     "advisers": "VerticalPodAutoscaler",
     "quotas": "ResourceQuota",
@@ -80,6 +87,7 @@ class Overview:
     kubernetes: str | None
     nodes: Objects | None
     workloads: tuple[Workload, ...] | None
+    jobs: tuple[JobLine, ...] | None
     pods: tuple[PodLine, ...] | None
     scaling: tuple[Scaler, ...] | None
     advice: tuple[Advice, ...] | None
@@ -120,7 +128,8 @@ def overview(answers: Answers) -> Overview:
     return Overview(
         kubernetes=str(got["version"].get("gitVersion", "?")) if "version" in got else None,
         nodes=got.get("nodes"),
-        workloads=workloads(got["deployments"]) if "deployments" in got else None,
+        workloads=_workloads(got),
+        jobs=None if isinstance(answers.get("cron_jobs"), KvxError) else job_lines(got.get("cron_jobs", ())),
         pods=None if pods is None else pod_lines(pods, events, lost),
         scaling=scalers(got["scalers"]) if "scalers" in got else None,
         advice=_advice(got),
@@ -132,6 +141,14 @@ def overview(answers: Answers) -> Overview:
         usage=got.get("usage"),
         missing=(*missing, *broken, *unread),
     )
+
+
+def _workloads(got: Answers) -> tuple[Workload, ...] | None:
+    """Sets as well, where a release has some; without the Deployments nothing can be said."""
+    if "deployments" not in got:
+        return None
+    sets = (*got.get("stateful_sets", ()), *got.get("daemon_sets", ()))
+    return workloads((*got["deployments"], *sets), got.get("services", ()))
 
 
 def lost_nodes(nodes: Objects | None) -> frozenset[str]:

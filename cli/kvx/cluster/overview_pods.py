@@ -7,6 +7,8 @@ from typing import Literal
 from kvx.cluster.pods import condition, is_ready, name_of, statuses, troubles_of
 from kvx.cluster.refused_pods import refusal
 from kvx.cluster.rollout import complete, serves_something, wanted_replicas
+from kvx.cluster.serving import spoken_to
+from kvx.cluster.sets import available_of_set
 from kvx.cluster.trouble import Object
 
 Health = Literal["ready", "degraded", "not-ready", "not-deployed"]
@@ -27,7 +29,10 @@ class PodLine:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment: how many replicas are wanted, of the newest version, and available; what holds it up."""
+    """A Deployment, a StatefulSet or a DaemonSet; `updated`: of the newest version, `why`: what holds it up.
+
+    It `speaks` where a Service leads people to it.
+    """
 
     name: str
     wanted: int
@@ -36,6 +41,8 @@ class Workload:
     health: Health
     images: tuple[str, ...]
     why: str | None
+    kind: str = "Deployment"
+    speaks: bool = True
 
 
 def pod_lines(
@@ -47,19 +54,23 @@ def pod_lines(
     return tuple(sorted(lines, key=lambda line: (line.ready, line.leaving, line.name)))
 
 
-def workloads(deployments: Iterable[Object]) -> tuple[Workload, ...]:
-    """By name."""
-    return tuple(sorted(map(_workload, deployments), key=lambda each: each.name))
+def workloads(items: Iterable[Object], services: Sequence[Object] = ()) -> tuple[Workload, ...]:
+    """What answers people first, which the Services tell, then by name."""
+    found = tuple(items)
+    speaking = {(each.get("kind"), name_of(each)) for each in spoken_to((*found, *services))}
+    lines = [_workload(each, speaks=(each.get("kind"), name_of(each)) in speaking) for each in found]
+    return tuple(sorted(lines, key=lambda each: (not each.speaks, each.name)))
 
 
 def health_of(found: Sequence[Workload]) -> Health:
-    """Of all together: as good as the worst, and degraded while some of them serve."""
+    """Of all together: as good as the worst, and degraded while what answers people does so."""
     each = {workload.health for workload in found}
     if not each:
         return "not-deployed"
     if each == {"ready"}:
         return "ready"
-    return "not-ready" if each == {"not-ready"} else "degraded"
+    speaking = {workload.health for workload in found if workload.speaks}
+    return "not-ready" if (speaking or each) == {"not-ready"} else "degraded"
 
 
 def _pod_line(pod: Object, events: Sequence[Object], lost_nodes: frozenset[str]) -> PodLine:
@@ -92,17 +103,19 @@ def _reasons(pod: Object, events: Sequence[Object], lost_nodes: frozenset[str]) 
     yield "is starting" if False in started else "runs, and does not say yet that it is ready"
 
 
-def _workload(deployment: Object) -> Workload:
+def _workload(deployment: Object, *, speaks: bool) -> Workload:
     status, template = deployment.get("status") or {}, _template(deployment)
     failed = condition(deployment, "ReplicaFailure")
     return Workload(
         name=name_of(deployment),
         wanted=wanted_replicas(deployment),
-        updated=int(status.get("updatedReplicas") or 0),
-        available=int(status.get("availableReplicas") or 0),
+        updated=int(status.get("updatedReplicas") or status.get("updatedNumberScheduled") or 0),
+        available=available_of_set(deployment),
         health=_health(deployment),
         images=tuple(str(each.get("image")) for each in template.get("containers") or ()),
         why=_why(deployment, failed),
+        kind=str(deployment.get("kind") or "Deployment"),
+        speaks=speaks,
     )
 
 
@@ -116,7 +129,7 @@ def _why(deployment: Object, failed: Object) -> str | None:
     """What keeps it from having the pods it wants; pods that are there say for themselves."""
     if failed.get("status") == "True":
         return refusal(str(failed.get("message", ""))).words
-    if wanted_replicas(deployment) == 0:
+    if wanted_replicas(deployment) == 0 and deployment.get("kind") != "DaemonSet":
         return "it is scaled to 0, so nothing can serve"
     if condition(deployment, "Progressing").get("reason") == "ProgressDeadlineExceeded":
         return "Kubernetes gave its new version up"

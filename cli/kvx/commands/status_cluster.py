@@ -65,6 +65,7 @@ class Look:
             "versions": {"kvx": installed("kvx"), "kubernetes": found.kubernetes},
             "deployed": release_data(found.last),
             "workloads": _rows(found.workloads),
+            "jobs": _rows(found.jobs),
             "pods": _rows(found.pods),
             "nodes": _rows(self.nodes),
             "scaling": _rows(found.scaling, "at_maximum"),

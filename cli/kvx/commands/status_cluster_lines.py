@@ -9,6 +9,7 @@ from textwrap import wrap
 from kvx.cluster.overview import Alerts, Missing, Overview
 from kvx.cluster.overview_amounts import name_of_resource, told
 from kvx.cluster.overview_drift import Drift
+from kvx.cluster.overview_jobs import JobLine
 from kvx.cluster.overview_pods import PodLine, Workload
 from kvx.cluster.overview_scaling import Advice, Scaler, Use
 from kvx.cluster.releases import Release
@@ -44,6 +45,7 @@ def rows_of(
         ("image", _images(found.workloads or ())),
         *_nodes(nodes),
         *_pods(found.pods),
+        *_jobs(found.jobs),
         *(("scaling", _scaling(each)) for each in found.scaling or ()),
         ("advice", _advice(found)),
         ("quota", _quota(found.quota)),
@@ -150,6 +152,15 @@ def _pods(pods: Sequence[PodLine] | None) -> Iterator[Row]:
         often = f" ({_restarts(pod.restarts)})" if pod.restarts else ""
         yield "", f"{pod.name} {pod.why or 'ready'}{often}"
     yield from _more(len(wanting), "pods")
+
+
+def _jobs(jobs: Sequence[JobLine] | None) -> Iterator[Row]:
+    if not jobs:
+        return
+    bad = [job for job in jobs if job.why]
+    yield "jobs", f"{len(jobs)}, {f'{len(bad)} not well' if bad else 'all well'}"
+    for job in bad[:_MOST_ROWS]:
+        yield "", f"{job.name} {job.why}"
 
 
 def _share(ready: int, count: int) -> str:

@@ -10,16 +10,28 @@ from kvx.drivers.port_forward import forwarded, why_not
 from kvx.errors import ExitCode, KvxError
 
 PORT = 8484
-SELECTOR = "app.kubernetes.io/name=voice-api"
+LABEL, NAME = "app.kubernetes.io/name", "voice-api"
 MOST_ASKED = 2
 
 Told = Mapping[str, Any]
 
 
-def usage_in(api: Api, namespace: str, month: str | None, deadline_seconds: float) -> Told:
-    """GET /v1/usage of a pod that is ready, or of another one; KvxError where none tells it."""
+def usage_in(
+    api: Api,
+    namespace: str,
+    month: str | None,
+    deadline_seconds: float,
+    among: Sequence[Mapping[str, Any]] | None = None,
+) -> Told:
+    """GET /v1/usage of a pod that is ready, or of another one; KvxError where none tells it.
+
+    `among` are all pods of the namespace, where they are known already.
+    """
     path = f"/api/v1/namespaces/{namespace}/pods"
-    pods = api.list(path, deadline_seconds=deadline_seconds, labelSelector=SELECTOR)
+    pods = among
+    if pods is None:
+        pods = api.list(path, deadline_seconds=deadline_seconds, labelSelector=f"{LABEL}={NAME}")
+    pods = [each for each in pods if (each["metadata"].get("labels") or {}).get(LABEL) == NAME]
     ready = [str(pod["metadata"]["name"]) for pod in pods if is_ready(pod)][:MOST_ASKED]
     if not ready:
         raise KvxError("no pod of the voice API is ready", "kvx status", ExitCode.MISSING)
