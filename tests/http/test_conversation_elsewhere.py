@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from engines_there import KEY, opened
 from fake_engines.added import at_most
-from talker import HEARD, Talker, spoken
+from talker import HEARD, Talker, after, spoken
 from websockets.exceptions import ConnectionClosed
 
 from voice_api.engines.talk import ANSWER_SECONDS
@@ -174,15 +174,19 @@ def test_what_a_fault_adds_is_a_second_and_a_half_at_most(
     there = replace(elsewhere(tmp_path, server, seconds=1.2), answer_seconds=ANSWER_SECONDS)
     service = start(listener=scripted(says=SENTENCE), proved=False, elsewhere=there)
     talker = talk(service.url)
-    if fault in {"deaf", "a cut cable"}:
+    begun = fault in {"deaf", "a cut cable"}
+    if begun:
         talker.append(bytes(4_800))
         assert engine_of(talker)[0] == "other"
     evi_server.fault = fault
     if fault == "a cut cable":
         relay.cut.set()
-    sound = say(silence_seconds=0.5)
-    with at_most(1.5):
+    sound, silence = say(silence_seconds=0.1), bytes(28_800)
+    if begun:
         talker.append(sound)
+        after(1)  # who speaks as fast as people do is listened to meanwhile
+    with at_most(1.5):
+        talker.append(silence if begun else sound + silence)
         assert engine_of(talker) == ("local", True, "too_late")
     talker.append(bytes(24_000))
     assert talker.command()["reply"].startswith(HERE)
