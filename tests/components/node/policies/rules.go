@@ -125,7 +125,9 @@ func (c cluster) sides(namespace string, peers []networking.NetworkPolicyPeer) (
 	}
 	for _, peer := range peers {
 		if peer.IPBlock != nil {
-			sides = append(sides, side{addresses: peer.IPBlock.CIDR, except: peer.IPBlock.Except})
+			if !strings.Contains(peer.IPBlock.CIDR, ":") { // pods have IPv4 addresses only
+				sides = append(sides, side{addresses: peer.IPBlock.CIDR, except: peer.IPBlock.Except})
+			}
 			continue
 		}
 		for _, pod := range c.pods {
