@@ -46,6 +46,8 @@ def of_components(rendering: RenderManifests, step: ApplyManifests) -> Iterator[
         for name in components:
             if name in NEEDED:
                 yield _needed(api, name)
+            if name == "vpa-memory":
+                yield _vertical(api)
             if name in SECRETS:
                 yield _secret(api, name)
         yield from _volumes(api, components)
@@ -66,6 +68,21 @@ def _needed(api: "Api", component: str) -> Check:
         fix = f"install {brought_by}, or leave the component out"
         return Check(component, "note" if "metrics.k8s.io" in version else "missing", words, fix)
     return Check(component, "ok", f"{brought_by} is there")
+
+
+def _vertical(api: "Api") -> Check:
+    """Whether anything would come of requests that are to follow the use."""
+    from kvx.cluster.vertical import missing_part
+    from kvx.drivers.vertical import parts
+
+    autoscaler = {"metadata": {"name": "voice-api"}, "spec": {"updatePolicy": {"updateMode": "Recreate"}}}
+    there = parts(api, DEADLINE_SECONDS)
+    if there is None:
+        words = "whether the cluster changes requests by itself this user may not see"
+        return Check("vpa-memory", "note", words, "kubectl get deployments --all-namespaces")
+    if reason := missing_part(autoscaler, *there):
+        return Check("vpa-memory", "missing", reason.message, reason.fix)
+    return Check("vpa-memory", "ok", "updater and admission controller are there")
 
 
 def _secret(api: "Api", component: str) -> Check:

@@ -9,7 +9,7 @@ from typing import NoReturn
 from kvx.cluster.order import Object
 from kvx.cluster.refusals import ApiError
 from kvx.cluster.releases import Made
-from kvx.drivers import releases, rollout, undoing
+from kvx.drivers import releases, rollout, undoing, vertical
 from kvx.drivers.api_server import Api
 from kvx.drivers.applying import How, Serving, roll_out, settled
 from kvx.drivers.clusters import api_of
@@ -63,6 +63,7 @@ def is_done(step: ApplyManifests, world: World, serving: Serving = ROLLOUT) -> b
 def perform(step: ApplyManifests, world: World, serving: Serving = ROLLOUT) -> Outcome:
     """Roll out what was rendered; `serving` says what serves."""
     api, objects = api_of(step.where, step.folder, world), rendered_objects(step.folder)
+    vertical.check(api, objects, world)
     how = How(step.revisions_kept, step.lease_wait_seconds, step.serving_seconds, serving)
     with fields_of_others(step):
         return roll_out(api, objects, _made(step, api, world), how, world)
