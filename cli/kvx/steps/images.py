@@ -128,7 +128,8 @@ class CheckImages:
 
     @property
     def words(self) -> str:
-        return f"see that {' and '.join(self.names)} are kept where the cluster can pull from"
+        are = "are" if self.names[1:] else "is"
+        return f"see that {' and '.join(self.names)} {are} kept where the cluster can pull from"
 
     @property
     def command(self) -> tuple[str, ...]:
