@@ -131,3 +131,9 @@ def test_two_guesses_are_asked_about_with_what_they_come_to() -> None:
 @pytest.mark.parametrize("heard", ["how many bots are there", "how many gods are in shop"])
 def test_what_is_counted_is_not_guessed_by_its_letters(heard: str) -> None:
     assert SET.outcome(SET.understood(heard)) == "-"
+
+
+def test_a_name_with_a_condition_in_it_is_not_joined_by_a_guess() -> None:
+    live = Situation(LiveNames([LiveObject("stop-if-idle", "shop", "deployment")]))
+    assert SET.changes(SET.INTERPRETER.understand("restart stop if idle", live))
+    assert not SET.changes(SET.INTERPRETER.understand("restartt stop if idle", live))
