@@ -1,4 +1,4 @@
-"""Secrets in every kind of object come out nowhere: reply, speech, log, journal, words, figures, files."""
+"""Secrets in every kind of object come out nowhere: replies, tools, prompts, log, journal, figures, files."""
 
 import json
 import subprocess
@@ -80,13 +80,15 @@ SAID = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A service that was asked everything, and all that came of it."""
+    """A service that was asked everything and has ended, and all that came of it."""
 
     service: Served
     folder: Path
     model: Small
     replies: list[str] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
+    tools: dict[str, list[str]] = field(default_factory=dict)
+    figures: list[str] = field(default_factory=list)
 
 
 def leaky(name: str) -> dict[str, Any]:
@@ -185,8 +187,37 @@ def asked(operated: Operated, tmp_path_factory: pytest.TempPathFactory) -> Itera
             found.statuses.append(answer.json()["status"])
             # What was typed comes back to whoever typed it, and to nobody else.
             found.replies.append(answer.text.replace(json.dumps(sentence), ""))
-        yield found
+        found.tools.update(used_by_a_program(service, key))
+        found.figures.append(httpx.get(service.metrics, timeout=10).text)
+    yield found
     gone(operated)
+
+
+def used_by_a_program(service: Served, key: str) -> dict[str, list[str]]:
+    """What each tool of the Model Context Protocol gives back, of every object that there is."""
+    headers = {"Authorization": f"Bearer {key}"}
+
+    def asked(method: str, **params: Any) -> dict[str, Any]:
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return dict(httpx.post(f"{service.address}/mcp", json=message, headers=headers, timeout=60).json())
+
+    return {
+        tool["name"]: [
+            json.dumps(asked("tools/call", name=tool["name"], arguments=arguments))
+            for arguments in arguments_for(tool["inputSchema"])
+        ]
+        for tool in asked("tools/list")["result"]["tools"]
+    }
+
+
+def arguments_for(schema: Mapping[str, Any]) -> list[dict[str, str]]:
+    """As many as there are objects or kinds to name."""
+    known = schema["properties"]
+    if "name" in known:
+        return [{"name": each, "namespace": SPACE} for kind, each in NAMES.items() if kind != "node"]
+    if "kind" in known:
+        return [{"kind": each} for each in known["kind"]["enum"]]
+    return [{"namespace": SPACE} if "namespace" in known else {}]
 
 
 def asking(model: Small) -> tuple[str, str]:
@@ -213,6 +244,13 @@ def test_no_canary_is_in_any_reply(asked: Asked) -> None:
     assert not [each for each in about_objects if CANARY in each]
 
 
+def test_no_canary_is_in_what_a_program_is_given(asked: Asked) -> None:
+    assert {"describe", "events", "list_objects", "logs", "what_is_wrong"} <= asked.tools.keys()
+    assert [each for each in asked.tools["describe"] if "finch" in each and '"isError": false' in each]
+    assert [each for each in asked.tools["events"] if "BackOff" in each or "back off" in each]
+    assert not [each for replies in asked.tools.values() for each in replies if CANARY in each]
+
+
 def test_no_canary_is_in_what_a_language_model_is_asked(asked: Asked) -> None:
     """Neither of what the cluster says, nor of what people say."""
     questions = asked.model.questions
@@ -229,7 +267,7 @@ def test_no_canary_is_in_the_log_the_journal_the_words_or_any_other_file(asked: 
 
 
 def test_no_canary_is_in_the_figures(asked: Asked) -> None:
-    figures = httpx.get(asked.service.metrics, timeout=10).text
+    (figures,) = asked.figures
     assert "kvx_voice_commands_total" in figures
     assert CANARY not in figures
 
