@@ -116,9 +116,9 @@ def test_any_order_of_known_words_is_answered(text: str) -> None:
     ],
 )
 def test_hostile_text_is_answered_at_once(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     reply = DEMO.answer(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
     assert len(reply.reply) < 400
     assert len(json.dumps(dict(reply.data))) < 2_000
 
@@ -135,9 +135,10 @@ def test_hostile_text_is_answered_at_once(text: str) -> None:
     ],
 )
 def test_repetition_costs_no_time(text: str) -> None:
+    started = time.process_time()
     reply = DEMO.answer(text)
     assert reply.status == "NEEDS_CLARIFICATION"
-    assert sum(reply.timings_ms.values()) < 250
+    assert time.process_time() - started < 0.25
 
 
 def test_the_end_of_a_long_text_is_not_left_out_in_silence() -> None:
