@@ -1,6 +1,7 @@
 """Components postgres and cloud-engine on a real node: a ledger of all replicas, in a pod, and mended."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -199,3 +200,35 @@ def test_a_database_that_cannot_start_is_undone_and_what_it_kept_is_there(
     told = ("-n", "kvx", "get", "pod", "postgres-0", "-o", "jsonpath={.spec.containers[0].image}")
     assert person.node.kubectl(*told) == postgres_image
     assert asked(person.node) == "2"
+
+
+def test_with_namespace_and_volume_gone_a_restore_brings_back_what_the_database_held(
+    person: Person, postgres_image: str
+) -> None:
+    node, archive = person.node, person.folder / "drill.tar"
+    person.sets(wants(postgres_image))
+    person.deploys()
+    key = person.folder / "backup.key"
+    key.write_text("a key that is long enough")
+    lines = int(asked(node))
+    kept = succeeds(person, "backup", "--to", str(archive), "--secrets-key", str(key))
+    assert "database  ledger and journal, " in kept
+
+    node.kubectl("delete", "namespace", "kvx", seconds=200)
+    node.kubectl("delete", "persistentvolume", "kvx-trial-data-postgres-0")
+    shutil.rmtree(Path(node.place.folder) / "volumes" / "data-postgres-0")
+    with volume_for(node, "data-postgres-0", "4Gi"):
+        back = ("restore", str(archive), "--yes", "--secrets-key", str(key))
+        assert "restored the database: ledger and journal" in succeeds(person, *back)
+        assert asked(node) == str(lines + 1), "all that were kept, and one more"
+        assert "Nothing had to be restored" in succeeds(person, *back)
+        succeeds(person, *back, "--replace-database")
+        assert asked(node) == str(lines + 1), "the one more is gone with what was replaced"
+        node.kubectl("delete", "namespace", "kvx", seconds=200)
+
+
+def succeeds(person: Person, *arguments: str) -> str:
+    """What a command told that ended well."""
+    done = person.types(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
