@@ -83,6 +83,26 @@ def test_what_settings_open_is_tried_and_expected_and_no_key_is_told(
 
 
 @pytest.mark.needs("network namespaces")
+def test_an_identity_provider_and_a_language_model_are_told_of_and_expected(tmp_path: Path) -> None:
+    users = tmp_path / "users.json"
+    add = [sys.executable, "-m", "voice_api", "user", "add", "ann", "--users-file", str(users)]
+    subprocess.run(add, check=True, capture_output=True, timeout=120, cwd=SOURCES)
+    code, told, said = privacy(
+        tmp_path,
+        *("--kubeconfig", "none", "--users-file", str(users)),
+        *("--oidc-issuer", "https://login.example/kvx", "--oidc-audience", "kvx"),
+        *("--language-model-address", "https://models.example"),
+    )
+    assert code == 0, said
+    opened = {each["name"]: each["host"] for each in told["ways"] if each["open"]}
+    assert opened == {"oidc_issuer": "login.example", "language_model_address": "models.example"}
+    # The model is looked after on a thread of its own, which may be late; the keys are fetched at the start.
+    tried = {each["host"] for each in told["proof"]["attempts"]}
+    assert {"login.example"} <= tried <= {"login.example", "models.example"}
+    assert (told["proof"]["heard"], told["proof"]["unexpected"]) == (SENTENCE, [])
+
+
+@pytest.mark.needs("network namespaces")
 def test_what_is_closed_is_not_even_tried(tmp_path: Path, far: tuple[str, ...]) -> None:
     code, told, said = privacy(tmp_path, *far, "--local-only", "true")
     assert code == 0, said
