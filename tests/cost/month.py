@@ -86,12 +86,14 @@ class Project:
 
 
 @contextmanager
-def project(folder: Path, begin: int, *, tells_time: bool = False) -> Iterator[Project]:
+def project(
+    folder: Path, begin: int, *, tells_time: bool = False, place: tuple[str, int] = ("127.0.0.1", 0)
+) -> Iterator[Project]:
     """It serves until the block ends; `tells_time`: with the real time in its answers, as Hetzner does."""
     store, clock = Store(folder / "hetzner.sqlite"), Clock(float(begin))
     answering = Answering(store, snapshot(), 1.0, clock)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else 40 ms an answer
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(place)
     app = application(answering, None, None)
     config = uvicorn.Config(
         app, http=CuttableProtocol, log_level="error", access_log=False, date_header=tells_time, ws="none"
@@ -103,7 +105,7 @@ def project(folder: Path, begin: int, *, tells_time: bool = False) -> Iterator[P
     while not server.started and time.monotonic() < end:
         time.sleep(0.01)
     try:
-        yield Project(answering, clock, f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+        yield Project(answering, clock, f"http://{place[0]}:{listener.getsockname()[1]}/v1")
     finally:
         server.should_exit = True
         thread.join(60)

@@ -1,13 +1,14 @@
 """kvx cost expose: the figures of the last report, served to Prometheus where no node-exporter reads them."""
 
+import signal
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-LOOK_SECONDS = 0.25
+# Waited for, not handled: the first process of a container gets no others.
+STOPS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="Figures, as `kvx cost report --cron` writes them.")
@@ -22,9 +23,8 @@ def expose(file: File, *, host: Host = "0.0.0.0", port: Port = 9090) -> None:  #
     The file is read at each request; before the first report there are none.
     """
     from kvx.drivers.cost_exposing import exposed
-    from kvx.stop import stoppable
 
-    with stoppable() as stop, exposed(file, host, port) as address:
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    with exposed(file, host, port) as address:
         print(f"serving {file} at {address}", file=sys.stderr, flush=True)
-        while not stop.requested:
-            time.sleep(LOOK_SECONDS)
+        signal.sigwait(STOPS)
