@@ -139,3 +139,12 @@ def test_what_two_have_set_in_parts_is_kept_whole(spec: dict[str, Any], data: st
     if rest:
         thing["metadata"]["managedFields"].append({**entry, "fieldsV1": {"f:spec": fields_of(rest)}})
     assert kept(thing)["spec"] == spec
+
+
+def test_a_secret_is_kept_whole_also_where_it_was_set_as_text() -> None:
+    """The server notes stringData in managedFields, and shows data alone."""
+    noted = {"apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:stringData": {"f:password": {}}}}
+    metadata = {"name": "postgres", "namespace": "kvx", "managedFields": [noted]}
+    live = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"password": "YQ=="}}
+    assert kept(live)["data"] == {"password": "YQ=="}
+    assert "stringData" not in kept(live)

@@ -45,6 +45,9 @@ def kept(live: Object) -> dict[str, Any]:
     metadata = {key: live["metadata"][key] for key in _WHO_AND_WHERE if key in live["metadata"]}
     metadata |= _metadata(picked.get("metadata") or {})
     rest = {key: value for key, value in picked.items() if key not in {"metadata", "status"}}
+    if live["kind"] == "Secret":  # what was set as stringData is noted as such, and lies in data
+        rest.pop("stringData", None)
+        rest["data"] = live.get("data") or {}
     if live["kind"] == "PersistentVolumeClaim":
         rest["spec"] = _unbound(rest.get("spec") or {})
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, **rest}
