@@ -196,18 +196,19 @@ def asked(operated: Operated, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def used_by_a_program(service: Served, key: str) -> dict[str, list[str]]:
     """What each tool of the Model Context Protocol gives back, of every object that there is."""
     headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=service.address, headers=headers, timeout=60) as client:
 
-    def asked(method: str, **params: Any) -> dict[str, Any]:
-        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        return dict(httpx.post(f"{service.address}/mcp", json=message, headers=headers, timeout=60).json())
+        def asked(method: str, **params: Any) -> dict[str, Any]:
+            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            return dict(client.post("/mcp", json=message).json())
 
-    return {
-        tool["name"]: [
-            json.dumps(asked("tools/call", name=tool["name"], arguments=arguments))
-            for arguments in arguments_for(tool["inputSchema"])
-        ]
-        for tool in asked("tools/list")["result"]["tools"]
-    }
+        return {
+            tool["name"]: [
+                json.dumps(asked("tools/call", name=tool["name"], arguments=arguments))
+                for arguments in arguments_for(tool["inputSchema"])
+            ]
+            for tool in asked("tools/list")["result"]["tools"]
+        }
 
 
 def arguments_for(schema: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice_api.audio import Sound, resampled_speech
-from voice_api.cluster.redact import masked
+from voice_api.cluster.redact import HIDDEN, masked
 from voice_api.commands.conversation.turn import ALONE, Turn
 from voice_api.commands.core import Reply
 from voice_api.engines.elsewhere import Elsewhere, nothing_elsewhere
@@ -96,7 +96,9 @@ class Service:
         if reply.intent:
             self.engines.names.said(str(value) for value in reply.intent.arguments.values())
         if self.settings.log_transcripts:
-            log.info("replied", extra={"words": masked(reply.reply)})
+            # Asked back are the words as they were understood, which a secret can no longer be told from.
+            secret = masked(text) != text
+            log.info("replied", extra={"words": HIDDEN if secret else masked(reply.reply)})
         return reply
 
     async def speak(self, work: Callable[[Ticket], Result], text: str) -> Result:
