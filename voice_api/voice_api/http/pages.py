@@ -78,7 +78,7 @@ class Pages:
 
 
 def with_subprotocols(headers: Mapping[str, str], offered: Sequence[str]) -> Mapping[str, str]:
-    """What a page says by subprotocols, since it can send no headers, told as headers; real ones count more."""
+    """What a page says by subprotocols, as it can send no headers, told as headers; real ones count more."""
     told = dict(headers)
     for each in offered:
         if each.startswith(KEY_SUBPROTOCOL):
