@@ -104,10 +104,15 @@ def conversation(address: str, wish: Wish, speaker: Speaker, rate: int) -> Itera
 
 
 def _opened(url: str, speaker: Speaker) -> WebSocket:
-    """Without the proxies of the environment: the voice API is on this machine."""
+    """Without the proxies of the environment: the voice API is on this machine. And as no page of a browser."""
     try:
         socket: WebSocket = create_connection(
-            url, CONNECT_SECONDS, header=speaker.headers, http_no_proxy=["*"], enable_multithread=True
+            url,
+            CONNECT_SECONDS,
+            header=speaker.headers,
+            http_no_proxy=["*"],
+            enable_multithread=True,
+            suppress_origin=True,
         )
     except WebSocketBadStatusException as error:
         raise _refused(error.status_code, error.resp_body) from None

@@ -112,6 +112,8 @@ class Interpreter:
         self, words: str, situation: Situation, whole: Meaning | None
     ) -> Understood | Question | None:
         """What was said where `words` were heard, if that is plain; `whole` is what they mean as they are."""
+        if isinstance(whole, Unclear) and whole.nameless:
+            return None  # the words fit, and only who could tell the names is away
         found = near_proposals(self.grammar, self.functions, words, MOST_GUESSED)
         meanings = [meaning_of(each, situation) for each in found if allowed(each, words)]
         meant = [each for each in meanings if isinstance(each, Meant) and plain(each, whole)]
