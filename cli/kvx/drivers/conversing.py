@@ -104,7 +104,7 @@ def conversation(address: str, wish: Wish, speaker: Speaker, rate: int) -> Itera
 
 
 def _opened(url: str, speaker: Speaker) -> WebSocket:
-    """Without the proxies of the environment: the voice API is on this machine. And as no page of a browser."""
+    """Without the proxies of the environment: the voice API is on this machine. And as no browser's page."""
     try:
         socket: WebSocket = create_connection(
             url,
