@@ -2,6 +2,7 @@
 
 import base64
 import io
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from voice_api.errors import VoiceApiError
 
 ROUTE = "/v1/commands"
 SOUND = {"content-type": "audio/wav"}
+SPEAKS = Path(__file__).with_name("spoken_first.py")
+WAIT_SECONDS = 120
 SPOKEN = {
     "how many pods are not ready": "unready_pods",
     "how many nodes are there": "count",
@@ -85,11 +88,19 @@ def spoken(service: Any, sound: bytes, **texts: Any) -> Any:
     return service.client.post(ROUTE, content=sound, headers=SOUND, params=texts).json()
 
 
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Each of SPOKEN as sound."""
+    folder = tmp_path_factory.mktemp("recordings")
+    subprocess.run([sys.executable, SPEAKS, folder, *SPOKEN], check=True, timeout=WAIT_SECONDS)
+    return {said: (folder / f"{number}.wav").read_bytes() for number, said in enumerate(SPOKEN)}
+
+
 @pytest.mark.parametrize(("said", "function"), SPOKEN.items())
 def test_a_spoken_command_is_heard_understood_answered_and_spoken(
-    running: Any, recording: Callable[..., bytes], said: str, function: str
+    running: Any, recordings: dict[str, bytes], said: str, function: str
 ) -> None:
-    answer = spoken(running, recording(said), speak="true")
+    answer = spoken(running, recordings[said], speak="true")
     assert (answer["status"], answer["intent"]["name"]) == ("SUCCESS", function), answer["text"]
     sound = io.BytesIO(base64.b64decode(answer["audio"]["content"]))
     with soundfile.SoundFile(sound) as file:
