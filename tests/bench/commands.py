@@ -49,9 +49,9 @@ TEXT_HEADER = (
 HOW = """\
 A real API server with its etcd on the same machine holds the objects. Commands come with a user's key, are
 done as that user and written into the journal. What is the API's own its audit log says; the rest is
-everything else between the client's request and its answer. hassil is given the same sentences, and live names and
-numbers as lists of its own; "at first" is each sentence for the first time, else it is the median of several.
-Sound is espeak-ng's, heard by the embedded model, and no reply is spoken twice.
+everything else between the client's request and its answer. hassil is given the same sentences, and live
+names and numbers as lists of its own; "at first" is each sentence for the first time, else it is the median
+of several. Sound is espeak-ng's, heard by the embedded model, and no reply is spoken twice.
 """.replace("\n", " ")
 SEES = {"apiGroups": ["", "apps", "batch"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
 

@@ -14,12 +14,12 @@ from voice_api.cluster.protocol import Named
 
 FIRST = """
 amber anchor beacon billing copper delta dragon ember engine fabric falcon garden granite harbor invoice
-journal kitchen ledger market notice orchard parcel quota report ticket upload vendor wallet yellow zenith basket
-coupon device event fleet
+journal kitchen ledger market notice orchard parcel quota report ticket upload vendor wallet yellow zenith
+basket coupon device event fleet
 """
 SECOND = """
-reader writer worker server router scheduler exporter importer indexer renderer collector dispatcher
-gateway proxy mailer printer planner monitor watcher loader parser builder runner keeper sender cache queue store
+reader writer worker server router scheduler exporter importer indexer renderer collector dispatcher gateway
+proxy mailer printer planner monitor watcher loader parser builder runner keeper sender cache queue store
 portal bridge
 """
 SPOKEN = ("checkout", "cart", "payments", "frontend", "grafana", "catalog", "orders", "search", "inventory")
