@@ -52,7 +52,7 @@ done as that user and written into the journal. What is the API's own its audit 
 everything else between the client's request and its answer. hassil is given the same sentences, and live
 names and numbers as lists of its own; "at first" is each sentence for the first time, else it is the median
 of several. Sound is espeak-ng's, heard by the embedded model, and no reply is spoken twice.
-""".replace("\n", " ")
+""".replace("\n", " ").strip()
 SEES = {"apiGroups": ["", "apps", "batch"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
 
 

@@ -19,7 +19,7 @@ from understanding import percentile
 
 from voice_api.speech.speakers.espeak import EspeakSpeaker
 
-PIECE_SECONDS = 0.1
+PIECE_SECONDS, SILENCE_SECONDS = 0.1, 0.1
 WARM_UP = 3
 QUESTIONS = (
     "describe {}",
@@ -51,7 +51,7 @@ def recordings(count: int) -> Iterator[bytes]:
     voice = SimpleNamespace(speaker=EspeakSpeaker())
     sentences = (template.format(name) for template in QUESTIONS for name in SPOKEN)
     for sentence in islice(sentences, count):
-        yield spoken(voice, sentence, silence_seconds=0.1)
+        yield spoken(voice, sentence, silence_seconds=SILENCE_SECONDS)
 
 
 def heard(address: str, key: str, sounds: Sequence[bytes], speak: Speaks, **turns: Any) -> list[Heard]:
@@ -79,7 +79,7 @@ def hands_free(talker: Talker, sound: bytes) -> Heard:
         talker.append(sound[start : start + size])
         due += PIECE_SECONDS
         time.sleep(max(0.0, due - time.perf_counter()))
-    ended = time.perf_counter()
+    ended = time.perf_counter() - SILENCE_SECONDS
     while not _speaks_before(talker, due := due + PIECE_SECONDS):
         talker.append(bytes(size))
     first = (time.perf_counter() - ended) * 1000
