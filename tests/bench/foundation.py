@@ -49,6 +49,9 @@ def help_beside_typer() -> tuple[list[float], list[float]]:
 class Service:
     """A voice API of its own on a free port, ended when the block ends."""
 
+    def __init__(self, *flags: str) -> None:
+        self._flags = flags
+
     def __enter__(self) -> "Service":
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         notify.bind(f"\0kvx-bench-{os.getpid()}-{time.monotonic_ns()}")
@@ -59,7 +62,10 @@ class Service:
         environment = {**os.environ, "NOTIFY_SOCKET": "@" + notify.getsockname()[1:].decode()}
         start = time.perf_counter()
         self.process = subprocess.Popen(
-            [BIN / "voice-api", "serve", "--fd", str(listener.fileno()), "--metrics-port", "0"],
+            [
+                *(sys.executable, "-m", "voice_api", "serve", "--fd", str(listener.fileno())),
+                *("--metrics-port", "0", *self._flags),
+            ],
             env=environment,
             pass_fds=[listener.fileno()],
             stderr=subprocess.DEVNULL,

@@ -12,6 +12,8 @@ from voice_api.commands.journal.chain import Head
 from voice_api.commands.journal.file import last_records, verified_folder
 
 pytestmark = pytest.mark.needs("kube-apiserver", "etcd", "openssl")
+# A third of them between record and act, a third between act and outcome, a third anywhere.
+# KVX_TEST_JOURNAL_KILLS=600 makes that 200 each, in about two minutes; with pytest -s the counts are told.
 ROUNDS = int(os.environ.get("KVX_TEST_JOURNAL_KILLS", "18"))
 
 
@@ -34,6 +36,10 @@ def test_there_is_no_act_without_a_record_however_often_it_is_killed(
         for entry in operated.server.audited("kvx-voice-api cmd_")
         if f"/{space}/" in entry["requestURI"] and entry["responseStatus"]["code"] == 200
     }
+    print(
+        f"\n{ROUNDS} kills: {len(intended - done)} changes recorded and not made, {len(done)} made, "
+        f"{len(done - told)} of them without an outcome, {len(done - intended)} without a record"
+    )
     assert done <= intended, "an act without a record"
     assert len(intended - done) >= ROUNDS // 3, "it was never killed between record and act"
     assert len(done - told) >= ROUNDS // 3, "it was never killed between act and outcome"
