@@ -101,9 +101,19 @@ def _place(kind: Kind) -> tuple[str, str]:
     return (parts[1] if parts[0] == "apis" else ""), kind.plural
 
 
+def put_in_config_maps(folder: Path) -> set[Path]:
+    """Files that are no manifests: a generator makes settings of them."""
+    return {
+        kustomization.parent / str(name).rpartition("=")[2]
+        for kustomization in folder.rglob("kustomization.yaml")
+        for generator in yaml.safe_load(kustomization.read_text()).get("configMapGenerator", ())
+        for name in generator.get("files", ())
+    }
+
+
 def test_a_file_holds_one_object_and_is_named_by_its_kind(rendering: ModuleType) -> None:
     for folder in (rendering.K8S / "base", rendering.K8S / "components"):
-        for file in folder.rglob("*.yaml"):
+        for file in set(folder.rglob("*.yaml")) - put_in_config_maps(folder):
             (only,) = yaml.safe_load_all(file.read_text())
             kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", only["kind"]).lower()
             expected = "kustomization" if kind == "component" else kind
