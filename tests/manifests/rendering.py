@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
 OVERLAYS = tuple(sorted(each.name for each in (K8S / "overlays").iterdir()))
 COMPONENTS = tuple(sorted(each.name for each in (K8S / "components").iterdir()))
+# Charts of others, which k3s installs.
+ADD_ONS = ("cert-manager", "kube-prometheus-stack", "prometheus-adapter", "vertical-pod-autoscaler")
 # Everything at once, beside what the overlays have; of the sizes and of arm64 only one can be meant.
 EVERYTHING = (
     "autoscaling-queue",
@@ -36,9 +38,10 @@ EVERYTHING = (
     "identity-provider",
     "sentences",
     "arm-tuning",
+    *ADD_ONS,
 )
 # Those that bring only kinds of Kubernetes itself, of which alone schemas and policies of others know.
-OF_OTHERS = ("vpa", "vpa-memory", "traefik-timeouts", "monitoring", "cost-figures")
+OF_OTHERS = ("vpa", "vpa-memory", "traefik-timeouts", "monitoring", "cost-figures", *ADD_ONS)
 BUILT_IN = tuple(each for each in EVERYTHING if each not in OF_OTHERS)
 LOADED = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -9,6 +9,8 @@ Object = Mapping[str, Any]
 GROUND = ("Namespace", "CustomResourceDefinition")
 FIRST = (
     *GROUND,
+    "HelmChartConfig",
+    "HelmChart",
     "StorageClass",
     "PriorityClass",
     "LimitRange",

@@ -163,7 +163,8 @@ def release_data(release: Release | None) -> dict[str, object] | None:
     if release is None:
         return None
     known = {"revision": release.revision, **asdict(release.made)}
-    return {**known, "images": dict(release.images), "configuration": release.configuration}
+    known |= {"images": dict(release.images), "configuration": release.configuration}
+    return {**known, "left_out": list(release.left_out)}
 
 
 def _missing(name: str, error: KvxError) -> Missing:

@@ -35,7 +35,10 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What was rolled out and served. `packed` holds the objects, None where they were too large to keep."""
+    """What was rolled out and served. `packed` holds the objects, None where they were too large to keep.
+
+    `left_out` names what was wanted, and the cluster does not know.
+    """
 
     revision: int
     made: Made
@@ -43,6 +46,7 @@ class Release:
     configuration: str
     secrets: tuple[str, ...] = ()
     packed: bytes | None = field(default=None, repr=False)
+    left_out: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -60,7 +64,9 @@ class Release:
 _AGAIN = "git checkout {}; kvx deploy"
 
 
-def release_of(revision: int, objects: Sequence[Object], made: Made) -> Release:
+def release_of(
+    revision: int, objects: Sequence[Object], made: Made, left_out: tuple[str, ...] = ()
+) -> Release:
     """The release that these objects are; raises nothing: what is too large is left out and said."""
     kept = [each for each in objects if each.get("kind") != "Secret"]
     packed = gzip.compress(_canonical(kept), mtime=0)
@@ -72,6 +78,7 @@ def release_of(revision: int, objects: Sequence[Object], made: Made) -> Release:
         configuration=configuration_hash(objects),
         secrets=tuple(_path(each) for each in objects if each.get("kind") == "Secret"),
         packed=packed if small else None,
+        left_out=left_out,
     )
 
 
@@ -94,7 +101,7 @@ def as_object(release: Release, namespace: str) -> dict[str, Any]:
     """The ConfigMap that keeps it."""
     record = {"schema": SCHEMA, "revision": release.revision, **asdict(release.made)}
     record |= {"images": dict(release.images), "configuration": release.configuration}
-    record |= {"secrets": list(release.secrets)}
+    record |= {"secrets": list(release.secrets), "left_out": list(release.left_out)}
     packed = {} if release.packed is None else {MANIFESTS: base64.b64encode(release.packed).decode()}
     labels = {LABEL: str(release.revision), "app.kubernetes.io/part-of": "kvx"}
     return {
@@ -122,6 +129,7 @@ def from_object(thing: Object) -> Release:
             configuration=str(record["configuration"]),
             secrets=tuple(record["secrets"]),
             packed=None if packed is None else base64.b64decode(packed, validate=True),
+            left_out=tuple(map(str, record.get("left_out", ()))),  # which older kvx did not write
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         message = f"the ConfigMap {name} is no release that this kvx can read"

@@ -7,6 +7,7 @@ from kvx.cluster.pods import name_of
 from kvx.cluster.trouble import Object
 from kvx.errors import ExitCode, KvxError
 
+KIND = ("autoscaling.k8s.io", "VerticalPodAutoscaler")
 UPDATER = "vpa-updater"
 _ADVISES, _AT_BIRTH = "Off", "Initial"
 _RESOURCE = "verticalpodautoscalers"
@@ -14,7 +15,7 @@ _RESOURCE = "verticalpodautoscalers"
 
 def acting(objects: Sequence[Object]) -> tuple[Object, ...]:
     """Those that change requests by themselves; Kubernetes takes one that says nothing for such."""
-    found = (each for each in objects if each.get("kind") == "VerticalPodAutoscaler")
+    found = (each for each in objects if each.get("kind") == KIND[1])
     return tuple(each for each in found if mode(each) != _ADVISES)
 
 
@@ -36,7 +37,8 @@ def missing_part(
         f"VerticalPodAutoscaler {name_of(autoscaler)} is to change requests by itself "
         f"(updateMode {mode(autoscaler)}), and nothing in the cluster would: {' and '.join(lacking)}"
     )
-    fix = "install updater and admission controller of the Vertical Pod Autoscaler; or leave out vpa-memory"
+    fix = "install updater and admission controller of the Vertical Pod Autoscaler (on k3s the component "
+    fix += "vertical-pod-autoscaler does); or leave out vpa-memory"
     return KvxError(message, f"{fix}, then vpa alone gives advice", ExitCode.MISSING)
 
 

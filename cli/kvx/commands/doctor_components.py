@@ -18,7 +18,15 @@ NEEDED = {
     "vpa": ("autoscaling.k8s.io/v1", "the Vertical Pod Autoscaler"),
     "monitoring": ("monitoring.coreos.com/v1", "the Prometheus operator"),
     "cost-figures": ("monitoring.coreos.com/v1", "the Prometheus operator"),
-    "traefik-timeouts": ("helm.cattle.io/v1", "k3s"),
+}
+CHARTS = "helm.cattle.io/v1"
+# Components that only k3s can take, with what they bring to others where they are switched on.
+OF_K3S: Mapping[str, tuple[str, ...]] = {
+    "cert-manager": (),
+    "kube-prometheus-stack": ("monitoring", "cost-figures"),
+    "prometheus-adapter": ("autoscaling-queue",),
+    "traefik-timeouts": (),
+    "vertical-pod-autoscaler": ("vpa", "vpa-memory"),
 }
 # Secrets that whoever owns them puts into the cluster, with the keys that pods read.
 SECRETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -43,10 +51,15 @@ def of_components(rendering: RenderManifests, step: ApplyManifests) -> Iterator[
 
     try:
         api = api_of(step.where, step.folder, real_world(), attempts=1)
+        coming = dict(_brought(components)) if _serves(api, CHARTS) else {}
         for name in components:
-            if name in NEEDED:
+            if name in OF_K3S:
+                yield _of_k3s(api, name)
+            if name in coming:
+                yield Check(name, "ok", f"the component {coming[name]} brings what it needs")
+            elif name in NEEDED:
                 yield _needed(api, name)
-            if name == "vpa-memory":
+            elif name == "vpa-memory":
                 yield _vertical(api)
             if name in SECRETS:
                 yield _secret(api, name)
@@ -55,19 +68,39 @@ def of_components(rendering: RenderManifests, step: ApplyManifests) -> Iterator[
         return  # told above
 
 
+def _brought(components: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Components that get what they need from another one that is switched on, and that one."""
+    for chart, others in OF_K3S.items():
+        if chart in components:
+            yield from ((each, chart) for each in others)
+
+
+def _of_k3s(api: "Api", component: str) -> Check:
+    if _serves(api, CHARTS):
+        return Check(component, "ok", "k3s is there, and installs it")
+    words = f"the component {component} is left out: the cluster is no k3s"
+    return Check(component, "note", words, "install it by yourself, or leave the component out")
+
+
 def _needed(api: "Api", component: str) -> Check:
+    version, brought_by = NEEDED[component]
+    if _serves(api, version):
+        return Check(component, "ok", f"{brought_by} is there")
+    words = f"the component {component} needs {brought_by}: the cluster does not serve {version}"
+    fix = f"install {brought_by}, or leave the component out"
+    return Check(component, "note" if "metrics.k8s.io" in version else "missing", words, fix)
+
+
+def _serves(api: "Api", version: str) -> bool:
     from kvx.cluster.refusals import ApiError
 
-    version, brought_by = NEEDED[component]
     try:
         api.get(f"/apis/{version}", deadline_seconds=DEADLINE_SECONDS)
     except ApiError as error:
         if error.status not in {404, 503}:
             raise
-        words = f"the component {component} needs {brought_by}: the cluster does not serve {version}"
-        fix = f"install {brought_by}, or leave the component out"
-        return Check(component, "note" if "metrics.k8s.io" in version else "missing", words, fix)
-    return Check(component, "ok", f"{brought_by} is there")
+        return False
+    return True
 
 
 def _vertical(api: "Api") -> Check:

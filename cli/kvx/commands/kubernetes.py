@@ -87,6 +87,7 @@ def diff(target: Target = None, folder: Folder = None, *, full: Full = False, as
     """
     from kvx.drivers import rendering
     from kvx.drivers.applying import difference
+    from kvx.drivers.charts import fitting
     from kvx.drivers.clusters import api_of
     from kvx.drivers.manifest_applying import fields_of_others
     from kvx.world import real_world
@@ -95,15 +96,17 @@ def diff(target: Target = None, folder: Folder = None, *, full: Full = False, as
     world = real_world()
     objects = rendering.objects_of(rendering.rendered(_render_step(plan), world))
     step = next(step for step in plan.steps if isinstance(step, ApplyManifests))
+    api = api_of(step.where, step.folder, world)
     with fields_of_others(step):
-        changes = difference(api_of(step.where, step.folder, world), objects)
-    tell(changes, full=full, as_json=as_json)
+        changes = difference(api, objects)
+    tell(changes, fitting(api, objects).left_out, full=full, as_json=as_json)
     if changes:
         raise typer.Exit(int(ExitCode.INCOMPLETE))
 
 
-def tell(changes: "tuple[Change, ...]", *, full: bool, as_json: bool) -> None:
+def tell(changes: "tuple[Change, ...]", left_out: tuple[str, ...] = (), *, full: bool, as_json: bool) -> None:
     """What would change, for people or for programs."""
+    from kvx.cluster.charts import left_out_words
     from kvx.cluster.difference import summary
 
     if as_json:
@@ -112,12 +115,15 @@ def tell(changes: "tuple[Change, ...]", *, full: bool, as_json: bool) -> None:
             kind: sum(each.kind == kind for each in changes) for kind in ("added", "changed", "removed")
         }
         code = int(ExitCode.INCOMPLETE if changes else ExitCode.DONE)
-        print(json.dumps({"schema": SCHEMA, "event": "diff", "objects": rows, **counts, "exit_code": code}))
+        told = {"objects": rows, **counts, "left_out": list(left_out), "exit_code": code}
+        print(json.dumps({"schema": SCHEMA, "event": "diff", **told}))
         return
     for each in changes:
         typer.secho(_head(each), bold=True)
         for line in _hunks(each) if full or each.kind == "changed" else ():
             typer.secho(f"  {line}", fg=COLOURS.get(line[:1]))
+    if left_out:
+        print(left_out_words(left_out))
     print(summary(changes))
 
 

@@ -26,7 +26,14 @@ SPOKEN = Ending(
     ('next      kvx say "how many pods are not ready"',),
 )
 ROLLED_OUT = Ending(
-    {"heard": "heard", "reply": "answer", "notice": "note", "release": "release", "address": "address"},
+    {
+        "heard": "heard",
+        "reply": "answer",
+        "notice": "note",
+        "release": "release",
+        "left_out": "left out",
+        "address": "address",
+    },
     (
         "next      kvx status shows how it is; kvx verify looks at all that holds it",
         "          kvx releases; kvx rollback goes back to an earlier one",
@@ -82,5 +89,7 @@ def _shown(value: object) -> str:
             return f"{count}, {' and '.join(architectures)}"
         case {"hosts": count, "changed": changed}:
             return f"{count}, {len(changed) or 'none'} changed"
+        case [*names]:
+            return ", ".join(map(str, names))
         case _:
             return str(value)

@@ -64,6 +64,7 @@ def data_of(release: "Release") -> dict[str, object]:
         "kvx_version": made.kvx_version,
         "rollback_of": made.rollback_of,
         "secrets": list(release.secrets),
+        "left_out": list(release.left_out),
         "manifests_kept": release.packed is not None,
     }
 

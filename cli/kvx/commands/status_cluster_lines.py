@@ -42,6 +42,7 @@ def rows_of(
         ("state", state(found)),
         ("reason", _reason(found)),
         ("deployed", _deployed(found, now)),
+        ("left out", _left_out(found.last)),
         ("image", _images(found.workloads or ())),
         *_nodes(nodes),
         *_pods(found.pods),
@@ -105,6 +106,13 @@ def _release(release: Release, now: float) -> str:
     back = f", a way back to release {made.rollback_of}" if made.rollback_of is not None else ""
     of = f"release {release.revision}, git {made.git_revision[:_DIGEST]}"
     return f"{of}, {age(now - made.when)} ago ({when:%Y-%m-%d %H:%M} UTC) by {made.who}{back}"
+
+
+def _left_out(last: Release | None) -> str | None:
+    """Add-ons that were wanted, and that this cluster cannot install."""
+    if last is None or not last.left_out:
+        return None
+    return f"{', '.join(last.left_out)}: the cluster is no k3s"
 
 
 def _images(found: Sequence[Workload]) -> str | None:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 from kvx.cluster.applyset import Reach, member, parent, reach_of
+from kvx.cluster.charts import Fitting, left_out_words
 from kvx.cluster.difference import Change, hunks, summary
 from kvx.cluster.kustomization import NAMESPACE
 from kvx.cluster.order import Object, ground, key_of, ordered
 from kvx.cluster.refusals import ApiError
 from kvx.cluster.releases import Made, Release, configuration_hash
-from kvx.drivers import members, releases
+from kvx.drivers import charts, members, releases
 from kvx.drivers.api_server import Api
 from kvx.drivers.cluster_lease import Held, held_lease
 from kvx.drivers.comparing import compared, defined_by, yaml_of
@@ -23,6 +24,8 @@ ESTABLISH_SECONDS = 60.0
 QUOTA_SECONDS = 30.0
 QUOTA = "ResourceQuota"
 MOST_LINES = 60
+# Applied before the rest is compared with what is there.
+LOOKED_AT_LATER = frozenset({"Namespace", "CustomResourceDefinition", "HelmChart"})
 
 
 class Serving(Protocol):
@@ -59,7 +62,11 @@ class How:
 
 
 def difference(api: Api, objects: Sequence[Object]) -> tuple[Change, ...]:
-    """What applying these objects would change now, by the server's own dry run; nothing is written."""
+    """What applying these objects would change now, by the server's own dry run; nothing is written.
+
+    Charts are none of it where the cluster does not know any.
+    """
+    objects = charts.fitting(api, objects).objects
     kept = members.kept(api, NAMESPACE)
     wanted = [member(each, NAMESPACE) for each in ordered(objects)]
     changes = tuple(_looked_at(api, (*wanted, _parent(objects)), objects))
@@ -79,16 +86,16 @@ def settled(api: Api, objects: Sequence[Object], serving: Serving) -> bool:
     """Whether nothing differs, the newest release is this one, and it serves."""
     if difference(api, objects):
         return False
-    newest = releases.latest(api, NAMESPACE)
-    return (
-        newest is not None
-        and newest.configuration == configuration_hash(objects)
-        and serving.serves(api, objects)
-    )
+    newest, fit = releases.latest(api, NAMESPACE), charts.fitting(api, objects)
+    return newest is not None and _is_of(newest, fit) and serving.serves(api, fit.objects)
 
 
 def roll_out(api: Api, objects: Sequence[Object], made: Made, how: How, world: World) -> Outcome:
     """Apply the objects, wait until they serve, prune and record; raises a KvxError with the reason."""
+    fit = charts.fitting(api, objects)
+    objects, told = fit.objects, (left_out_words(fit.left_out),) if fit.left_out else ()
+    for words in told:
+        world.progress(words)
     before = how.serving.before(api, objects)
     _make_namespace(api, objects, world)
     with held_lease(api, NAMESPACE, how.lease_wait_seconds, world) as held:
@@ -103,14 +110,16 @@ def roll_out(api: Api, objects: Sequence[Object], made: Made, how: How, world: W
             seconds = how.serving_seconds
             how.serving.undo_once(api, before, put, reason, deadline_seconds=seconds, world=world)
         held.check()
-        release = _recorded(api, objects, made, how)
+        release = _recorded(api, fit, made, how)
         prune(api, objects, held, world)
-    lines = (summary(changes), *(f"{each.kind:<8} {each.words}" for each in changes))
-    return Outcome(changed=True, lines=lines, data={**data, "release": release.revision})
+    lines = (summary(changes), *(f"{each.kind:<8} {each.words}" for each in changes), *told)
+    left_out = {"left_out": list(fit.left_out)} if fit.left_out else {}
+    return Outcome(changed=True, lines=lines, data={**data, **left_out, "release": release.revision})
 
 
 def apply_ground(api: Api, objects: Sequence[Object], held: Held, world: World) -> None:
-    """Namespaces and definitions, which the server has to have before it can look at the rest."""
+    """What the server has to have before it can look at the rest: namespaces, definitions, and charts that
+    bring some."""
     first, _ = ground(ordered(objects))
     for each in first:
         _apply_one(api, each, held)
@@ -120,6 +129,11 @@ def apply_ground(api: Api, objects: Sequence[Object], held: Held, world: World) 
             name = each["metadata"]["name"]
             message = f"the definition {name} was not established within {ESTABLISH_SECONDS:.0f} s"
             raise KvxError(message, f"kubectl describe customresourcedefinition {name}")
+    if coming := charts.pending(api, objects):
+        _widen(api, objects, held)
+        for each in coming:
+            _apply_one(api, each, held)
+        charts.await_brought(api, coming, objects, held, world)
 
 
 def apply_changed(
@@ -127,10 +141,7 @@ def apply_changed(
 ) -> None:
     """What differs, in order; the parent of the set first says all that was and will be in it."""
     changed = {each.key for each in changes if each.kind != "removed"}
-    narrow = members.reach(api, NAMESPACE)
-    wide = narrow | _reach(objects)
-    if wide != narrow or key_of(_parent(objects)) in changed:
-        _apply_one(api, parent(NAMESPACE, wide, members.TOOL), held, marked=False)
+    _widen(api, objects, held, anyway=key_of(_parent(objects)) in changed)
     _, others = ground(ordered(objects))
     for each in others:
         if key_of(each) in changed:
@@ -138,6 +149,14 @@ def apply_changed(
                 raise members.stopped()
             seconds = QUOTA_SECONDS if QUOTA in {each.key[1] for each in changes} else 0
             _apply_within_quota(api, each, held, world, seconds)
+
+
+def _widen(api: Api, objects: Sequence[Object], held: Held, *, anyway: bool = False) -> None:
+    """Let the parent of the set say all that was and will be in it."""
+    narrow = members.reach(api, NAMESPACE)
+    wide = narrow | _reach(objects)
+    if wide != narrow or anyway:
+        _apply_one(api, parent(NAMESPACE, wide, members.TOOL), held, marked=False)
 
 
 def prune(api: Api, objects: Sequence[Object], held: Held, world: World) -> None:
@@ -169,7 +188,7 @@ def _ending(api: Api, namespace: Object) -> bool:
 def _apply_one(api: Api, item: Object, held: Held, *, marked: bool = True) -> None:
     held.check()
     wanted = member(item, NAMESPACE) if marked else item
-    if item.get("kind") not in {"Namespace", "CustomResourceDefinition"} or compared(api, wanted):
+    if item.get("kind") not in LOOKED_AT_LATER or compared(api, wanted):
         api.apply(wanted)
 
 
@@ -190,6 +209,7 @@ def _putting(api: Api, held: Held, world: World) -> Callable[[Sequence[Object]],
     """Applies objects as above, without waiting: how an earlier release is put back."""
 
     def put(objects: Sequence[Object]) -> None:
+        objects = charts.fitting(api, objects).objects
         apply_ground(api, objects, held, world)
         apply_changed(api, objects, difference(api, objects), held, world)
         prune(api, objects, held, world)
@@ -197,12 +217,17 @@ def _putting(api: Api, held: Held, world: World) -> Callable[[Sequence[Object]],
     return put
 
 
-def _recorded(api: Api, objects: Sequence[Object], made: Made, how: How) -> Release:
+def _recorded(api: Api, fit: Fitting, made: Made, how: How) -> Release:
     """The release as it is kept; a run that was killed after it was kept does not keep it twice."""
     newest = releases.latest(api, NAMESPACE)
-    if newest is not None and newest.configuration == configuration_hash(objects) and not made.rollback_of:
+    if newest is not None and _is_of(newest, fit) and not made.rollback_of:
         return newest
-    return releases.record(api, NAMESPACE, tuple(objects), made, how.revisions_kept)
+    return releases.record(api, NAMESPACE, fit.objects, made, how.revisions_kept, left_out=fit.left_out)
+
+
+def _is_of(release: Release, fit: Fitting) -> bool:
+    """Whether it is of these objects, and says what was left out."""
+    return release.configuration == configuration_hash(fit.objects) and release.left_out == fit.left_out
 
 
 def _reach(objects: Sequence[Object]) -> Reach:

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from kvx.cluster.charts import brought
 from kvx.cluster.difference import Change, change_of
 from kvx.cluster.order import key_of
 from kvx.cluster.refusals import ApiError
@@ -36,9 +37,9 @@ def compared(
 
 
 def defined_by(objects: Collection[Object]) -> frozenset[GroupKind]:
-    """Group and kind that definitions among the objects bring."""
+    """Group and kind that definitions and charts among the objects bring."""
     specs = [each["spec"] for each in objects if each.get("kind") == "CustomResourceDefinition"]
-    return frozenset((spec["group"], spec["names"]["kind"]) for spec in specs)
+    return frozenset((spec["group"], spec["names"]["kind"]) for spec in specs) | brought(objects)
 
 
 def _made(api: Api, wanted: Object) -> dict[str, Any]:

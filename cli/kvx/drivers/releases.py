@@ -26,14 +26,23 @@ def latest(api: Api, namespace: str) -> Release | None:
     return next(iter(reversed(history(api, namespace))), None)
 
 
-def record(api: Api, namespace: str, objects: tuple[Object, ...], made: Made, kept: int) -> Release:
+def record(
+    api: Api,
+    namespace: str,
+    objects: tuple[Object, ...],
+    made: Made,
+    kept: int,
+    *,
+    left_out: tuple[str, ...] = (),
+) -> Release:
     """Keep what was rolled out and serves under the next number, and forget what is beyond the newest `kept`.
 
     The number is taken by whoever writes it first: another kvx meanwhile gets the next one.
     """
     before = history(api, namespace)
     number = before[-1].revision + 1 if before else 1
-    release = _created(api, namespace, [release_of(number + n, objects, made) for n in range(ATTEMPTS)])
+    tries = [release_of(number + n, objects, made, left_out) for n in range(ATTEMPTS)]
+    release = _created(api, namespace, tries)
     for old in expired((*before, release), kept):
         api.delete(f"{COLLECTION.format(namespace)}/{old.name}")
     return release

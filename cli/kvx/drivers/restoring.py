@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from kvx.cluster.archive import DATABASE_SEALED, Archive, database_of
+from kvx.cluster.charts import brought, left_out_words
 from kvx.cluster.database import database_in, waits_for_it
 from kvx.cluster.difference import Change, summary
 from kvx.cluster.kustomization import NAMESPACE
 from kvx.cluster.order import key_of, ordered
-from kvx.drivers import cluster_database
+from kvx.drivers import charts, cluster_database
 from kvx.drivers.api_server import Api, words
 from kvx.drivers.applying import Serving
 from kvx.drivers.archive_files import read_archive
@@ -67,7 +68,8 @@ def _database(archive: Archive, key: bytes | None) -> bytes | None:
 
 def differences(api: Api, objects: Sequence[Object]) -> tuple[Change, ...]:
     """What restoring would change now; nothing is written, and what is there beside is left."""
-    return tuple(change for each in objects if (change := compared(api, each)))
+    wanted = charts.fitting(api, objects).objects
+    return tuple(change for each in wanted if (change := compared(api, each, brought(wanted))))
 
 
 def is_done(step: RestoreBackup, world: World, serving: Serving = ROLLOUT) -> bool:
@@ -85,19 +87,24 @@ def is_done(step: RestoreBackup, world: World, serving: Serving = ROLLOUT) -> bo
 def perform(step: RestoreBackup, world: World, serving: Serving = ROLLOUT) -> Outcome:
     """Namespaces first, for the lease lies in one; the rest is dry run before the first of it is written."""
     content, api = _agreed(step), api_of(step.where, step.folder, world)
-    objects = content.objects
+    fit = charts.fitting(api, content.objects)
+    objects = fit.objects
     for each in objects:
         if each["kind"] == "Namespace":
             _make_namespace(api, each, world)
     with held_lease(api, NAMESPACE, step.lease_wait_seconds, world) as held:
         changes = differences(api, objects)
         changed = [each for each in objects if key_of(each) in {change.key for change in changes}]
+        if coming := charts.pending(api, objects):
+            _apply(api, coming, held, world)
+            charts.await_brought(api, coming, objects, held, world)
         first = [each for each in changed if content.database is None or not waits_for_it(each)]
         _apply(api, first, held, world)
         told = _put_back(api, content, step, world)
         _apply(api, [each for each in changed if each not in first], held, world)
         data = serving.await_serving(api, objects, step.serving_seconds, world)
-    lines = (summary(changes), *(f"{each.kind:<8} {each.words}" for each in changes), *told)
+    out = (left_out_words(fit.left_out),) if fit.left_out else ()
+    lines = (summary(changes), *(f"{each.kind:<8} {each.words}" for each in changes), *told, *out)
     release = content.manifest.get("release")
     return Outcome(changed=True, lines=lines, data={**data, "restored": len(objects), "release": release})
 

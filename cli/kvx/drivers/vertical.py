@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from kvx.cluster.charts import brought
 from kvx.cluster.refusals import ApiError
 from kvx.cluster.trouble import Object
-from kvx.cluster.vertical import acting, missing_part
+from kvx.cluster.vertical import KIND, acting, missing_part
 from kvx.drivers.api_server import READ_SECONDS, Api
+from kvx.drivers.charts import fitting
 from kvx.world import World
 
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -13,9 +15,12 @@ DEPLOYMENTS = "/apis/apps/v1/deployments"
 
 
 def check(api: Api, objects: Sequence[Object], world: World) -> None:
-    """KvxError with exit code 3 where nobody would; who may not look is told so, and not held up."""
+    """KvxError with exit code 3 where nobody would; who may not look is told so, and not held up.
+
+    A chart among the objects, on a cluster that installs charts, brings whoever would.
+    """
     wanted = acting(objects)
-    if not wanted:
+    if not wanted or KIND in brought(fitting(api, objects).objects):
         return
     there = parts(api, READ_SECONDS)
     if there is None:

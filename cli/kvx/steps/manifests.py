@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from kvx.cluster.charts import INSTALL_SECONDS
 from kvx.cluster.kustomization import Wanted
 
 RENDERED = "manifests.yaml"
@@ -52,8 +53,8 @@ class ApplyManifests:
 
     @property
     def deadline_seconds(self) -> float:
-        """Waiting for the lease, rolling out, and going back where that fails."""
-        return self.lease_wait_seconds + 2 * self.serving_seconds + 60
+        """Waiting for the lease, for charts, rolling out, and going back where that fails."""
+        return self.lease_wait_seconds + INSTALL_SECONDS + 2 * self.serving_seconds + 60
 
     @property
     def words(self) -> str:

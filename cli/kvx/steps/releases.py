@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from kvx.cluster.charts import INSTALL_SECONDS
 from kvx.steps.backups import RestoreBackup
 from kvx.steps.manifests import Where
 
@@ -21,8 +22,8 @@ class RollBack:
 
     @property
     def deadline_seconds(self) -> float:
-        """Waiting for the lease, rolling out, and undoing that where it fails."""
-        return self.lease_wait_seconds + 2 * self.serving_seconds + 60
+        """Waiting for the lease, for charts, rolling out, and undoing that where it fails."""
+        return self.lease_wait_seconds + INSTALL_SECONDS + 2 * self.serving_seconds + 60
 
     @property
     def words(self) -> str:
