@@ -144,6 +144,7 @@ def test_as_a_user_tells_it(kvx: Kvx, tmp_path: Path) -> None:
         on.clock.now += 30
         on.send("DELETE", f"/servers/{made}")
         on.clock.now += 30
+        time.sleep(1)  # so that it was made before the look, by kvx's clock of whole seconds, too
         unknown = asked("report")
         assert unknown.returncode == 4, unknown.stdout + unknown.stderr
         assert f"server {made} was made and deleted between two looks" in unknown.stderr

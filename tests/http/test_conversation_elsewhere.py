@@ -265,6 +265,7 @@ def test_a_conversation_that_began_cannot_be_told_otherwise(
 def test_who_leaves_leaves_no_conversation_open(
     start: Any, server: Any, tmp_path: Path, talk: Any, say: Any, *, until: Any
 ) -> None:
+    before = set(threading.enumerate())
     service = start(elsewhere=elsewhere(tmp_path, server))
     talker = talk(service.url)
     talker.append(say())
@@ -273,7 +274,7 @@ def test_who_leaves_leaves_no_conversation_open(
     until(lambda: service.service.sessions.open == 0)
     gate = service.service.elsewhere.gates["other"]
     until(lambda: gate.obstacle is None)
-    until(lambda: not any("conversation" in each.name for each in threading.enumerate()))
+    until(lambda: not any("conversation" in each.name for each in set(threading.enumerate()) - before))
 
 
 def test_another_kvx_can_be_the_engine_that_answers(start: Any, tmp_path: Path, talk: Any, say: Any) -> None:

@@ -53,8 +53,9 @@ class Simulated:
 
     def start(self) -> None:
         program = self.folder / "program"
-        program.write_text(PROGRAM.format(python=sys.executable))
-        program.chmod(0o755)
+        if not program.exists():  # it may still run for a simulation that was killed
+            program.write_text(PROGRAM.format(python=sys.executable))
+            program.chmod(0o755)
         state = ["--state", str(self.folder / "state.sqlite"), "--machines", str(program), "--speed", "50"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kvx_rehearsal", *state], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
