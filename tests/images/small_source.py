@@ -24,16 +24,8 @@ target "voice-api" {
 }
 """
 
-# A program runs on the way, and what it wrote is all that comes of it.
-WORKING = """FROM --platform=${BUILDPLATFORM} scratch AS worked
-COPY busybox /busybox
-RUN ["/busybox", "sh", "-c", "/busybox id -u >/worked"]
-FROM scratch
-ARG TARGETARCH
-COPY program-${TARGETARCH} /usr/bin/program
-COPY --from=worked /worked /opt/worked
-COPY service /opt/service
-USER 65532:65532
+# How each image ends: who runs it, how it is, and what it says of itself.
+ENDING = """USER 65532:65532
 HEALTHCHECK CMD ["/usr/bin/program"]
 ARG VERSION
 ARG REVISION
@@ -41,6 +33,20 @@ ARG SOURCE
 LABEL org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.version="${VERSION}" \\
       org.opencontainers.image.revision="${REVISION}" org.opencontainers.image.source="${SOURCE}"
 """
+
+# A program runs on the way, and what it wrote is all that comes of it.
+WORKING = (
+    """FROM --platform=${BUILDPLATFORM} scratch AS worked
+COPY busybox /busybox
+RUN ["/busybox", "sh", "-c", "/busybox id -u >/worked"]
+FROM scratch
+ARG TARGETARCH
+COPY program-${TARGETARCH} /usr/bin/program
+COPY --from=worked /worked /opt/worked
+COPY service /opt/service
+"""
+    + ENDING
+)
 BUILDER_POD = Path(__file__).parents[1] / "components" / "builder-pod" / "build"
 
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "container-hosts"))
 
 from container_hosts import ContainerHost
-from small_source import BAKE, commit, written
+from small_source import BAKE, BUILDER_POD, ENDING, commit, written
 from ssh_as import ssh_as
 
 from kvx.drivers import image_building, image_proving
@@ -23,25 +23,22 @@ from kvx.steps.images import BuildImages, ImagesWanted, ProveImages
 from kvx.world import real_world
 
 pytestmark = [pytest.mark.needs("images", "container-hosts", "docker", "git"), pytest.mark.timeout(900)]
-BUILD = Path(__file__).parents[1] / "components" / "builder-pod" / "build"
-DOCKERFILE = """FROM scratch
+DOCKERFILE = (
+    """FROM scratch
 ARG TARGETARCH
 COPY program-${TARGETARCH} /usr/bin/program
 COPY service /opt/service
-USER 65532:65532
-HEALTHCHECK CMD ["/usr/bin/program"]
-ARG VERSION
-ARG REVISION
-ARG SOURCE
-LABEL org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.version="${VERSION}" \\
-      org.opencontainers.image.revision="${REVISION}" org.opencontainers.image.source="${SOURCE}"
 """
+    + ENDING
+)
 
 
 @pytest.fixture
 def host(container_hosts: tuple[ContainerHost, ...], workshop: Any) -> Iterator[ContainerHost]:
     """It has BuildKit's client, and a daemon that no network leads to."""
-    built = subprocess.run([BUILD], check=True, capture_output=True, text=True, timeout=900).stdout.strip()
+    built = subprocess.run(
+        [BUILDER_POD], check=True, capture_output=True, text=True, timeout=900
+    ).stdout.strip()
     program = container_hosts[0].folder / "bin" / "buildctl"
     socket = workshop.folder / "buildkitd.sock"
     program.write_text(f'#!/bin/sh\nexec {Path(built).with_name("buildctl")} --addr unix://{socket} "$@"\n')

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "components" / "container-hosts"))
 
 from container_hosts import ContainerHost, hand_over
-from small_source import BAKE, commit, written
+from small_source import BAKE, ENDING, commit, written
 
 from kvx.drivers import image_building, image_loading, image_proving, image_records
 from kvx.drivers.image_proof import examined
@@ -42,19 +42,15 @@ ARG SOURCE
 LABEL org.opencontainers.image.title="voice-processor"
 """
 NAMES = ("voice-api", "voice-processor")
-DOCKERFILE = """FROM scratch
+DOCKERFILE = (
+    """FROM scratch
 ARG TARGETARCH
 COPY program-${TARGETARCH} /usr/bin/program
 COPY METADATA /opt/voice-api/numpy-2.3.1.dist-info/METADATA
 COPY service /opt/service
-USER 65532:65532
-HEALTHCHECK CMD ["/usr/bin/program"]
-ARG VERSION
-ARG REVISION
-ARG SOURCE
-LABEL org.opencontainers.image.licenses="Apache-2.0" org.opencontainers.image.version="${VERSION}" \\
-      org.opencontainers.image.revision="${REVISION}" org.opencontainers.image.source="${SOURCE}"
 """
+    + ENDING
+)
 
 
 @pytest.fixture
