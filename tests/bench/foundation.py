@@ -87,6 +87,11 @@ class Service:
                 return int(line.split()[1]) / 1024
         raise LookupError(field)
 
+    def processor_seconds(self) -> float:
+        """Processor time of the process until now, in steps of 10 ms."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def post(self, path: str, body: bytes, content_type: str) -> bytes:
         request = urllib.request.Request(self.address + path, body, {"Content-Type": content_type})
         with urllib.request.urlopen(request, timeout=30) as answer:

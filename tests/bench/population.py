@@ -3,7 +3,7 @@
 import itertools
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -67,18 +67,20 @@ def put(server: Any, names: Sequence[Named]) -> None:
 def _put(server: Any, pool: urllib3.PoolManager, named: Named) -> None:
     headers = {"Authorization": "Bearer admin-token", "Content-Type": "application/json"}
     address = f"{server.url}{KINDS[named.kind].path(named.namespace)}"
-    body = {"metadata": {"name": named.name}, **_content(named)}
+    body = _content(named)
+    body["metadata"] = {"name": named.name, **body.get("metadata", {})}
     answer = pool.request("POST", address, body=json.dumps(body), headers=headers, timeout=30, retries=False)
     assert answer.status in {201, 409}, answer.data.decode()
 
 
-def _content(named: Named) -> Mapping[str, Any]:
+def _content(named: Named) -> dict[str, Any]:
     """As large as such objects usually are: of a pod, 4 kB with what the API server adds."""
-    labels = {"app.kubernetes.io/name": named.name.partition("-")[0], "app.kubernetes.io/part-of": "bench"}
+    workload = named.name.rsplit("-", 2)[0] if named.kind == "pod" else named.name
+    labels = {"app.kubernetes.io/name": workload, "app.kubernetes.io/part-of": "bench"}
     pod = {"containers": [_container(named.name)], "terminationGracePeriodSeconds": 30}
     match named.kind:
         case "pod":
-            return {"spec": pod}
+            return {"metadata": {"labels": labels}, "spec": pod}
         case "deployment":
             template = {"metadata": {"labels": labels}, "spec": pod}
             return {"spec": {"replicas": 4, "selector": {"matchLabels": labels}, "template": template}}

@@ -16,9 +16,9 @@ import pytest
 import urllib3
 
 from voice_api.cluster.choose import ClusterChoice, choose_cluster
-from voice_api.cluster.connection import Patience
 from voice_api.cluster.kubernetes import KubernetesCluster, cluster_from_kubeconfig
 from voice_api.cluster.protocol import Deployment, Namespace, Node, Pod
+from voice_api.cluster.requests import Patience
 from voice_api.commands.core import CommandCore
 from voice_api.errors import VoiceApiError
 
@@ -324,6 +324,20 @@ def test_a_login_program_gives_the_token(filled: ApiServer) -> None:
     assert len(cluster.nodes()) == 2
 
 
+def test_a_login_program_is_not_asked_again_for_every_request(filled: ApiServer, tmp_path: Path) -> None:
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "admin-token", "expirationTimestamp": "2020-01-01T00:00:00Z"},
+    }
+    asked = tmp_path / "asked"
+    script = f"echo asked >> {asked}; echo '{json.dumps(credential)}'"
+    cluster = cluster_from_kubeconfig([login_by(filled, script)])
+    for _ in range(5):
+        assert len(cluster.nodes()) == 2
+    assert len(asked.read_text().splitlines()) < 5
+
+
 def login_by(server: ApiServer, script: str) -> Path:
     """A kubeconfig whose user logs in with a shell script."""
     version = "client.authentication.k8s.io/v1"
@@ -374,8 +388,9 @@ def _answer(
 
 
 def page(name: str, following: str = "") -> bytes:
-    """The answer with a list of one namespace, and where the list goes on."""
-    content = json.dumps({"items": [{"metadata": {"name": name}}], "metadata": {"continue": following}})
+    """The answer with a list of one object, and where the list goes on."""
+    item = {"metadata": {"name": name, "namespace": "shop"}}
+    content = json.dumps({"items": [item], "metadata": {"continue": following}})
     return b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (
         len(content),
         content.encode(),

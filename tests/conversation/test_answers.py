@@ -4,15 +4,23 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from voice_api.cluster.demo import DemoCluster
-from voice_api.cluster.redact import HIDDEN, masked, redacted
+from voice_api.cluster.redact import HIDDEN, SHAPES, masked, redacted
 from voice_api.commands.answers.amounts import amount
-from voice_api.commands.answers.reading import selected, short, shortly
+from voice_api.commands.answers.reading import selected, selector, short, shortly
 from voice_api.commands.answers.troubles import pod_trouble, workload_troubles
 from voice_api.commands.core import CommandCore
 
 CORE = CommandCore(DemoCluster())
+PIECES = (
+    *("-----BEGIN PRIVATE KEY-----", "-----END", "eyJhbGciOiJIUzI1NiJ9", ".eyJ4IjoxfQ", "Bearer ", "BASIC "),
+    *("AKIA", "ghp_", "GHP_", "xoxb-", "sk-", "kvx_", "abcdefgh12345678", "ABCDEFGH12345678", "A1b2" * 8),
+    *("a1" * 16, "://", "user:word", "@", "password", "pa\u017fsword", "to\u212aen", "api_key", "API KEY"),
+    *("credential", "authorization", " is ", "=", ": ", "-", "_", " ", '"', "x"),
+)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +105,20 @@ def test_what_has_no_such_shape_is_left(text: str) -> None:
     assert masked(text) == text
 
 
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=6).map("".join))
+@example("-----BEGIN PRIVATE KEY-----")
+@example("pwd=x")
+@example("basic aaaaaaaa")
+@example("eyJaaaaaaaa.aaaa")
+@example("a://b:c@")
+@example("toKEN=x")
+def test_no_secret_is_missed_for_lack_of_a_mark(text: str) -> None:
+    by_patterns_alone = text
+    for shape in SHAPES:
+        by_patterns_alone = shape.pattern.sub(shape.kept + HIDDEN, by_patterns_alone)
+    assert masked(text) == by_patterns_alone
+
+
 @pytest.mark.parametrize(
     "item",
     [
@@ -154,7 +176,7 @@ def test_words_of_others_are_cut_and_without_what_is_not_read_aloud() -> None:
 
 
 @pytest.mark.parametrize(
-    ("selector", "belongs"),
+    ("wishes", "belongs"),
     [
         ({"matchLabels": {"app": "cart"}}, True),
         ({"matchLabels": {"app": "cart", "tier": "web"}}, False),
@@ -165,11 +187,19 @@ def test_words_of_others_are_cut_and_without_what_is_not_read_aloud() -> None:
         ({}, False),
     ],
 )
-def test_the_pods_of_a_workload_are_those_its_selector_chooses(
-    selector: dict[str, Any], belongs: bool
-) -> None:
+def test_the_pods_of_a_workload_are_those_its_selector_chooses(wishes: dict[str, Any], belongs: bool) -> None:
     pod = {"metadata": {"name": "cart-1", "labels": {"app": "cart"}}}
-    assert selected({"spec": {"selector": selector}}, pod) is belongs
+    assert selected({"spec": {"selector": wishes}}, pod) is belongs
+
+
+def test_a_selector_is_asked_as_the_api_writes_it_and_what_is_unknown_is_left_out() -> None:
+    expressions = [
+        {"key": "tier", "operator": "In", "values": ["web", "api"]},
+        {"key": "old", "operator": "DoesNotExist"},
+        {"key": "track", "operator": "Guess"},
+    ]
+    item = {"spec": {"selector": {"matchLabels": {"app": "cart"}, "matchExpressions": expressions}}}
+    assert selector(item) == "app=cart,tier in (web,api),!old"
 
 
 def test_a_workload_without_enough_pods_says_why_or_how_many() -> None:

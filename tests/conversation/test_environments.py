@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from conftest import ADA, Talk
 
-from voice_api.cluster.connection import Answered, Sent
+from voice_api.cluster.requests import Answered, Sent
 from voice_api.commands.executing.environments import KNOWN_SECONDS, Environments
 from voice_api.commands.level import Environment
 

@@ -78,7 +78,8 @@ def revision(oven: Any) -> dict[str, Any]:
     owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "oven",
              "uid": oven["metadata"]["uid"], "controller": True}  # fmt: skip
     annotations = {"deployment.kubernetes.io/revision": "3"}
-    return {"name": "oven-1", "annotations": annotations, "ownerReferences": [owner]}
+    labels = {"app": "oven"}
+    return {"name": "oven-1", "annotations": annotations, "labels": labels, "ownerReferences": [owner]}
 
 
 def event(pod: str, reason: str, message: str) -> dict[str, Any]:
@@ -153,6 +154,30 @@ def test_of_configmaps_one_is_read_by_its_name_and_none_is_listed(bakery: Any) -
     with pytest.raises(KeyError):
         cluster.explorer.objects("configmap", SPACE)
     bakery.request("DELETE", f"{CORE}/configmaps/report")
+
+
+def test_of_a_workload_only_its_own_pods_are_sent(bakery: Any) -> None:
+    make = bakery.request
+    wishes = {"matchExpressions": [
+        {"key": "app", "operator": "In", "values": ["kneader", "oven"]},
+        {"key": "tier", "operator": "NotIn", "values": ["test"]},
+        {"key": "shift", "operator": "Exists"},
+        {"key": "old", "operator": "DoesNotExist"},
+    ]}  # fmt: skip
+    labels = {"app": "kneader", "shift": "night"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [CONTAINER]}}
+    spec = {"replicas": 2, "selector": wishes, "template": template}
+    make("POST", f"{APPS}/deployments", {"metadata": named("kneader"), "spec": spec})
+    make("POST", f"{CORE}/pods", {"metadata": named("kneader-1", **labels), "spec": TEMPLATE["spec"]})
+    make("PATCH", f"{CORE}/pods/kneader-1/status", {"status": CRASHED})
+    core = CommandCore(cluster_from_kubeconfig([bakery.kubeconfig()]))
+    reply = core.answer("how often has kneader restarted")
+    assert reply.reply == f"The pods of kneader in {SPACE} were restarted seven times."
+    asked = [each["requestURI"] for each in bakery.audited("kvx") if "/pods?" in each["requestURI"]]
+    # The one of oven is not.
+    assert "app+in+%28kneader%2Coven%29%2Ctier+notin+%28test%29%2Cshift%2C%21old" in asked[-1]
+    for path in (f"{APPS}/deployments/kneader", f"{CORE}/pods/kneader-1"):
+        make("DELETE", path, {"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
 
 
 def test_names_are_followed_as_they_come_and_go(bakery: Any) -> None:

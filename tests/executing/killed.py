@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from operated import call, session
 
 from voice_api.cluster.access import Access, UserAccess
-from voice_api.cluster.connection import Answered, Sent
 from voice_api.cluster.identity import Identity
 from voice_api.cluster.kubernetes import cluster_from_kubeconfig
+from voice_api.cluster.requests import Answered, Sent
 from voice_api.cluster.reviews import Attempt
 from voice_api.commands.policy import User
 

@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +39,32 @@ def test_nobody_else_reads_it(tmp_path: Path) -> None:
     Journal(tmp_path / "journal", KEY).append({"command": 1})
     assert (tmp_path / "journal").stat().st_mode & 0o077 == 0
     assert all(file.stat().st_mode & 0o077 == 0 for file in journal_files(tmp_path / "journal"))
+
+
+THREE_QUESTIONS_AND_A_CHANGE = """
+import sys
+from pathlib import Path
+from voice_api.commands.journal.file import Journal
+journal = Journal(Path(sys.argv[1]), b"key")
+for number in range(3):
+    journal.append({"command": number}, lasting=False)
+journal.append({"command": 3})
+journal.append({"command": 4}, lasting=False)
+journal.settle()
+journal.settle()
+"""
+
+
+@pytest.mark.needs("strace")
+def test_a_change_waits_for_the_disk_and_so_does_a_checkpoint_but_no_question(tmp_path: Path) -> None:
+    folder, trace = tmp_path / "journal", tmp_path / "trace"
+    watched = ["strace", "-f", "-y", "-e", "trace=write,fsync", "-o", trace]
+    program = [sys.executable, "-c", THREE_QUESTIONS_AND_A_CHANGE, folder]
+    subprocess.run([*watched, *program], check=True, timeout=60)
+    lines = [line for line in trace.read_text().splitlines() if ".jsonl" in line]
+    calls = [line.split()[1].partition("(")[0] for line in lines]
+    assert calls == ["write", "write", "write", "write", "fsync", "write", "fsync"]
+    assert len(records(folder)) == 5
 
 
 def test_many_threads_write_one_chain_through_many_files(tmp_path: Path) -> None:

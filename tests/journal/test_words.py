@@ -183,7 +183,10 @@ class Silent:
     appended: int = 0
     head: Head = field(default_factory=Head)
 
-    def append(self, record: Mapping[str, Any]) -> Head:
+    def settle(self) -> Head:
+        return self.head
+
+    def append(self, record: Mapping[str, Any], *, lasting: bool = True) -> Head:
         self.appended += 1
         self.waited += 5.0
         raise journal_failure("nobody answers", f"Look at it, for {record['event']}.")

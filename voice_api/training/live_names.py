@@ -23,8 +23,8 @@ from words import unseen_words
 
 from voice_api.cluster.demo import DemoCluster
 from voice_api.commands.core import CommandCore
-from voice_api.commands.resolve import Resolved, resolve
-from voice_api.commands.vocabulary import QUESTIONS
+from voice_api.commands.language import names as finding
+from voice_api.commands.vocabulary import KINDS
 from voice_api.speech.protocol import LiveNames, TranscribeOptions, Understanding
 from voice_api.speech.whisper.engine import Whisper, load_whisper
 
@@ -68,13 +68,14 @@ def live_names(texts: list[str]) -> tuple[str, ...]:
 def found(results: list[Result], live: tuple[str, ...]) -> Counter[str]:
     """How many names are "right", "wrong", "asked" with the right one among the choices, or "lost"."""
     counts = Counter[str]()
+    there = finding.LiveNames(finding.LiveObject(name, "", "namespace") for name in live)
     for result in results:
         meant = "-".join(spoken_name(result.text)[1])
-        match resolve(heard_name(result), live):
-            case Resolved(name):
-                counts["right" if name == meant else "wrong"] += 1
-            case unsure:
-                counts["asked" if meant in unsure.candidates else "lost"] += 1
+        match there.find(heard_name(result), ("namespace",)):
+            case finding.Found(each):
+                counts["right" if each.name == meant else "wrong"] += 1
+            case finding.Doubt(candidates=near):
+                counts["asked" if meant in {each.name for each in near} else "lost"] += 1
     return counts
 
 
@@ -145,7 +146,9 @@ def harmless(engine: Whisper, clips: int) -> None:
         "festival ked": festival_clips(SEED + 3, clips, KED),
     }
     demo = DemoCluster()
-    demo_names = tuple(dict.fromkeys(name for ask in QUESTIONS.values() for name in ask(demo)))
+    demo_names = tuple(
+        dict.fromkeys(each.name for kind in KINDS for each in demo.named() if each.kind == kind)
+    )
     demo_understood = CommandCore(demo).understanding(tuple(each.name for each in demo.namespaces()))
     nobody = names_nobody_says(LIVE)
     for kind, group in groups.items():

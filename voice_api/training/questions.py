@@ -18,7 +18,7 @@ from voice_api.cluster.protocol import (
     Pod,
     named_by_lists,
 )
-from voice_api.commands.resolve import exactly
+from voice_api.commands.spoken_names import exactly
 
 QUESTIONS = (
     "how many (pods|deployments) are in [the] {name} [namespace]",
@@ -90,7 +90,8 @@ class EveryCommand:
         return self.settled(text) and not self.settled(than)
 
     def _known(self, words: str | None) -> bool:
-        return words is None or exactly(re.sub("[<>]+", " ", words), self.live)
+        said = re.sub("[<>]+", " ", words or "")
+        return words is None or sum(exactly(said, each) for each in self.live) == 1
 
 
 @lru_cache

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from voice_api.cluster.connection import Connection, Sent
+from voice_api.cluster.connection import Connection
 from voice_api.cluster.identity import Identity
+from voice_api.cluster.requests import Sent
 from voice_api.cluster.reviews import Attempt, attempt_of, may, may_impersonate, may_of
 
 MOST_USERS = 100

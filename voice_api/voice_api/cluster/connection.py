@@ -7,8 +7,7 @@ CoreV1Api and AppsV1Api costs 1.1 s and 88 MB (client 37), which a small machine
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import urllib3
@@ -19,65 +18,18 @@ from kubernetes.config import ConfigException
 from voice_api.cluster.deadline import within
 from voice_api.cluster.failures import Failures
 from voice_api.cluster.identity import Identity
+from voice_api.cluster.requests import Answered, Item, Patience, Sent
 from voice_api.errors import VoiceApiError
 
 AGENT = "kvx-voice-api"
-Item = Mapping[str, Any]
 JSON = "application/json"
 MOST_LINE_BYTES = 8_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait and how much to ask for at once.
-
-    A list ends after `list_seconds` however many pages it has; one page holds at most `page_items`.
-    `login_seconds` are for the program that a kubeconfig may name to fetch credentials.
-    """
-
-    connect_seconds: float = 3.0
-    read_seconds: float = 5.0
-    list_seconds: float = 10.0
-    login_seconds: float = 15.0
-    page_items: int = 250
-
-    def for_request(self, left_seconds: float) -> urllib3.Timeout:
-        return urllib3.Timeout(
-            connect=min(left_seconds, self.connect_seconds), read=min(left_seconds, self.read_seconds)
-        )
-
-    def for_stream(self, silent_seconds: float) -> urllib3.Timeout:
-        return urllib3.Timeout(connect=self.connect_seconds, read=silent_seconds)
+KNOWN_SECONDS = 5.0
+Read = TypeVar("Read")
 
 
 class ListExpiredError(Exception):
     """The server has forgotten the list of which a next page was asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A request that may change something.
-
-    body   any JSON value, None for nothing
-    kind   its media type: which sort of patch it is
-    agent  what is told besides our name in the User-Agent, so that the cluster's audit log has it
-    accept the media types of an answer
-    """
-
-    method: str
-    path: str
-    body: Any = None
-    kind: str = "application/json"
-    agent: str = ""
-    accept: str = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What the API server said: the HTTP status, and its JSON object (empty where it sent none)."""
-
-    status: int
-    content: Item = field(default_factory=dict)
 
 
 Guard: TypeAlias = Callable[[Sent], bool]
@@ -100,6 +52,7 @@ class Connection:
         self._identity = identity
         self._guard = guard
         self._pool = RESTClientObject(configuration).pool_manager
+        self._known: tuple[float, dict[str, str]] = (0.0, {})
         self._failures = Failures(name, configuration.host, configuration.cert_file)
 
     @property
@@ -121,8 +74,10 @@ class Connection:
         response = self._requested(request, self._failures.unreachable("did not answer in time"), deadline)
         return Answered(response.status, _json_object(response.data))
 
-    def items(self, path: str, what: str) -> tuple[Item, ...]:
-        """All objects of the list at `path`; `what` names them in errors ("pods in shop").
+    def items(self, path: str, what: str, read: Callable[[Item], Read]) -> tuple[Read, ...]:
+        """All objects of the list at `path`, each as `read` makes it; `what` names them in errors.
+
+        One page is read after the other: the objects themselves are never all in memory at once.
 
         VoiceApiError with code cluster_unreachable, cluster_certificate_expired,
         cluster_certificate_untrusted, cluster_unauthorised, cluster_forbidden,
@@ -130,11 +85,11 @@ class Connection:
         """
         deadline = time.monotonic() + self._patience.list_seconds
         try:
-            return tuple(self._pages(path, what, deadline))
+            return self._read(path, what, deadline, read)
         except ListExpiredError:
             pass
         try:
-            return tuple(self._pages(path, what, deadline))
+            return self._read(path, what, deadline, read)
         except ListExpiredError:
             raise self._failures.failed(f"changed too fast to list its {what}") from None
 
@@ -185,9 +140,9 @@ class Connection:
         """The pages of a list, as this type; VoiceApiError as `items` raises, ListExpiredError for 410."""
         return self._whole_pages(path, what, time.monotonic() + self._patience.list_seconds, accept)
 
-    def _pages(self, path: str, what: str, deadline: float) -> Iterator[Item]:
-        for page in self._whole_pages(path, what, deadline):
-            yield from page["items"]
+    def _read(self, path: str, what: str, deadline: float, read: Callable[[Item], Read]) -> tuple[Read, ...]:
+        pages = self._whole_pages(path, what, deadline)
+        return tuple(read(each) for page in pages for each in page["items"])
 
     def _whole_pages(self, path: str, what: str, deadline: float, accept: str = JSON) -> Iterator[Item]:
         token = ""
@@ -200,7 +155,8 @@ class Connection:
 
     def _page(self, path: str, what: str, token: str, deadline: float, accept: str) -> Item:
         query = {"limit": str(self._patience.page_items)} | ({"continue": token} if token else {})
-        response = self._response(f"{path}?{urlencode(query)}", what, deadline, accept)
+        joint = "&" if "?" in path else "?"
+        response = self._response(f"{path}{joint}{urlencode(query)}", what, deadline, accept)
         if response.status == 410 and token:
             raise ListExpiredError
         if response.status != 200:
@@ -255,6 +211,14 @@ class Connection:
         return headers
 
     def _credentials(self) -> dict[str, str]:
+        """Those of a moment ago will do: they are fetched anew well before they expire."""
+        until, known = self._known
+        if time.monotonic() >= until:
+            known = self._fetched()
+            self._known = time.monotonic() + KNOWN_SECONDS, known
+        return known
+
+    def _fetched(self) -> dict[str, str]:
         seconds = self._patience.login_seconds
         try:
             # May start the kubeconfig's login program again, which has no deadline of its own.

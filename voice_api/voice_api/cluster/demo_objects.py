@@ -50,7 +50,7 @@ class DemoExplorer:
             "event": lambda: (_event(each) for each in EVENTS),
         }
 
-    def objects(self, kind: str, namespace: str | None) -> tuple[Item, ...]:
+    def objects(self, kind: str, namespace: str | None, _: str = "") -> tuple[Item, ...]:
         made = self._made.get(kind, lambda: iter(()))
         return tuple(each for each in made() if namespace in {None, each["metadata"]["namespace"]})
 

@@ -1,8 +1,11 @@
 """Any object of an API server that can be spoken of, redacted before anybody sees it."""
 
-from voice_api.cluster.connection import Connection, Item
+from urllib.parse import urlencode
+
+from voice_api.cluster.connection import Connection
 from voice_api.cluster.kinds import KINDS, MEASURES, READ_ALONE
 from voice_api.cluster.redact import masked, redacted
+from voice_api.cluster.requests import Item
 from voice_api.errors import VoiceApiError
 
 MOST_LOG_BYTES = 256_000
@@ -14,10 +17,11 @@ class KubernetesExplorer:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def objects(self, kind: str, namespace: str | None) -> tuple[Item, ...]:
+    def objects(self, kind: str, namespace: str | None, selector: str = "") -> tuple[Item, ...]:
         path, what = KINDS[kind].path(namespace), KINDS[kind].plural
-        found = self._connection.items(path, f"{what} in {namespace}" if namespace else what)
-        return tuple(map(redacted, found))
+        where = f"{what} in {namespace}" if namespace else what
+        chosen = f"{path}?{urlencode({'labelSelector': selector})}" if selector else path
+        return self._connection.items(chosen, where, redacted)
 
     def one(self, kind: str, namespace: str | None, name: str) -> Item:
         where = f" in {namespace}" if namespace else ""

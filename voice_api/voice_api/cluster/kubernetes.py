@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import yaml
@@ -13,15 +13,17 @@ from kubernetes.client import Configuration
 from kubernetes.config import ConfigException
 from kubernetes.config.incluster_config import InClusterConfigLoader
 
-from voice_api.cluster.connection import Connection, Item, Patience
+from voice_api.cluster.connection import Connection
 from voice_api.cluster.deadline import within
 from voice_api.cluster.exploring import KubernetesExplorer
 from voice_api.cluster.failures import Failures
 from voice_api.cluster.protocol import ClusterDescription, Deployment, Named, Namespace, Node, Pod
+from voice_api.cluster.requests import Item, Patience
 from voice_api.cluster.watching import Names
 from voice_api.errors import VoiceApiError
 
 DEFAULT_PATIENCE = Patience()
+Read = TypeVar("Read")
 # The client's readers carry no types.
 _contexts: Callable[..., Any] = config.list_kube_config_contexts
 _load_kubeconfig: Callable[..., None] = config.load_kube_config
@@ -67,24 +69,24 @@ class KubernetesCluster:
         return ClusterDescription(name=self._connection.name, demo=False)
 
     def namespaces(self) -> tuple[Namespace, ...]:
-        found = self._connection.items("/api/v1/namespaces", "namespaces")
-        return tuple(Namespace(_name(each)) for each in found)
+        return self._connection.items("/api/v1/namespaces", "namespaces", lambda each: Namespace(_name(each)))
 
     def nodes(self) -> tuple[Node, ...]:
-        found = self._connection.items("/api/v1/nodes", "nodes")
-        return tuple(Node(_name(each), _condition(each, "Ready").get("status") == "True") for each in found)
+        return self._connection.items("/api/v1/nodes", "nodes", _node)
 
     def pods(self, namespace: str | None) -> tuple[Pod, ...]:
-        return tuple(_pod(each) for each in self._listed("/api/v1", "pods", namespace))
+        return self._listed("/api/v1", "pods", namespace, _pod)
 
     def deployments(self, namespace: str | None) -> tuple[Deployment, ...]:
-        return tuple(_deployment(each) for each in self._listed("/apis/apps/v1", "deployments", namespace))
+        return self._listed("/apis/apps/v1", "deployments", namespace, _deployment)
 
-    def _listed(self, group: str, kind: str, namespace: str | None) -> tuple[Item, ...]:
+    def _listed(
+        self, group: str, kind: str, namespace: str | None, read: Callable[[Item], Read]
+    ) -> tuple[Read, ...]:
         if namespace is None:
-            return self._connection.items(f"{group}/{kind}", kind)
+            return self._connection.items(f"{group}/{kind}", kind, read)
         path = f"{group}/namespaces/{quote(namespace, safe='')}/{kind}"
-        return self._connection.items(path, f"{kind} in {namespace}")
+        return self._connection.items(path, f"{kind} in {namespace}", read)
 
 
 def cluster_from_kubeconfig(
@@ -141,6 +143,10 @@ def _name(item: Item) -> str:
 def _condition(item: Item, kind: str) -> Item:
     conditions: list[Item] = item.get("status", {}).get("conditions") or []
     return next((each for each in conditions if each["type"] == kind), {})
+
+
+def _node(item: Item) -> Node:
+    return Node(_name(item), _condition(item, "Ready").get("status") == "True")
 
 
 def _deployment(item: Item) -> Deployment:

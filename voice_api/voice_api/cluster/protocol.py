@@ -78,8 +78,11 @@ class Named(NamedTuple):
 class Explorer(Protocol):
     """Objects as the API has them, redacted: nothing here ever holds the value of a secret."""
 
-    def objects(self, kind: str, namespace: str | None, /) -> tuple[Item, ...]:
-        """All of a kind of `kinds.KINDS` in one namespace, or everywhere when it is None."""
+    def objects(self, kind: str, namespace: str | None, selector: str = "", /) -> tuple[Item, ...]:
+        """All of a kind of `kinds.KINDS` in one namespace, or everywhere when it is None.
+
+        selector  of labels, as the API has them: what it does not choose may be left out
+        """
         ...
 
     def one(self, kind: str, namespace: str | None, name: str, /) -> Item:

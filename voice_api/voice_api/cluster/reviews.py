@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from voice_api.cluster.connection import Connection, Sent
+from voice_api.cluster.connection import Connection
 from voice_api.cluster.identity import Identity
+from voice_api.cluster.requests import Sent
 from voice_api.errors import VoiceApiError
 
 REVIEWS = "/apis/authorization.k8s.io/v1"

@@ -5,9 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from voice_api.cluster.connection import Connection, Item, ListExpiredError
+from voice_api.cluster.connection import Connection, ListExpiredError
 from voice_api.cluster.kinds import KINDS, NAMED, Kind
 from voice_api.cluster.protocol import Named
+from voice_api.cluster.requests import Item
 from voice_api.errors import VoiceApiError
 
 log = logging.getLogger("voice_api.watching")
@@ -109,11 +110,11 @@ class Names:
     """All names of a cluster; the watches begin with the first question for them."""
 
     def __init__(self, connection: Connection, kinds: Sequence[str] = NAMED) -> None:
-        self._watched = [Watched(connection, KINDS[kind], self._change) for kind in kinds]
+        self._connection, self._kinds = connection, kinds
+        self._watched: tuple[Watched, ...] = ()
         self._version = 0
         self._made: tuple[int, tuple[Named, ...]] = (-1, ())
         self._lock = threading.Lock()
-        self._begun = False
 
     def named(self) -> tuple[Named, ...]:
         """The names now, the same object as long as they are the same.
@@ -137,10 +138,13 @@ class Names:
 
     def _begin(self) -> None:
         with self._lock:
-            begins, self._begun = not self._begun, True
-        if begins:
-            for each in self._watched:
-                threading.Thread(target=each.follow, name="names", daemon=True).start()
+            if self._watched:
+                return
+            self._watched = tuple(
+                Watched(self._connection, KINDS[kind], self._change) for kind in self._kinds
+            )
+        for each in self._watched:
+            threading.Thread(target=each.follow, name="names", daemon=True).start()
 
     def _change(self) -> None:
         with self._lock:

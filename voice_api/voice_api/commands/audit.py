@@ -82,7 +82,7 @@ class Audit:
             log.warning("a record is missing", extra={"event": event, "reason": "the journal did not answer"})
             return
         try:
-            self._append({**content, "event": event, "security": security})
+            self._append({**content, "event": event, "security": security}, lasting=security)
         except VoiceApiError as error:
             log.warning("a record is missing", extra={"event": event, "reason": error.message})
             if self._clock() - began > PATIENCE_SECONDS:
@@ -122,8 +122,9 @@ class Audit:
         """What came after the last checkpoint is published too, by a service that ends in order."""
         self._publish()
 
-    def _append(self, record: Mapping[str, Any]) -> None:
-        self._journal.append(_plain({**self._without_words(record), "time": self._now()}))
+    def _append(self, record: Mapping[str, Any], *, lasting: bool) -> None:
+        told = _plain({**self._without_words(record), "time": self._now()})
+        self._journal.append(told, lasting=lasting)
         self._publish_now_and_then()
 
     def _without_words(self, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,7 +164,11 @@ class Audit:
 
     def _publish(self) -> None:
         """The head goes where the logs go: a journal that is cut or made anew does not lead to it."""
-        head = self._journal.head
+        try:
+            head = self._journal.settle()
+        except VoiceApiError as error:
+            log.warning("no checkpoint", extra={"reason": error.message})
+            return
         if head.number:
             log.info("journal checkpoint", extra={"checkpoint": written(head)})
             self._published(head)

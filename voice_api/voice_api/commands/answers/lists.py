@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from voice_api.cluster.protocol import Cluster, Item
 from voice_api.commands.answers.amounts import cores, megabytes, memory, millicores
+from voice_api.commands.answers.objects import found, pods_of
 from voice_api.commands.answers.reading import (
     WORKLOADS,
     images,
@@ -78,9 +79,12 @@ def images_of(cluster: Cluster, call: Call) -> Answer:
 def restarted(cluster: Cluster, call: Call) -> Answer:
     """Say which pods were restarted, and how often."""
     name, namespace = call.values.get("name"), call.values.get("namespace")
-    pods = cluster.explorer.objects("pod", namespace)
-    mine = [each for each in pods if restarts(each) and (name is None or owner(each) == name)]
-    ranked = sorted(mine, key=lambda each: (-restarts(each), name_of(each)))
+    pods = (
+        cluster.explorer.objects("pod", namespace)
+        if name is None
+        else pods_of(cluster, found(cluster, call)[0])
+    )
+    ranked = sorted(filter(restarts, pods), key=lambda each: (-restarts(each), name_of(each)))
     data = {
         "name": name,
         "namespace": namespace,

@@ -15,6 +15,7 @@ from voice_api.commands.answers.reading import (
     ready,
     restarts,
     selected,
+    selector,
     short,
     spec,
     status,
@@ -64,7 +65,7 @@ def found(cluster: Cluster, call: Call) -> tuple[Item, str]:
 
 
 def pods_of(cluster: Cluster, workload: Item) -> list[Item]:
-    pods = cluster.explorer.objects("pod", namespace_of(workload))
+    pods = cluster.explorer.objects("pod", namespace_of(workload), selector(workload))
     return [each for each in pods if selected(workload, each)]
 
 

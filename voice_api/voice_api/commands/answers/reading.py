@@ -67,16 +67,38 @@ def short(image: str) -> str:
 
 def selected(item: Item, pod: Item) -> bool:
     """Whether a pod is one of a workload's, by the workload's own selector."""
-    selector = spec(item).get("selector") or {}
+    wishes = spec(item).get("selector") or {}
     labels: Mapping[str, Any] = pod["metadata"].get("labels") or {}
-    wanted_labels: Mapping[str, str] = selector.get("matchLabels") or {}
-    known = wanted_labels or selector.get("matchExpressions")
+    wanted_labels: Mapping[str, str] = wishes.get("matchLabels") or {}
+    known = wanted_labels or wishes.get("matchExpressions")
     return bool(known) and all(
         (
             *(labels.get(key) == value for key, value in wanted_labels.items()),
-            *(_expressed(labels, each) for each in selector.get("matchExpressions") or ()),
+            *(_expressed(labels, each) for each in wishes.get("matchExpressions") or ()),
         )
     )
+
+
+def selector(item: Item) -> str:
+    """A workload's own selector as the API is asked for it; where it says something unknown, without that."""
+    wishes = spec(item).get("selector") or {}
+    equal = [f"{key}={value}" for key, value in (wishes.get("matchLabels") or {}).items()]
+    return ",".join([*equal, *filter(None, map(_asked, wishes.get("matchExpressions") or ()))])
+
+
+def _asked(wish: Item) -> str:
+    key, values = wish["key"], ",".join(wish.get("values") or ())
+    match wish.get("operator"):
+        case "In":
+            return f"{key} in ({values})"
+        case "NotIn":
+            return f"{key} notin ({values})"
+        case "Exists":
+            return str(key)
+        case "DoesNotExist":
+            return f"!{key}"
+        case _:
+            return ""
 
 
 def _expressed(labels: Mapping[str, Any], wish: Item) -> bool:

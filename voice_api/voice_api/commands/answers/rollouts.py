@@ -11,6 +11,7 @@ from voice_api.commands.answers.reading import (
     name_of,
     namespace_of,
     ready,
+    selector,
     short,
     spec,
     status,
@@ -47,7 +48,8 @@ def rollout_history(cluster: Cluster, call: Call) -> Answer:
     item, kind = found(cluster, call)
     who = f"{name_of(item)}{in_place(namespace_of(item))}"
     history = "replicaset" if kind == "deployment" else "controllerrevision"
-    owned = [each for each in cluster.explorer.objects(history, namespace_of(item)) if _owned(each, item)]
+    every = cluster.explorer.objects(history, namespace_of(item), selector(item))
+    owned = [each for each in every if _owned(each, item)]
     revisions = sorted(_revisions(owned), key=lambda each: -each[0])
     told = [{"revision": number_, "images": list(runs)} for number_, runs in revisions[:DATA_ITEMS]]
     data = {"kind": kind, "count": len(revisions), "revisions": told}

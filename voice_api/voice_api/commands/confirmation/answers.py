@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from voice_api.commands.normalise import digits, normalise
-from voice_api.commands.resolve import exactly
+from voice_api.commands.spoken_names import exactly
 
 YES = frozenset({"yes", "yeah", "yep", "confirm", "confirmed", "correct", "affirmative", "i confirm", "do it",
                  "go ahead", "that is right", "sure"})  # fmt: skip
@@ -28,7 +28,7 @@ def meaning(text: str, wanted: Wanted) -> Means:
     words = normalise(text).split()
     if not words or len(words) > MOST_WORDS:
         return "other"
-    if _says(words, NO) and not exactly(" ".join(words), [wanted.name]):
+    if _says(words, NO) and not exactly(" ".join(words), wanted.name):
         return "no"
     rest = _without_yes(words)
     if not rest:
@@ -41,11 +41,11 @@ def _pointed(rest: list[str], wanted: Wanted) -> Means:
     number = _digits(rest)
     if number is not None:
         return "code" if number == wanted.code else "wrong_code"
-    if exactly(" ".join(rest), [wanted.name]):
+    if exactly(" ".join(rest), wanted.name):
         return "name"
     for count in range(1, len(rest)):
         tail = _digits(rest[-count:])
-        if tail is not None and exactly(" ".join(rest[:-count]), [wanted.name]):
+        if tail is not None and exactly(" ".join(rest[:-count]), wanted.name):
             return "code" if tail == wanted.code else "wrong_code"
     return "other"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from voice_api.cluster.connection import Sent
+from voice_api.cluster.requests import Sent
 from voice_api.cluster.reviews import Attempt
 from voice_api.commands.executing.difference import RESTARTED_AT
 from voice_api.commands.executing.objects import Object, Place, held, replicas_of

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from voice_api.cluster.access import UserAccess
-from voice_api.cluster.connection import Sent
+from voice_api.cluster.requests import Sent
 from voice_api.commands.conversation.executor import Preview
 from voice_api.commands.executing.changes import Change, Inverse, Write
 from voice_api.commands.executing.difference import difference

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import get_args
 
-from voice_api.cluster.connection import Connection, Sent
+from voice_api.cluster.connection import Connection
+from voice_api.cluster.requests import Sent
 from voice_api.commands.level import Environment
 
 LABEL = "kvx.dev/environment"

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from voice_api.cluster.access import Access, UserAccess
-from voice_api.cluster.connection import Sent
 from voice_api.cluster.identity import Identity
 from voice_api.cluster.kubernetes import KubernetesCluster
 from voice_api.cluster.protocol import Cluster
+from voice_api.cluster.requests import Sent
 from voice_api.commands.audit import Audit
 from voice_api.commands.conversation.executor import Carried, Met, Order, Past, Preview
 from voice_api.commands.executing.changes import Change, NoChange, Seen, Write, change_of

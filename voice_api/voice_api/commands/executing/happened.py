@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from voice_api.cluster.connection import Connection, Sent
+from voice_api.cluster.connection import Connection
+from voice_api.cluster.requests import Sent
 from voice_api.commands.executing.changes import JSON_PATCH, Change
 from voice_api.commands.executing.objects import Object, Place
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
-from voice_api.cluster.connection import Connection, Sent
+from voice_api.cluster.connection import Connection
+from voice_api.cluster.requests import Sent
 from voice_api.commands.executing.changes import Seen
 from voice_api.commands.executing.objects import Object, Place
 from voice_api.commands.registry.declaring import Call
@@ -54,7 +56,7 @@ def refused(status: int, place: Place) -> VoiceApiError:
 def _beside(connection: Connection, function: str, place: Place, found: Object) -> tuple[Object, ...]:
     if function == "undo_rollout":
         kind = "replicasets" if place.kind == "deployment" else "controllerrevisions"
-        return connection.items(f"{place.beside}/{kind}", f"{kind} in {place.namespace}")
+        return connection.items(f"{place.beside}/{kind}", f"{kind} in {place.namespace}", dict)
     if function == "drain":
         return moving(connection, found["metadata"]["name"])
     return ()
@@ -62,7 +64,8 @@ def _beside(connection: Connection, function: str, place: Place, found: Object) 
 
 def moving(connection: Connection, node: str) -> tuple[Object, ...]:
     """The pods that a drain of this node has to move, those that are on their way included."""
-    pods = (pod for pod in connection.items("/api/v1/pods", "pods") if pod["spec"].get("nodeName") == node)
+    on_it = f"/api/v1/pods?{urlencode({'fieldSelector': f'spec.nodeName={node}'})}"
+    pods = connection.items(on_it, "pods", dict)
     return tuple(sorted((pod for pod in pods if _moves(pod)), key=_by_name))
 
 

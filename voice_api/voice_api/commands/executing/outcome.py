@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from voice_api.cluster.connection import Connection, Sent
+from voice_api.cluster.connection import Connection
+from voice_api.cluster.requests import Sent
 from voice_api.commands.executing.looking import moving
 from voice_api.commands.executing.objects import Object, Place, replicas_of
 from voice_api.commands.wording import counted

@@ -21,7 +21,7 @@ class Journal:
     def __init__(self, folder: Path, key: bytes, file_bytes: int = FILE_BYTES) -> None:
         self._folder, self._key, self._file_bytes = folder, key, file_bytes
         self._lock = threading.Lock()
-        self._lost = False
+        self._lost, self._settled = False, True
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -39,31 +39,50 @@ class Journal:
         with self._lock:
             return self._head
 
-    def append(self, record: Mapping[str, Any]) -> Head:
-        """Write one record and return when it is on disk; VoiceApiError, and no act then, where it is not."""
+    def append(self, record: Mapping[str, Any], *, lasting: bool = True) -> Head:
+        """Write one record and return when it is on disk; VoiceApiError, and no act then, where it is not.
+
+        Where it need not be `lasting`, the system brings it to the disk: by itself within half a minute, and
+        with the next that is. Until then only a machine that fails loses it, not a process that does.
+        """
         with self._lock:
             if self._lost:
                 raise journal_failure("half a record could not be taken back", "Start voice-api again.")
             line, head = sealed(self._head, record, self._key)
             if os.fstat(self._file).st_size >= self._file_bytes:
                 self._turn_over(head.number)
-            self._write(f"{line}\n".encode("ascii"))
+            self._write(f"{line}\n".encode("ascii"), lasting)
             self._head = head
             return head
+
+    def settle(self) -> Head:
+        """Bring every record to the disk; the head that they lead to."""
+        with self._lock:
+            if not self._settled:
+                try:
+                    os.fsync(self._file)
+                except OSError as error:
+                    raise _unwritable(error) from error
+                self._settled = True
+            return self._head
 
     def _turn_over(self, number: int) -> None:
         try:
             following = self._next_file(number)
         except OSError as error:
             raise _unwritable(error) from error
+        os.fsync(self._file)
         os.close(self._file)
         self._file = following
 
-    def _write(self, content: bytes) -> None:
-        """All of it, to the disk, or nothing: half a record would break the chain."""
+    def _write(self, content: bytes, lasting: bool) -> None:
+        """All of it or nothing: half a record would break the chain."""
         length = os.fstat(self._file).st_size
         try:
             _write(self._file, content)
+            if lasting:
+                os.fsync(self._file)
+            self._settled = lasting
         except OSError as error:
             try:
                 os.ftruncate(self._file, length)
@@ -122,7 +141,9 @@ class Chain(Protocol):
     @property
     def head(self) -> Head: ...
 
-    def append(self, record: Mapping[str, Any]) -> Head: ...
+    def append(self, record: Mapping[str, Any], *, lasting: bool = True) -> Head: ...
+
+    def settle(self) -> Head: ...
 
 
 def recorded(
@@ -162,11 +183,10 @@ def _lines(files: list[Path]) -> Iterator[str]:
 
 
 def _write(file: int, content: bytes) -> None:
-    """All of it, to the disk."""
+    """All of it."""
     written = 0
     while written < len(content):
         written += os.write(file, content[written:])
-    os.fsync(file)
 
 
 def _unwritable(error: OSError) -> VoiceApiError:

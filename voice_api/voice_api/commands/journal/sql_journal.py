@@ -78,7 +78,7 @@ class SqlJournal:
         with self._lock:
             return self._head
 
-    def append(self, record: Mapping[str, Any]) -> Head:
+    def append(self, record: Mapping[str, Any], *, lasting: bool = True) -> Head:  # noqa: ARG002
         """Write one record, and return when it is committed; VoiceApiError where it is not: no act then."""
         with self._lock:
             with _transaction(self._engine) as connection:
@@ -89,6 +89,10 @@ class SqlJournal:
                 connection.execute(update(HEAD).values(seal=head.seal))
             self._head = head
             return head
+
+    def settle(self) -> Head:
+        """As `head`: what is appended is committed."""
+        return self.head
 
     def after(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """What was written after that record, by whichever replica, with the numbers."""

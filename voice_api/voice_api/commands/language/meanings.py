@@ -9,7 +9,7 @@ from voice_api.commands.language.proposals import Proposal, kinds_of
 from voice_api.commands.level import Level
 from voice_api.commands.normalise import digits, normalise
 from voice_api.commands.registry.declaring import Call, NoCall, validated
-from voice_api.commands.resolve import exactly
+from voice_api.commands.spoken_names import exactly
 from voice_api.commands.wording import choice
 
 EXACT = frozenset({Level.DESTRUCTIVE, Level.ADMIN_ONLY})
@@ -185,7 +185,7 @@ def _chosen(text: str, candidates: tuple[LiveObject, ...]) -> int | None:
         lambda each: f"{each.name} {each.namespace}",
         lambda each: each.namespace,
     ):
-        matching = [at for at, each in enumerate(candidates) if said and exactly(said, [told(each)])]
+        matching = [at for at, each in enumerate(candidates) if said and exactly(said, told(each))]
         if len(matching) == 1:
             return matching[0]
     return None

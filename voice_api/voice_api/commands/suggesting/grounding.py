@@ -10,7 +10,7 @@ from voice_api.commands.normalise import TENS, UNITS, normalise
 from voice_api.commands.registry.declaring import Function, NoCall, validated
 from voice_api.commands.registry.fields import Kind, kind_of
 from voice_api.commands.registry.kinds import VersionText
-from voice_api.commands.resolve import ABBREVIATIONS, spoken_form
+from voice_api.commands.spoken_names import ABBREVIATIONS, spoken_form
 
 MOST_WORDS = 8
 FACTORS = {"double": 200, "twice": 200, "triple": 300, "treble": 300, "thrice": 300, "half": 50, "halve": 50}
