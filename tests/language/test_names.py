@@ -119,6 +119,18 @@ def test_a_name_of_thousands_is_known_by_its_first_words() -> None:
     assert shop.find("bakery house", ("pod",)) == Found(
         LiveObject("bakeryhouse-east", "shop", "pod"), exact=False
     )
+    both = LiveNames(
+        LiveObject(name, "shop", "pod")
+        for name in [
+            *names,
+            "oven-a",
+            *(f"ovena{each:03}" for each in range(900)),
+            "oven-zeppelin-of-the-north",
+        ]
+    )
+    doubt = both.find("oven", ("pod",))
+    assert isinstance(doubt, Doubt), "the second is a rival, however many lie between"
+    assert {each.name for each in doubt.candidates} >= {"oven-a", "oven-zeppelin-of-the-north"}
     doubt = shop.find("baker", ("pod",))
     assert isinstance(doubt, Doubt)
     assert {each.name[:6] for each in doubt.candidates} == {"baker-"}

@@ -22,7 +22,6 @@ FIRST_WORDS_SCORE = 0.9
 ASK_ABOUT = 0.5
 CANDIDATES = 3
 LOOKED_AT = 12
-MOST_BEGUN = 200
 Value = TypeVar("Value")
 SYMBOLS = frozenset({"dash", "hyphen", "minus", "dot", "point", "underscore"})
 
@@ -156,10 +155,8 @@ class _Shelf:
 
     def _begun_by(self, form: str) -> Iterator[str]:
         """Names that have `form` as their first words."""
-        first = bisect.bisect_left(self._forms, form)
-        same = itertools.takewhile(
-            lambda each: each.startswith(form), self._forms[first : first + MOST_BEGUN]
-        )
+        following = itertools.islice(self._forms, bisect.bisect_left(self._forms, form), None)
+        same = itertools.takewhile(lambda each: each.startswith(form), following)
         yield from (name for each in same for name in self._named[each] if spoken_form(name).begins(form))
 
     def _likeness(self, said: Spoken, name: str) -> float:
