@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from kvx.lint.rule import Rule
 from kvx.lint.rules import (
     access,
+    accounts,
     autoscaling,
     availability,
     budgets,
@@ -30,7 +31,7 @@ GROUPS: Mapping[str, tuple[Rule, ...]] = {
     "quotas": quotas.RULES,
     "services": services.RULES,
     "network": network.RULES,
-    "rights": access.RULES,
+    "rights": (*access.RULES, *accounts.RULES),
     "settings and secrets": configuration.RULES,
     "objects": (*placing.RULES, *jobs.RULES),
     "text": text.RULES,

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from kvx.lint.node import Node
-from kvx.lint.objects import Manifests, Object, Pod
-from kvx.lint.rule import Found, Rule, each_alone, each_object, each_pod
+from kvx.lint.objects import Manifests, Object
+from kvx.lint.rule import Found, Rule, each_alone, each_object
+from kvx.lint.rules.accounts import ACCOUNT, POD, runs_as, shows_token
 
 Places = Iterator[tuple[Node, str]]
 ROLES, BINDINGS = ("Role", "ClusterRole"), ("RoleBinding", "ClusterRoleBinding")
@@ -111,65 +112,14 @@ def _unused(manifests: Manifests) -> Iterator[Found]:
                 continue
             namespace = subject.at("namespace").text or binding.namespace
             name = subject.at("name").text
-            pods = [pod for pod in manifests.pods_in(namespace) if _is(pod, name)]
+            pods = [pod for pod in manifests.pods_in(namespace) if runs_as(pod, name)]
             if manifests.find("ServiceAccount", name, namespace) is None:
                 continue
             if not pods:
                 yield Found(binding, subject.path, f"no pod here runs as {name}, which is given rights")
-            elif not any(_shows_token(pod, manifests) for pod in pods):
+            elif not any(shows_token(pod, manifests) for pod in pods):
                 words = f"the pods of {name} mount no token, and cannot use its rights"
                 yield Found(binding, subject.path, words)
-
-
-def _is(pod: Pod, account: str) -> bool:
-    return (pod.spec.at("serviceAccountName").text or "default") == account
-
-
-def _shows_token(pod: Pod, manifests: Manifests) -> bool:
-    projected = [
-        source
-        for volume in pod.spec.at("volumes").items
-        for source in volume.at("projected", "sources").items
-    ]
-    if any("serviceAccountToken" in source.keys for source in projected):
-        return True
-    return _automounts(pod, manifests)
-
-
-def _automounts(pod: Pod, manifests: Manifests) -> bool:
-    own = pod.spec.at("automountServiceAccountToken").value
-    if own is not None:
-        return own is True
-    name = pod.spec.at("serviceAccountName").text or "default"
-    account = manifests.find("ServiceAccount", name, pod.object.namespace)
-    return account is None or account.root.at("automountServiceAccountToken").value is not False
-
-
-def _token(pod: Pod) -> Places:
-    place = pod.spec.at("automountServiceAccountToken")
-    if place.value is not False:
-        yield place, "it carries a token of the cluster, whether it needs one or not"
-
-
-@each_alone("ServiceAccount")
-def _account_token(account: Object) -> Places:
-    place = account.root.at("automountServiceAccountToken")
-    if place.value is not False:
-        yield place, "every pod that runs as it carries a token"
-
-
-def _default_account(pod: Pod) -> Places:
-    place = pod.spec.at("serviceAccountName")
-    if place.text in {"", "default"}:
-        yield place, "it runs as default, which whatever is installed later shares"
-
-
-def _account_missing(manifests: Manifests) -> Iterator[Found]:
-    for pod in manifests.pods:
-        place = pod.spec.at("serviceAccountName")
-        there = manifests.find("ServiceAccount", place.text, pod.object.namespace)
-        if place.text not in {"", "default"} and there is None:
-            yield Found(pod.object, place.path, f"there is no ServiceAccount {place.text} here")
 
 
 def _role(rules: str, kind: str = "Role") -> str:
@@ -185,12 +135,7 @@ def _binding(subject: str, role: str = "app", kind: str = "Role") -> str:
 
 
 _LISTS_PODS = "{apiGroups: [''], resources: [pods], verbs: [list]}"
-_ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: app}\n"
-_ACCOUNT += "automountServiceAccountToken: false\n---\n"
 _US = "{kind: ServiceAccount, name: app}"
-_POD = (
-    "apiVersion: v1\nkind: Pod\nmetadata: {{name: app}}\nspec: {{serviceAccountName: app, {}}}\n---\n".format
-)
 RULES = (
     Rule(
         "rights-to-everything",
@@ -251,7 +196,7 @@ RULES = (
         "Whoever may make a service account of that name gets them.",
         "add the ServiceAccount, or remove the binding",
         _binding(_US),
-        _binding(_US) + _ACCOUNT,
+        _binding(_US) + ACCOUNT,
         _nobody,
         "manifests",
     ),
@@ -270,52 +215,9 @@ RULES = (
         "Rights are given to pods that use them.",
         "They serve nobody but whoever gets hold of the account.",
         "remove the binding, or mount a token (a projected serviceAccountToken)",
-        _ACCOUNT + _binding(_US) + _POD("automountServiceAccountToken: false"),
-        _ACCOUNT + _binding(_US) + _POD("automountServiceAccountToken: true"),
+        ACCOUNT + _binding(_US) + POD("automountServiceAccountToken: false"),
+        ACCOUNT + _binding(_US) + POD("automountServiceAccountToken: true"),
         _unused,
         "manifests",
-    ),
-    Rule(
-        "token-mounted",
-        "A pod carries no token by default.",
-        "Whatever breaks in can speak to the API server.",
-        "automountServiceAccountToken: false, and a projected serviceAccountToken where it is used",
-        "automountServiceAccountToken: true",
-        "automountServiceAccountToken: false",
-        each_pod(_token),
-        "pod",
-        ("CKV_K8S_38",),
-    ),
-    Rule(
-        "account-token",
-        "A service account gives no token by default.",
-        "Every pod that runs as it carries one, also those that come later.",
-        "automountServiceAccountToken: false",
-        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: app}",
-        _ACCOUNT,
-        _account_token,
-        "manifests",
-    ),
-    Rule(
-        "default-account",
-        "A pod runs as a service account of its own.",
-        "Rights given to default are given to every pod of the namespace.",
-        "serviceAccountName: NAME, and a ServiceAccount of that name",
-        "serviceAccountName: default",
-        "serviceAccountName: app",
-        each_pod(_default_account),
-        "pod",
-        ("CKV_K8S_41", "CKV_K8S_42"),
-    ),
-    Rule(
-        "account-missing",
-        "The service account of a pod is there.",
-        "The API server refuses the pods.",
-        "add the ServiceAccount, or write the name of one that is there",
-        _POD("containers: []"),
-        _ACCOUNT + _POD("containers: []"),
-        _account_missing,
-        "manifests",
-        ("kube-linter non-existent-service-account",),
     ),
 )
