@@ -154,7 +154,7 @@ def test_the_file_that_a_dry_run_shows_can_be_pasted(kvx: Kvx, tmp_path: Path) -
     (tmp_path / "kvx.toml").write_text('[voice]\ncontext = "it\'s $HOME"\n')
     letter = kvx("deploy", "--dry-run").stdout
     command = letter.partition("1. write voice-api.toml\n")[2].partition("  2. ")[0]
-    subprocess.run(["/bin/sh", "-c", command], check=True, timeout=20)
+    subprocess.run(["/bin/sh", "-c", command], check=True, timeout=60)
     written = (tmp_path / ".kvx/local/voice-api.toml").read_text()
     assert written.splitlines()[1:] == ['model = "embedded"', "threads = 0", 'context = "it\'s $HOME"']
 
@@ -283,7 +283,7 @@ def on_a_terminal(
             screen += os.read(leader, 4096)
         except OSError:  # the other end is closed
             break
-    return process.wait(30), screen.decode()
+    return process.wait(60), screen.decode()
 
 
 @pytest.mark.parametrize("typed", ["\n", "n\n", "maybe\n", "\x04"])
@@ -326,7 +326,7 @@ def test_ctrl_c_at_a_question_is_130_and_two_lines(tmp_path: Path, clean_environ
     while b"[y/N] " not in told:
         told += os.read(process.stderr.fileno(), 4096)
     process.send_signal(signal.SIGINT)
-    told += process.communicate(timeout=30)[1]
+    told += process.communicate(timeout=60)[1]
     os.close(leader)
     assert process.returncode == 130
     assert told.decode().splitlines()[-2:] == ["interrupted", "fix: run the command again"]
@@ -398,7 +398,7 @@ def test_a_reader_that_leaves_ends_kvx_quietly(tmp_path: Path, clean_environment
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == b""
-    assert process.wait(30) == 1
+    assert process.wait(60) == 1
 
 
 # A limit on the size of files stands for a full disk: the same error, at the same calls.

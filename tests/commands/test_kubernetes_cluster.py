@@ -178,7 +178,7 @@ def lists_served(server: ApiServer) -> int:
     """How many lists of pods the server has answered, by its own count."""
     with urllib3.PoolManager(ca_certs=str(server.authority)) as pool:
         headers = {"Authorization": "Bearer admin-token"}
-        text = pool.request("GET", f"{server.url}/metrics", headers=headers, timeout=10).data.decode()
+        text = pool.request("GET", f"{server.url}/metrics", headers=headers, timeout=60).data.decode()
     lines = [line for line in text.splitlines() if line.startswith("apiserver_request_total{")]
     wanted = [line for line in lines if 'resource="pods"' in line and 'verb="LIST"' in line]
     return sum(int(float(line.rpartition(" ")[2])) for line in wanted)
@@ -246,19 +246,21 @@ def test_a_server_that_is_gone_is_told_at_once(filled: ApiServer, tmp_path: Path
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         gone = altered(filled, tmp_path, "server", f"https://127.0.0.1:{closed.getsockname()[1]}")
+    patience = Patience(connect_seconds=60, read_seconds=60, list_seconds=60)
     started = time.monotonic()
-    error = failure(cluster_from_kubeconfig([gone]))
-    assert time.monotonic() - started < 1
+    error = failure(cluster_from_kubeconfig([gone], patience=patience))
+    assert time.monotonic() - started < 20
     assert (error.code, error.message) == ("cluster_unreachable", "The cluster real cannot be reached.")
 
 
 def test_a_server_that_does_not_answer_is_told_within_the_time_out(filled: ApiServer, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         path = altered(filled, tmp_path, "server", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        cluster = cluster_from_kubeconfig([path], patience=Patience(read_seconds=0.3))
+        patience = Patience(read_seconds=0.3, list_seconds=60)
+        cluster = cluster_from_kubeconfig([path], patience=patience)
         started = time.monotonic()
         error = failure(cluster)
-        assert 0.25 < time.monotonic() - started < 2
+        assert 0.25 < time.monotonic() - started < 20
     assert error.code == "cluster_unreachable"
     assert "in time" in error.message
 
@@ -289,8 +291,8 @@ def test_pages_without_end_stop_at_the_deadline(filled: ApiServer, tmp_path: Pat
     with answering(page("a", "again")) as port:
         path = altered(filled, tmp_path, "server", f"http://127.0.0.1:{port}")
         started = time.monotonic()
-        error = failure(cluster_from_kubeconfig([path], patience=Patience(list_seconds=0.5)))
-        assert time.monotonic() - started < 2
+        error = failure(cluster_from_kubeconfig([path], patience=Patience(read_seconds=60, list_seconds=0.5)))
+        assert time.monotonic() - started < 20
     assert error.code == "cluster_unreachable"
 
 
@@ -309,8 +311,8 @@ def test_a_list_that_the_server_forgets_again_is_given_up(filled: ApiServer, tmp
 def test_a_login_program_that_never_ends_is_told_within_its_time(filled: ApiServer) -> None:
     started = time.monotonic()
     with pytest.raises(VoiceApiError) as caught:
-        cluster_from_kubeconfig([login_by(filled, "sleep 3")], patience=Patience(login_seconds=0.3))
-    assert time.monotonic() - started < 2
+        cluster_from_kubeconfig([login_by(filled, "sleep 60")], patience=Patience(login_seconds=0.3))
+    assert time.monotonic() - started < 20
     assert caught.value.code == "cluster_login_too_slow"
 
 
@@ -370,7 +372,7 @@ def answering(*answers: bytes, tls: ssl.SSLContext | None = None) -> Iterator[in
             yield listening.getsockname()[1]
         finally:
             ended.set()
-            thread.join(timeout=10)
+            thread.join(timeout=60)
 
 
 def _answer(

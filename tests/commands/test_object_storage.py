@@ -56,10 +56,10 @@ def careless_storage(status: int) -> Iterator[tuple[str, list[str]]]:
 @pytest.mark.needs("object-storage")
 def test_a_bucket_that_refuses_the_second_write_will_do_and_is_left_as_it_was(object_storage: str) -> None:
     urllib.request.urlopen(
-        urllib.request.Request(f"{object_storage}/states", method="PUT"), timeout=10
+        urllib.request.Request(f"{object_storage}/states", method="PUT"), timeout=60
     ).close()
     assert prove_conditional_write(backend(object_storage)).endswith("refuses to write over what is there")
-    with urllib.request.urlopen(f"{object_storage}/states?list-type=2", timeout=10) as answer:
+    with urllib.request.urlopen(f"{object_storage}/states?list-type=2", timeout=60) as answer:
         assert b"<Key>" not in answer.read()
 
 
@@ -106,7 +106,7 @@ def test_without_a_key_nothing_is_asked() -> None:
 @pytest.mark.needs("object-storage", "terraform")
 def test_doctor_proves_the_bucket_that_is_set(object_storage: str, tmp_path: Path) -> None:
     urllib.request.urlopen(
-        urllib.request.Request(f"{object_storage}/doctored", method="PUT"), timeout=10
+        urllib.request.Request(f"{object_storage}/doctored", method="PUT"), timeout=60
     ).close()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KVX_", "HCLOUD_"))}
     variables = {

@@ -239,4 +239,4 @@ def _spoken_well(reply: Reply) -> None:
     assert reply.data["cluster"] == {"name": "demo", "demo": True}
     assert "demo cluster" in reply.data["notice"]
     assert set(reply.timings_ms) == {"interpret", "act"}
-    assert all(0 <= milliseconds < 1000 for milliseconds in reply.timings_ms.values())
+    assert all(0 <= milliseconds < 60_000 for milliseconds in reply.timings_ms.values())

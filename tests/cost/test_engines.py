@@ -309,7 +309,7 @@ def voice_api(status: int, body: bytes) -> Iterator[tuple[str, list[tuple[str, s
         yield f"http://127.0.0.1:{server.server_port}", asked
     finally:
         server.shutdown()
-        thread.join(30)
+        thread.join(60)
         server.server_close()
 
 

@@ -131,7 +131,7 @@ def asked(talk: Talk, questions: int = 1) -> list[Happening]:
                     break
                 threading.Thread(target=lambda: say(talk), daemon=True).start()
     finally:
-        said.join(20)
+        said.join(60)
         talk.end()
     return happenings
 

@@ -190,7 +190,7 @@ def test_who_ends_a_chat_is_told_so_and_of_no_failure(evi_server, converser: Evi
     reading.start()
     conversation.end()
     conversation.end()
-    reading.join(20)
+    reading.join(60)
     assert kinds == ["ended"]
 
 

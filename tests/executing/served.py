@@ -46,12 +46,12 @@ def served(folder: Path, *more: str) -> Iterator[Served]:
             yield Served(address, f"http://127.0.0.1:{metrics}/metrics", log)
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
 
 
 def _ready(address: str) -> bool:
     with suppress(httpx.TransportError):
-        return httpx.get(f"{address}/ready", timeout=5).status_code == 200
+        return httpx.get(f"{address}/ready", timeout=60).status_code == 200
     return False
 
 

@@ -188,7 +188,7 @@ def asked(operated: Operated, tmp_path_factory: pytest.TempPathFactory) -> Itera
             # What was typed comes back to whoever typed it, and to nobody else.
             found.replies.append(answer.text.replace(json.dumps(sentence), ""))
         found.tools.update(used_by_a_program(service, key))
-        found.figures.append(httpx.get(service.metrics, timeout=10).text)
+        found.figures.append(httpx.get(service.metrics, timeout=60).text)
     yield found
     gone(operated)
 

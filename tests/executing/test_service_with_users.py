@@ -95,5 +95,5 @@ def test_what_was_said_is_in_the_journal_and_its_key_nowhere(operated: Operated,
     files = [file for file in running.folder.rglob("*") if file.is_file()]
     secret = running.key.rpartition("_")[2]
     assert not [file for file in files if secret in file.read_text(errors="replace")]
-    assert secret not in httpx.get(running.metrics, timeout=10).text
-    assert "kvx_voice_security_events_total" in httpx.get(running.metrics, timeout=10).text
+    assert secret not in httpx.get(running.metrics, timeout=60).text
+    assert "kvx_voice_security_events_total" in httpx.get(running.metrics, timeout=60).text

@@ -86,8 +86,8 @@ def test_a_compiled_model_is_served_in_place_of_the_published_one_and_hears_the_
     assert "up to date" in again.stderr
     program = begin("--model", str(published), *models)
     files = {"file": recording()}
-    heard = httpx.post(f"{program.url}/v1/audio/transcriptions", files=files, timeout=30).json()
-    report = httpx.get(f"{program.url}/health", timeout=30).json()
+    heard = httpx.post(f"{program.url}/v1/audio/transcriptions", files=files, timeout=60).json()
+    report = httpx.get(f"{program.url}/health", timeout=60).json()
     assert heard["text"] == "how many pods are running"
     assert report["engine"]["listener"] == "mine"
     assert report["model"]["precision"] == "int8"
@@ -95,7 +95,7 @@ def test_a_compiled_model_is_served_in_place_of_the_published_one_and_hears_the_
     assert not [line for line in program.lines() if "compiled" in line["message"]]
     shutil.rmtree(compiled)
     program = begin("--model", str(published), *models)
-    httpx.get(f"{program.url}/ready", timeout=30)
+    httpx.get(f"{program.url}/ready", timeout=60)
     hint = next(line for line in program.lines() if "compiled" in line["message"])
     assert hint["fix"] == f"voice-api model compile {published}"
 

@@ -146,7 +146,7 @@ def test_of_five_at_once_one_goes_out_where_it_takes_one(two: Any, silence: byte
     there.listening.clear()
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(heard, here, silence, ANN)
-        assert there.listening.wait(20)
+        assert there.listening.wait(60)
         others = [told(heard(here, silence)) for _ in range(4)]
         there.may_answer.set()
         assert told(first.result(60)) == ("other", False, None)
@@ -163,7 +163,7 @@ def test_another_replica_does_not_ask_beside_the_first(
     there.listening.clear()
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(heard, here, silence, ANN)
-        assert there.listening.wait(20)
+        assert there.listening.wait(60)
         assert told(heard(replica, silence)) == ("local", True, "busy")
         there.may_answer.set()
         assert told(first.result(60)) == ("other", False, None)

@@ -104,7 +104,7 @@ def test_what_a_caller_who_left_was_waiting_for_is_never_begun(
     first = threading.Thread(target=lambda: service.client.post("/v1/commands", content=body, headers=SOUND))
     first.start()
     until(lambda: listener.heard == before + 1)
-    leaving = http.client.HTTPConnection(urlsplit(service.url).netloc, timeout=10)
+    leaving = http.client.HTTPConnection(urlsplit(service.url).netloc, timeout=60)
     leaving.request("POST", "/v1/commands", body, SOUND)
     until(lambda: service.service.lanes.short.waiting == 1)
     leaving.close()

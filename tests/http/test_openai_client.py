@@ -13,7 +13,7 @@ SENTENCE = "how many pods are running"
 
 @pytest.fixture(scope="module")
 def client(running: Any) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0, timeout=20) as client:
+    with openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0, timeout=60) as client:
         yield client
 
 

@@ -29,7 +29,7 @@ def test_it_says_ready_to_the_service_manager_only_when_it_answers(begin: Any, t
     with manager_socket(str(tmp_path / "notify")) as manager:
         program = begin(environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
         assert manager.recv(100) == b"READY=1"
-        with httpx.Client(base_url=program.url, timeout=2) as client:
+        with httpx.Client(base_url=program.url, timeout=60) as client:
             assert client.get("/ready").status_code == 200
             assert client.get("/health").json()["pid"] == program.process.pid
         program.process.terminate()

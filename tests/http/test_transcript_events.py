@@ -57,7 +57,7 @@ def events(lines: Any) -> Any:
 
 
 def test_openais_client_reads_the_segments_and_the_end(running: Any, recording: Callable[..., bytes]) -> None:
-    with openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0, timeout=20) as client:
+    with openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0, timeout=60) as client:
         stream = client.audio.transcriptions.create(
             model="whisper-1", file=("a.wav", recording()), stream=True, response_format="json"
         )
@@ -89,7 +89,7 @@ def test_who_leaves_in_the_middle_frees_the_lane(service: Any, silence: bytes, u
     listener.may_go_on.release()
     with running.client.stream("POST", ROUTE, files={"file": silence}, data={"stream": "true"}) as answer:
         next(events(answer.iter_lines()))
-    assert listener.ended.wait(5)
+    assert listener.ended.wait(60)
     until(lambda: running.service.lanes.short.busy_seconds == 0)
 
 
@@ -113,5 +113,5 @@ def test_a_deadline_in_the_middle_is_told_in_the_stream(start: Any, silence: byt
     told = list(events(answer.text.splitlines()))
     assert told[0]["delta"] == SAYINGS[0]
     assert told[-1]["error"]["code"] == "deadline_exceeded"
-    assert time.monotonic() - started < 5
-    assert listener.ended.wait(5)
+    assert time.monotonic() - started < 20
+    assert listener.ended.wait(60)

@@ -139,7 +139,7 @@ class Pusher:
         return digest_of(content)
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(trust_env=False, auth=self.auth, timeout=30)
+        return httpx.Client(trust_env=False, auth=self.auth, timeout=60)
 
 
 def digest_of(content: bytes) -> str:

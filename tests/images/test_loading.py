@@ -266,6 +266,6 @@ def test_no_process_is_left_behind(folder: Path, container_hosts: Hosts, world: 
     image_loading.perform(step(folder), world)
     address = container_hosts[0].address
     found: Any = subprocess.run(
-        ["pgrep", "-fa", f"ssh.*{address}"], capture_output=True, text=True, timeout=20, check=False
+        ["pgrep", "-fa", f"ssh.*{address}"], capture_output=True, text=True, timeout=60, check=False
     )
     assert "k3s" not in found.stdout

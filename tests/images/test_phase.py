@@ -93,7 +93,7 @@ def small_clone(tmp_path: Path) -> Path:
 
 
 def _git(folder: Path, *words: str) -> None:
-    subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, timeout=30)
+    subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, timeout=60)
 
 
 @pytest.mark.needs("git")

@@ -147,7 +147,7 @@ def test_a_service_that_nobody_speaks_to_deletes_and_publishes_too(tmp_path: Pat
 
     audit = Audit(journal, transcripts=Transcripts(files, 30, lambda: NOW), published=published)
     look_after(audit, stop, every_seconds=0.01)
-    assert done.wait(30)
+    assert done.wait(60)
     stop.set()
     assert list(files.all()) == []
     assert set(heads) == {journal.head}

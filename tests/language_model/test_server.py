@@ -104,7 +104,7 @@ def test_one_sentence_at_a_time_and_the_other_is_told_at_once(small: Any, asks: 
         time.sleep(0.01)
     assert model.message(PROMPT, 20) == Silence("busy")
     small.let_go.set()
-    first.join(20)
+    first.join(60)
     assert not first.is_alive()
 
 

@@ -64,7 +64,7 @@ def test_a_watch_ends_while_the_server_reads(model: LanguageModel, small: Any) -
     until(lambda: len(small.asked) == 1)
     started = time.monotonic()
     watch.close()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20
     assert len(small.asked) == 1
 
 

@@ -124,7 +124,7 @@ def running(
         yield program
     finally:
         program.process.kill()
-        program.process.wait(10)
+        program.process.wait(60)
         program.client.close()
 
 
@@ -150,7 +150,7 @@ def _wait_until_it_answers(program: Program) -> None:
     while time.monotonic() < deadline:
         assert program.process.poll() is None, program.log.read_text()
         try:
-            program.client.get("/health", timeout=5)
+            program.client.get("/health", timeout=60)
         except httpx.TransportError:
             time.sleep(0.1)
         else:

@@ -58,5 +58,5 @@ def test_without_a_systemd_that_answers_the_supervisor_is_started_by_kvx(
 def test_systemd_itself_finds_nothing_wrong_with_the_unit(place: Path, deployed: Any) -> None:
     deployed.start(answer="one")
     command = ["/usr/bin/systemd-analyze", "--man=no", "verify", str(systemd.unit_file(deployed.folder))]
-    checked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")

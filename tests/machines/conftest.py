@@ -91,7 +91,7 @@ class Simulation:
         """What a user, a controller or Terraform does; its actions are waited for."""
         header = {"Authorization": f"Bearer {TOKEN}"}
         content: dict[str, Any] = {"json": body} if body else {}
-        answer = httpx.request(method, f"{self.address}{path}", headers=header, timeout=20, **content)
+        answer = httpx.request(method, f"{self.address}{path}", headers=header, timeout=60, **content)
         assert answer.status_code < 300, answer.text
         document: dict[str, Any] = answer.json() if answer.content else {}
         actions = [document[key] for key in ("action",) if document.get(key)]
@@ -140,5 +140,5 @@ def hetzner(tmp_path: Path) -> Iterator[Simulation]:
         yield Simulation(json.loads(process.stdout.readline())["address"])
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         process.stdout.close()

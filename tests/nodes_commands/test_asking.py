@@ -49,7 +49,7 @@ def on_a_terminal(folder: Path, typed: str, *arguments: str) -> tuple[int, str]:
             break
         seen += more
     os.close(ours)
-    return process.wait(10), seen.decode().replace("\r\n", "\n")
+    return process.wait(60), seen.decode().replace("\r\n", "\n")
 
 
 @pytest.mark.usefixtures("handed_over")

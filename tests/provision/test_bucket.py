@@ -51,7 +51,7 @@ def in_bucket_of(cluster: Any, object_storage: str) -> Any:
     """The cluster, its state from now on in a new bucket."""
     name = f"bucket-{os.getpid()}-{time.time_ns()}"
     request = urllib.request.Request(f"{object_storage}/{name}", method="PUT")
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=60).close()
     keys = {"access_key": Secret("somebody"), "secret_key": Secret("secret")}
     cluster.backend = Backend(name, endpoint=object_storage, region="us-east-1", **keys)
     return cluster

@@ -80,7 +80,7 @@ def test_a_state_that_is_not_what_it_was_is_refused_with_the_way_back(
     assert refused.value.exit_code is ExitCode.INCOMPLETE
     way_back = refused.value.fix.partition("  (")[0]
     assert "kvx adopt" in refused.value.fix
-    subprocess.run(["/bin/sh", "-c", way_back], check=True, timeout=10)
+    subprocess.run(["/bin/sh", "-c", way_back], check=True, timeout=60)
     state = state_guard.whole_state(known)
     assert state is not None
     assert state.serial == 7

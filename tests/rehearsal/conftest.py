@@ -128,7 +128,7 @@ class Program:
         self.process = None
 
     def http(self) -> httpx.Client:
-        return httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
+        return httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60)
 
     def client(self) -> hcloud.Client:
         """The real Python client."""

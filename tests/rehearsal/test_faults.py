@@ -147,13 +147,13 @@ def test_a_cut_connection_hides_what_was_done(program: "Program", kind: str, ser
 
 
 def test_a_slow_answer_holds_up_nobody_else(program: "Program") -> None:
-    program.use({"faults": [{"kind": "slow", "path": "/servers", "seconds": 1.5}]})
+    program.use({"faults": [{"kind": "slow", "path": "/servers", "seconds": 10}]})
     with program.http() as http:
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
             http.get("/servers", timeout=0.5)
         assert http.get("/servers").status_code == 200
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 8
 
 
 def test_a_fault_is_counted_through_a_kill(program: "Program") -> None:

@@ -105,7 +105,7 @@ def test_a_scenario_stays_in_force_through_a_kill(program: "Program") -> None:
 
 def test_a_state_file_has_one_simulation(program: "Program") -> None:
     second = [sys.executable, "-m", "kvx_rehearsal", "--state", str(program.state)]
-    run = subprocess.run(second, capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run(second, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 1
     assert "does another simulation use it?" in run.stderr
     assert "Traceback" not in run.stderr
@@ -115,7 +115,7 @@ def test_a_state_that_is_none_is_refused(tmp_path: Path) -> None:
     state = tmp_path / "letter"
     state.write_text("Dear state,\n" * 100)
     command = [sys.executable, "-m", "kvx_rehearsal", "--state", str(state)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, run.stdout) == (1, "")
     assert state.read_text().startswith("Dear state")
 
@@ -125,7 +125,7 @@ def test_a_scenario_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) ->
     scenario.write_text(json.dumps({"faults": [{"kind": "earthquake"}]}))
     command = [sys.executable, "-m", "kvx_rehearsal", "--state", str(tmp_path / "state")]
     run = subprocess.run(
-        [*command, "--scenario", str(scenario)], capture_output=True, text=True, timeout=30, check=False
+        [*command, "--scenario", str(scenario)], capture_output=True, text=True, timeout=60, check=False
     )
     assert run.returncode == 2
     assert "earthquake" in run.stderr

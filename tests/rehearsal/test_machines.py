@@ -66,13 +66,13 @@ class Simulated:
     def end(self, *, by_force: bool = False) -> None:
         assert self.process is not None
         (self.process.kill if by_force else self.process.terminate)()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=60)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {TOKEN}"}
         request = urllib.request.Request(f"{self.address}{path}", data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"null")
 
     def server(self, name: str, **more: object) -> Any:
@@ -193,5 +193,5 @@ def test_every_type_has_the_architecture_of_the_machines(simulated: Simulated) -
 
 def test_the_caller_has_the_address_that_the_machines_see(simulated: Simulated) -> None:
     origin = simulated.address.removesuffix("/v1")
-    with urllib.request.urlopen(f"{origin}/_rehearsal/address", timeout=10) as answer:
+    with urllib.request.urlopen(f"{origin}/_rehearsal/address", timeout=60) as answer:
         assert answer.read() == b"198.18.7.254\n"

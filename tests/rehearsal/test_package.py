@@ -61,14 +61,14 @@ def test_it_ends_quietly_when_it_is_told_to(tmp_path: Path, number: signal.Signa
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(number)
-        _, talk = process.communicate(timeout=30)
+        _, talk = process.communicate(timeout=60)
     assert (process.returncode, talk) == (0, "")
 
 
 def test_a_taken_port_is_said(program: "Program", tmp_path: Path) -> None:
     port = program.address.removesuffix("/v1").rpartition(":")[2]
     command = [sys.executable, "-m", "kvx_rehearsal", "--state", str(tmp_path / "other"), "--port", port]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 1
     assert "Address already in use" in run.stderr
     assert "Traceback" not in run.stderr

@@ -80,7 +80,7 @@ class Kvx:
     def asked(self, what: str) -> dict[str, Any]:
         """What the simulation says of itself."""
         origin = self.simulation["address"].removesuffix("/v1")
-        with urllib.request.urlopen(f"{origin}/_rehearsal/{what}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{origin}/_rehearsal/{what}", timeout=60) as answer:
             told: dict[str, Any] = json.load(answer)
         return told
 

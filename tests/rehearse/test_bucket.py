@@ -39,7 +39,7 @@ def test_a_state_in_a_bucket_is_found_again_and_taken_for_the_same(
     mirror = subprocess.run([BUILD, "--where"], check=True, capture_output=True, text=True).stdout.strip()
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", f"{mirror}/terraform.rc")
     make_the_bucket = urllib.request.Request(f"{object_storage}/machines", method="PUT")
-    urllib.request.urlopen(make_the_bucket, timeout=10).close()
+    urllib.request.urlopen(make_the_bucket, timeout=60).close()
     keys = {"access_key": Secret("somebody"), "secret_key": Secret(KEY)}
     backend = Backend("machines", endpoint=object_storage, region="us-east-1", **keys)
     world = real_world()

@@ -75,7 +75,7 @@ def nodes_of(kubeconfig: Path) -> dict[str, bool]:
     context = ssl.create_default_context(cadata=trusted)
     context.load_cert_chain(pem)
     pem.unlink()
-    with urllib.request.urlopen(f"{cluster['server']}/api/v1/nodes", context=context, timeout=20) as answer:
+    with urllib.request.urlopen(f"{cluster['server']}/api/v1/nodes", context=context, timeout=60) as answer:
         items = json.load(answer)["items"]
     return {
         item["metadata"]["name"]: any(
@@ -211,7 +211,7 @@ def _ran(command: list[str], words: str) -> str:
 def _seen_as(kvx: Any) -> str:
     """The address that the hosts see this machine by."""
     origin = kvx.simulation["address"].removesuffix("/v1")
-    with urllib.request.urlopen(f"{origin}/_rehearsal/address", timeout=10) as answer:
+    with urllib.request.urlopen(f"{origin}/_rehearsal/address", timeout=60) as answer:
         return str(answer.read().decode().strip())
 
 

@@ -23,7 +23,7 @@ def delete_server(kvx: Any, name: str) -> None:
     found = next(each for each in kvx.asked("resources")["resources"] if each["name"] == name)
     headers = {"Authorization": f"Bearer {'c' * 64}"}
     url = f"{address}/servers/{found['id']}"
-    with urllib.request.urlopen(urllib.request.Request(url, method="DELETE", headers=headers), timeout=10):
+    with urllib.request.urlopen(urllib.request.Request(url, method="DELETE", headers=headers), timeout=60):
         pass
 
 

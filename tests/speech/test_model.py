@@ -108,7 +108,7 @@ def test_a_process_killed_while_adding_leaves_nothing_that_has_a_name(
         adding.send_signal(signal.SIGKILL)
     finally:
         adding.kill()
-        adding.wait(timeout=10)
+        adding.wait(timeout=60)
     assert names(models) == ["embedded"]
     left = list(models.iterdir())
     assert len(left) == 1

@@ -58,7 +58,7 @@ def test_short_ones_beside_a_long_one_are_heard_as_alone(
     begin = Barrier(len(sounds))
 
     def hear(sound: Sound) -> list[tuple[Segment, ...]]:
-        begin.wait(timeout=20)
+        begin.wait(timeout=60)
         return [embedded.transcribe(sound, PLAIN).segments for _ in range(1 if sound is long_sound else 8)]
 
     with ThreadPoolExecutor(len(sounds)) as threads:

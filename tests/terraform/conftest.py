@@ -65,13 +65,13 @@ class Hetzner:
         """Something that another made in the same project."""
         head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.address}/{kind}", json.dumps(body).encode(), head)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             made: dict[str, Any] = json.load(answer)
         return made
 
     def _look(self, what: str) -> dict[str, Any]:
         address = f"{self.address.removesuffix('/v1')}/_rehearsal/{what}"
-        with urllib.request.urlopen(address, timeout=30) as answer:
+        with urllib.request.urlopen(address, timeout=60) as answer:
             seen: dict[str, Any] = json.load(answer)
         return seen
 

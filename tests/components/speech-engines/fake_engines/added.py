@@ -22,7 +22,7 @@ class Metronome:
         self._thread.start()
         yield
         self._stopped.set()
-        self._thread.join(20)
+        self._thread.join(60)
 
     def _tick(self) -> None:
         while not self._stopped.is_set():

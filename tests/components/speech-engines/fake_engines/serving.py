@@ -78,7 +78,7 @@ def serving(moods: Moods, key_header: str, talk: Talk) -> Iterator[None]:
     stopped = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     moods.address = f"http://127.0.0.1:{port}"
     try:
         yield
