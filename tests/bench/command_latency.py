@@ -10,7 +10,7 @@ from collections import defaultdict
 
 from many_callers import ask, recorded, service
 
-from voice_api.audio import resampled_speech
+from voice_api.audio.encoding import resampled_speech
 from voice_api.speech.speakers.espeak import EspeakSpeaker
 
 UNDERSTOOD, NOT_UNDERSTOOD = "how many pods are not ready", "how many pods are in the cartoon namespace"

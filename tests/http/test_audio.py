@@ -9,7 +9,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from voice_api.audio import MEDIA_TYPES, AudioFormat, AudioLimits, encode_stream, encode_whole, read_sound
+from voice_api.audio.decoding import AudioLimits, read_sound
+from voice_api.audio.encoding import MEDIA_TYPES, AudioFormat, encode_stream, encode_whole
 from voice_api.errors import VoiceApiError
 
 LIMITS = AudioLimits(max_seconds=60, min_sample_rate=4_000, max_sample_rate=192_000, max_channels=8)

@@ -118,7 +118,7 @@ def test_a_click_is_no_turn() -> None:
 
 
 def test_the_real_detector_finds_a_spoken_sentence(recording: object) -> None:
-    from voice_api.audio import AudioLimits, read_sound
+    from voice_api.audio.decoding import AudioLimits, read_sound
 
     body = recording("how many pods are running")  # type: ignore[operator]
     sound = read_sound(body, AudioLimits(60, 4_000, 192_000, 8)).samples

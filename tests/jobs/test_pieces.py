@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voice_api.audio import AudioLimits, read_sound, resampled_speech, sound_blocks, sound_seconds
+from voice_api.audio.decoding import AudioLimits, read_sound, sound_blocks, sound_seconds
+from voice_api.audio.encoding import resampled_speech
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures
 from voice_api.http.processing import hearing

@@ -12,7 +12,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from voice_api.audio import AudioLimits, read_sound
+from voice_api.audio.decoding import AudioLimits, read_sound
 from voice_api.bench.figures import Heard, ModelReport, Report, Spread, Workload
 from voice_api.bench.machine import our_versions, this_machine
 from voice_api.bench.markdown import OURS, TUNED

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_whole
+from voice_api.audio.encoding import MEDIA_TYPES, AudioFormat, encode_whole
 from voice_api.commands.conversation.turn import Turn
 from voice_api.engines.choice import Answered
 from voice_api.errors import VoiceApiError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from voice_api.audio import AudioLimits, Sound, read_sound
+from voice_api.audio.decoding import AudioLimits, Sound, read_sound
 from voice_api.cluster.redact import masked
 from voice_api.engines.choice import Answered
 from voice_api.engines.elsewhere import Elsewhere

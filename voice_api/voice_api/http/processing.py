@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voice_api.audio import AudioLimits, resampled_speech, sound_blocks, sound_seconds
+from voice_api.audio.decoding import AudioLimits, sound_blocks, sound_seconds
+from voice_api.audio.encoding import resampled_speech
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures, JobFigures
 from voice_api.http.bodies import Form, Uploads

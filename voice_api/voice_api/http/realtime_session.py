@@ -10,7 +10,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from voice_api.audio import Sound
+from voice_api.audio.decoding import Sound
 from voice_api.errors import VoiceApiError
 from voice_api.http import realtime_events as events
 from voice_api.http.breaking import Breaking

@@ -10,7 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from voice_api.audio import Sound, resampled_speech
+from voice_api.audio.decoding import Sound
+from voice_api.audio.encoding import resampled_speech
 from voice_api.cluster.redact import HIDDEN, masked
 from voice_api.commands.conversation.turn import ALONE, Turn
 from voice_api.commands.core import Reply

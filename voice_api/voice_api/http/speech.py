@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from voice_api.audio import MEDIA_TYPES, AudioFormat, encode_stream
+from voice_api.audio.encoding import MEDIA_TYPES, AudioFormat, encode_stream
 from voice_api.engines.speaking import Spoken
 from voice_api.errors import VoiceApiError
 from voice_api.http.allowances import answer_headers

@@ -105,7 +105,7 @@ def _probe(settings: Settings, folder: Path) -> Settings:
 async def _asked(settings: Settings, around: Surroundings, models: Path) -> tuple[str, str, str]:
     """What was heard, what was replied, and who heard it: a sentence spoken, heard, answered, and spoken."""
     # All of this takes a second to import, and shall begin without a network as well.
-    from voice_api.audio import encode_whole  # noqa: PLC0415
+    from voice_api.audio.encoding import encode_whole  # noqa: PLC0415
     from voice_api.http.wishes import wished  # noqa: PLC0415
 
     service = await asyncio.to_thread(_assembled, settings, around, models)

@@ -1,0 +1,1 @@
+"""Files of sound: what comes in, within limits, and what is spoken."""
