@@ -326,6 +326,22 @@ def test_a_login_program_gives_the_token(filled: ApiServer) -> None:
     assert len(cluster.nodes()) == 2
 
 
+def test_after_a_refused_token_the_login_program_is_asked_for_another(
+    filled: ApiServer, tmp_path: Path
+) -> None:
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "withdrawn", "expirationTimestamp": "2020-01-01T00:00:00Z"},
+    }
+    given = tmp_path / "credential"
+    given.write_text(json.dumps(credential))
+    cluster = cluster_from_kubeconfig([login_by(filled, f"cat {given}")])
+    assert failure(cluster).code == "cluster_unauthorised"
+    given.write_text(json.dumps(credential).replace("withdrawn", "admin-token"))
+    assert len(cluster.nodes()) == 2
+
+
 def test_a_login_program_is_not_asked_again_for_every_request(filled: ApiServer, tmp_path: Path) -> None:
     credential = {
         "apiVersion": "client.authentication.k8s.io/v1",

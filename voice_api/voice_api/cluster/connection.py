@@ -182,7 +182,7 @@ class Connection:
             return urllib3.HTTPResponse(b"{}", status=403)
         body = None if request.body is None else json.dumps(request.body, allow_nan=False)
         try:
-            return self._pool.request(
+            response = self._pool.request(
                 request.method,
                 f"{self._configuration.host}{request.path}",
                 body=body,
@@ -199,6 +199,9 @@ class Connection:
             raise self._failures.untrusted(error) from error
         except urllib3.exceptions.HTTPError as error:
             raise self._failures.unreachable("broke off the connection") from error
+        if response.status == 401:
+            self._known = 0.0, {}
+        return response
 
     def _headers(self, request: Sent) -> urllib3.HTTPHeaderDict:
         agent = f"{AGENT} {request.agent}".rstrip()
@@ -211,7 +214,7 @@ class Connection:
         return headers
 
     def _credentials(self) -> dict[str, str]:
-        """Those of a moment ago will do: they are fetched anew well before they expire."""
+        """Those of a moment ago will do, until the server refuses them."""
         until, known = self._known
         if time.monotonic() >= until:
             known = self._fetched()
