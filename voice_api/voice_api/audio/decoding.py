@@ -1,15 +1,15 @@
 """Sound that comes in: any usual file to mono 16 kHz, under limits."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from soundfile import LibsndfileError, SoundFile
-from soxr import ResampleStream
 
+from voice_api.audio.resampling import at_rate
 from voice_api.errors import VoiceApiError
 from voice_api.logs import silenced_native_stderr
 from voice_api.speech.protocol import SAMPLE_RATE
@@ -90,7 +90,8 @@ def _decoded(body: bytes, limits: AudioLimits, given_up: Callable[[], bool]) -> 
         raise _refused("audio_empty", "the sound is empty", "send a recording")
     with _opened(body) as file:
         _check_header(file, limits)
-        yield from _resampled(_mono_blocks(file, limits, given_up), file.samplerate)
+        blocks = _mono_blocks(file, limits, given_up)
+        yield from at_rate(blocks, file.samplerate, SAMPLE_RATE, np.float32)
 
 
 def _no_sound() -> VoiceApiError:
@@ -155,16 +156,6 @@ def _mono(block: NDArray[np.float32], may_exceed: bool) -> NDArray[np.float32]:
             )
         np.clip(block, -1.0, 1.0, out=block)
     return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-
-
-def _resampled(blocks: Iterable[NDArray[np.float32]], sample_rate: int) -> Iterator[NDArray[np.float32]]:
-    if sample_rate == SAMPLE_RATE:
-        yield from blocks
-        return
-    stream = ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32")
-    for block in blocks:
-        yield np.asarray(stream.resample_chunk(block), np.float32)
-    yield np.asarray(stream.resample_chunk(np.empty(0, np.float32), last=True), np.float32)
 
 
 def _refused(code: str, message: str, fix: str, status: int = 400) -> VoiceApiError:

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from soundfile import SoundFile
-from soxr import ResampleStream
 
+from voice_api.audio.resampling import at_rate
 from voice_api.speech.protocol import SAMPLE_RATE
 
 SPOKEN_RATE = 24_000
@@ -33,7 +33,8 @@ _UNKNOWN_LENGTH = 0xFFFFFFFF
 
 def resampled_speech(pieces: Iterable[NDArray[np.int16]], sample_rate: int) -> NDArray[np.float32]:
     """What a speaker said, as sound to be listened to."""
-    heard = [piece.astype(np.float32) / 32_768 for piece in _at_rate(pieces, sample_rate, SAMPLE_RATE)]
+    spoken = at_rate(pieces, sample_rate, SAMPLE_RATE, np.int16)
+    heard = [piece.astype(np.float32) / 32_768 for piece in spoken]
     return np.concatenate(heard) if heard else np.empty(0, np.float32)
 
 
@@ -51,12 +52,12 @@ def encode_stream(
         if form == "wav":
             yield _wav_header(sample_rate, _UNKNOWN_LENGTH)
         rate = sample_rate if form == "wav" else SPOKEN_RATE
-        yield from (piece.astype("<i2").tobytes() for piece in _at_rate(pieces, sample_rate, rate))
+        yield from (piece.astype("<i2").tobytes() for piece in at_rate(pieces, sample_rate, rate, np.int16))
         return
     rate = SPOKEN_RATE if form == "opus" else sample_rate
     sink = Sink()
     with _encoder(sink, rate, form) as file:
-        for piece in _at_rate(pieces, sample_rate, rate):
+        for piece in at_rate(pieces, sample_rate, rate, np.int16):
             file.write(piece)
             if ready := sink.take():
                 yield ready
@@ -73,7 +74,7 @@ def encode_whole(pieces: Iterable[NDArray[np.int16]], sample_rate: int, form: Au
     rate = SPOKEN_RATE if form == "opus" else sample_rate
     sink = Sink()
     with _encoder(sink, rate, form) as file:
-        for piece in _at_rate(pieces, sample_rate, rate):
+        for piece in at_rate(pieces, sample_rate, rate, np.int16):
             file.write(piece)
     return sink.take()
 
@@ -81,16 +82,6 @@ def encode_whole(pieces: Iterable[NDArray[np.int16]], sample_rate: int, form: Au
 def _encoder(sink: "Sink", sample_rate: int, form: AudioFormat) -> SoundFile:
     container, subtype = _ENCODERS[form]
     return SoundFile(sink, "w", samplerate=sample_rate, channels=1, format=container, subtype=subtype)
-
-
-def _at_rate(pieces: Iterable[NDArray[np.int16]], have: int, want: int) -> Iterator[NDArray[np.int16]]:
-    if have == want:
-        yield from pieces
-        return
-    stream = ResampleStream(have, want, 1, dtype="int16")
-    for piece in pieces:
-        yield np.asarray(stream.resample_chunk(piece), np.int16)
-    yield np.asarray(stream.resample_chunk(np.empty(0, np.int16), last=True), np.int16)
 
 
 def _wav_header(sample_rate: int, data_bytes: int) -> bytes:
