@@ -109,9 +109,8 @@ class Keeper:
             *self._command, verb, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sys.stderr
         )
         try:
-            said, _ = await asyncio.wait_for(
-                program.communicate(json.dumps(content).encode()), PROGRAM_SECONDS
-            )
+            async with asyncio.timeout(PROGRAM_SECONDS):
+                said, _ = await program.communicate(json.dumps(content).encode())
         except TimeoutError:
             program.kill()
             await program.wait()

@@ -231,14 +231,15 @@ def test_a_session_is_heard_elsewhere_utterance_by_utterance(two: Any, by: str) 
     address = here.url.replace("http", "ws") + f"/v1/realtime?intent=transcription{query}"
 
     async def session() -> dict[str, Any]:
-        async with websockets.connect(address, additional_headers=headers) as socket:
+        connecting = websockets.connect(address, additional_headers=headers)
+        async with asyncio.timeout(60), connecting as socket:
             turns = {"audio": {"input": {"turn_detection": None}}, "type": "transcription"}
             await socket.send(json.dumps({"type": "session.update", "session": turns}))
             sound = "AAAA" * 8_000
             await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": sound}))
             await socket.send(json.dumps({"type": "input_audio_buffer.commit"}))
             while True:
-                event: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), 60))
+                event: dict[str, Any] = json.loads(await socket.recv())
                 assert event["type"] != "error", event
                 if event["type"].endswith("completed"):
                     return event

@@ -228,7 +228,8 @@ class _Conversation:
     async def _send(self, content: dict[str, Any]) -> None:
         text = json.dumps({"event_id": f"event_{uuid4().hex[:24]}", **content}, ensure_ascii=False)
         try:
-            await asyncio.wait_for(self._socket.send_text(text), SEND_SECONDS)
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._socket.send_text(text)
         except TimeoutError:
             raise SlowReaderError from None
 
@@ -241,6 +242,7 @@ class _Conversation:
     async def _close(self, code: int) -> None:
         if self._socket.application_state is WebSocketState.CONNECTED:
             try:
-                await asyncio.wait_for(self._socket.close(code), SEND_SECONDS)
+                async with asyncio.timeout(SEND_SECONDS):
+                    await self._socket.close(code)
             except (TimeoutError, RuntimeError, WebSocketDisconnect):
                 log.debug("a client was gone before its session was closed")

@@ -235,8 +235,8 @@ class RealtimeSession:
         try:
             options = self._partner.options(self._service.with_live_names(self._options))
             wished = self._wished.here if self._partner.hears_here else self._wished.again(utterance.item)
-            listening = self._service.listening.sound(sound, options, wished)
-            heard = await asyncio.wait_for(listening, seconds)
+            async with asyncio.timeout(seconds):
+                heard = await self._service.listening.sound(sound, options, wished)
         except TimeoutError:
             await self._send(events.failed(utterance.item, too_late(seconds)))
             return

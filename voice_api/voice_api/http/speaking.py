@@ -15,7 +15,7 @@ from voice_api.engines.speaking import Spoken
 from voice_api.errors import VoiceApiError
 from voice_api.http.service import Service
 from voice_api.http.tickets import Ticket
-from voice_api.http.waiting import too_late
+from voice_api.http.waiting import before, too_late
 from voice_api.http.wishes import Wished
 
 ENDED = b""
@@ -111,7 +111,7 @@ async def spoken(
     speaking.add_done_callback(lambda _: made.put_nowait(ENDED))
     deadline = loop.time() + service.settings.request_seconds
     try:
-        while chunk := await asyncio.wait_for(made.get(), deadline - loop.time()):
+        while chunk := await before(deadline, made.get):
             yield chunk
         await speaking
     except TimeoutError:

@@ -10,7 +10,7 @@ from math import ceil
 from voice_api.errors import VoiceApiError
 from voice_api.http.replies import error_content
 from voice_api.http.service import Service
-from voice_api.http.waiting import too_late
+from voice_api.http.waiting import before, too_late
 from voice_api.http.wishes import HOME, Wished, emotions_of, members_of
 from voice_api.speech.protocol import Segment, TranscribeOptions, Transcript
 
@@ -38,7 +38,7 @@ async def transcript_events(
     deadline = loop.time() + service.settings.request_seconds
     told = ""
     try:
-        while segment := await asyncio.wait_for(final.get(), deadline - loop.time()):
+        while segment := await before(deadline, final.get):
             delta = joined(told, segment.text)
             told += delta
             yield event({"type": "transcript.text.delta", "delta": delta})

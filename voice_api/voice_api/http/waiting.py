@@ -32,6 +32,14 @@ async def while_wanted(request: Request, seconds: float, work: Awaitable[Result]
         await asyncio.gather(working, leaving, return_exceptions=True)
 
 
+async def before(deadline: float, begin: Callable[[], Awaitable[Result]]) -> Result:
+    """The result of what is begun before that time of the loop's clock; TimeoutError once it has come."""
+    if asyncio.get_running_loop().time() >= deadline:
+        raise TimeoutError
+    async with asyncio.timeout_at(deadline):
+        return await begin()
+
+
 def too_late(seconds: float) -> VoiceApiError:
     message = f"the answer was not ready within {seconds:g} seconds"
     return VoiceApiError("deadline_exceeded", message, "send a shorter recording or try again later", 504)
