@@ -39,10 +39,15 @@ def docker() -> Iterator[DockerThere]:
 
 @pytest.fixture(scope="module")
 def docker_extension(docker: DockerThere, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example as it is shipped, but for the address of its socket."""
+    """The example as it is shipped, but for the address of its socket, and more time for Python to start."""
     file = tmp_path_factory.mktemp("extensions") / "docker-containers" / "extension.yaml"
     shutil.copytree(EXAMPLE, file.parent)
     text = file.read_text()
-    assert "/var/run/docker.sock" in text
-    file.write_text(text.replace("/var/run/docker.sock", str(docker.path)))
+    for shipped, here in (
+        ("/var/run/docker.sock", str(docker.path)),
+        ("deadline_seconds: 2\n", "deadline_seconds: 10\n"),
+    ):
+        assert shipped in text
+        text = text.replace(shipped, here)
+    file.write_text(text)
     return file

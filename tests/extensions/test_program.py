@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ for line in sys.stdin:
     print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": told}), flush=True)
 """
 BAD = {
-    "does not answer in time": "import time; time.sleep(60)",
+    "does not answer in time": "import time; time.sleep(600)",
     "has ended": "",
     "answers something else than one line of JSON": "input(); print('hello', flush=True); input()",
     "answers more than can be listened to": "input(); print('x' * 1_000_000, flush=True); input()",
@@ -68,17 +69,18 @@ def test_it_has_no_variable_that_its_file_does_not_name(child: Makes) -> None:
 
 @pytest.mark.parametrize("why", list(BAD))
 def test_what_goes_wrong_is_told_in_time(child: Makes, why: str) -> None:
-    asked = child(BAD[why], deadline_seconds=0.5 if "time" in why else 60.0)
+    asked = child(BAD[why], deadline_seconds=0.5 if "time" in why else 600.0)
     started = time.monotonic()
     with pytest.raises(VoiceApiError, match=f"The extension weather {why}"):
         asked.ask("answer", {})
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_after_a_failure_it_rests_and_is_started_anew(tmp_path: Path) -> None:
     now = [0.0]
     (tmp_path / "program.py").write_text("import sys; sys.exit(1)")
-    asked = Child(Program("weather", (sys.executable, "program.py"), tmp_path), lambda: now[0])
+    program = Program("weather", (sys.executable, "program.py"), tmp_path, deadline_seconds=60)
+    asked = Child(program, lambda: now[0])
     with pytest.raises(VoiceApiError, match="has ended"):
         asked.ask("answer", {})
     (tmp_path / "program.py").write_text(GOOD)
@@ -89,6 +91,23 @@ def test_after_a_failure_it_rests_and_is_started_anew(tmp_path: Path) -> None:
     asked.close()
 
 
+def test_who_waited_for_another_has_the_whole_time_all_the_same(tmp_path: Path) -> None:
+    now = [0.0]
+    waits = "for line in sys.stdin:\n    while not os.path.exists('go'): time.sleep(0.02)"
+    code = GOOD.replace("import json", "import json, time").replace("for line in sys.stdin:", waits)
+    (tmp_path / "program.py").write_text(code)
+    asked = Child(
+        Program("weather", (sys.executable, "program.py"), tmp_path, deadline_seconds=60), lambda: now[0]
+    )
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(asked.ask, "answer", {}) for _ in range(2)]
+        wait(answers, 0.5)  # the second one is there
+        now[0] = 100.0
+        (tmp_path / "go").touch()
+        assert [each.result(60)["method"] for each in answers] == ["answer", "answer"]
+    asked.close()
+
+
 def test_it_and_what_it_started_are_gone_when_it_is_closed(tmp_path: Path) -> None:
     code = GOOD.replace('"pid": os.getpid()', '"pids": [os.getpid(), helper.pid]').replace(
         "for line",
@@ -96,11 +115,11 @@ def test_it_and_what_it_started_are_gone_when_it_is_closed(tmp_path: Path) -> No
         1,
     )
     (tmp_path / "program.py").write_text(code)
-    asked = Child(Program("weather", (sys.executable, "program.py"), tmp_path))
+    asked = Child(Program("weather", (sys.executable, "program.py"), tmp_path, deadline_seconds=60))
     pids = asked.ask("answer", {})["pids"]
     assert not any(map(gone, pids))
     asked.close()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not all(map(gone, pids)) and time.monotonic() < until:
         time.sleep(0.02)
     assert all(map(gone, pids))
@@ -120,8 +139,8 @@ def test_a_flood_for_its_owner_does_not_stop_it(child: Makes) -> None:
 
 
 def test_more_than_a_pipe_holds_is_not_asked(child: Makes) -> None:
-    asked = child("import time; time.sleep(60)", 60.0)
+    asked = child(SLEEPS, 600.0)
     started = time.monotonic()
     with pytest.raises(VoiceApiError, match="too many words"):
         asked.ask("answer", {"x": "y" * 100_000})
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60

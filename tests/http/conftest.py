@@ -36,13 +36,12 @@ WAIT_SECONDS = 80
 
 
 class ScriptedListener:
-    """Stands for a model: says the line it was given, after a pause, or fails as it was told to."""
+    """Stands for a model: says the line it was given, once it may, or fails as it was told to."""
 
     name = "scripted"
 
-    def __init__(self, says: str = "how many pods are running", pause_seconds: float = 0.0) -> None:
+    def __init__(self, says: str = "how many pods are running") -> None:
         self.says = says
-        self.pause_seconds = pause_seconds
         self.doubtful = False
         self.fault: Exception | None = None
         self.heard = 0
@@ -59,7 +58,6 @@ class ScriptedListener:
         self.options = options
         self.listening.set()
         assert self.may_answer.wait(WAIT_SECONDS)
-        time.sleep(self.pause_seconds)
         if self.fault:
             raise self.fault
         timings = {"vad": 1.0, "features": 1.0, "encode": 1.0, "decode": 1.0}

@@ -10,6 +10,7 @@ def played() -> Playing:
     playing = Playing(QUESTION, 100.0)
     playing.more(100.0, 2.0)
     playing.more(100.1, 2.0)
+    playing.whole = True
     return playing
 
 
@@ -39,6 +40,17 @@ def test_what_was_cut_off_was_never_heard_to_its_end() -> None:
     assert playing.since(1_000.0) is None
     assert playing.free(102.0) == 102.0
     assert not playing.cut(103.0)
+
+
+def test_what_was_not_sent_to_its_end_was_not_heard_to_its_end() -> None:
+    """Its sound is late, fails, or is cut off before any of it came."""
+    late = Playing(QUESTION, 100.0)
+    assert late.since(101.0) is None
+    late.more(100.0, 2.0)
+    assert late.since(110.0) is None
+    assert late.cut(110.0)
+    late.whole = True
+    assert late.since(1_000.0) is None
 
 
 def test_what_is_over_cannot_be_cut_off() -> None:

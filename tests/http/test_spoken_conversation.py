@@ -3,6 +3,7 @@
 import base64
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import module_from_spec, spec_from_file_location
@@ -11,9 +12,11 @@ from typing import Any
 
 import openai
 import pytest
-from talker import HEARD, Talker, after, spoken
+from talker import HEARD, WAIT_SECONDS, Talker, after, spoken
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from voice_api.cluster.demo import DemoCluster
+from voice_api.cluster.protocol import Pod
 from voice_api.commands.conversation.acting import Acting
 from voice_api.commands.core import CommandCore
 from voice_api.commands.policy import User
@@ -60,6 +63,20 @@ class Names:
         return ("shop",)
 
     def said(self, names: Any) -> None: ...
+
+
+class SlowCluster(DemoCluster):
+    """Answers once it may."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        super().__init__()
+        self.may_answer.clear()
+
+    def pods(self, namespace: str | None) -> tuple[Pod, ...]:
+        assert self.may_answer.wait(WAIT_SECONDS)
+        return super().pods(namespace)
 
 
 @pytest.fixture
@@ -186,6 +203,28 @@ def test_who_begins_to_speak_cuts_off_what_is_being_said(
     assert response["command"]["status"] == "SUCCESS", "what was asked is answered in words nevertheless"
     assert "input_audio_buffer.speech_started" in [event["type"] for event in talker.events]
     assert service.service.engines.speaker.spoken < 600
+
+
+@pytest.mark.parametrize("how", ["speech", "response.cancel"])
+def test_what_is_cut_off_while_it_is_being_done_is_told_in_words_alone(
+    start: Any, scripted: Any, talk: Any, say: Any, how: str
+) -> None:
+    cluster = SlowCluster()
+    talker = talk(start(listener=scripted(says=SENTENCE), commands=CommandCore(cluster)).url)
+    talker.append(say(SENTENCE))
+    talker.until("response.created")
+    if how == "speech":
+        talker.append(say(SENTENCE, silence_seconds=0.2))
+        talker.until("input_audio_buffer.speech_started")
+    else:
+        talker.say(how)
+        talker.say("input_audio_buffer.clear")
+        talker.until("input_audio_buffer.cleared")
+    cluster.may_answer.set()
+    response = talker.answer()
+    assert (response["status"], response["command"]["status"]) == ("cancelled", "SUCCESS")
+    assert response["output"][0]["content"][0]["transcript"].startswith(REPLY)
+    assert talker.sound == b""
 
 
 def test_who_wants_to_hear_all_is_not_cut_off(

@@ -48,12 +48,11 @@ class Child:
         self._failures, self._rests_until = 0, clock()
 
     def ask(self, method: str, parameters: Mapping[str, object]) -> Any:
-        """The result; VoiceApiError after `deadline_seconds` at most."""
-        until = self._clock() + self._program.deadline_seconds
+        """The result; VoiceApiError after `deadline_seconds` of waiting for others and as many of its own."""
         if not self._lock.acquire(timeout=self._program.deadline_seconds):
             raise self._failed("is busy")
         try:
-            return self._result(method, parameters, until)
+            return self._result(method, parameters, self._clock() + self._program.deadline_seconds)
         except _BrokenError as error:
             self._end()
             self._failures += 1

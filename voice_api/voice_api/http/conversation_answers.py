@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -54,7 +55,8 @@ class CommandAnswers:
         self._service, self._send, self._company, self._breaking = service, send, company, breaking
         self._answers: list[asyncio.Task[None]] = []
         self._sounding: asyncio.Task[Answered] | None = None
-        self._playing = Playing("", -inf)
+        self._playing = Playing("", -inf, whole=True)
+        self._interruptions = 0
         self._item = ""
         self._question: Playing | None = None
         self._unanswered: tuple[Heard, float] | None = None
@@ -77,15 +79,14 @@ class CommandAnswers:
             self.interrupt()
 
     def interrupt(self) -> None:
-        """Cut off what is being said or played."""
-        self._playing.cut(time.monotonic())
-        if self._sounding:
-            self._sounding.cancel()
+        """Cut off what is being said or played, or will be of what is being done."""
+        self._interruptions += 1
+        self._cut_off()
 
     def truncated(self, item: object) -> None:
         """The client has stopped to play; that of an older reply makes no difference."""
         if item == self._item:
-            self.interrupt()
+            self._cut_off()
 
     def played(self, item: object) -> None:
         """The client has played a reply to its end just now."""
@@ -119,6 +120,11 @@ class CommandAnswers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _cut_off(self) -> None:
+        self._playing.cut(time.monotonic())
+        if self._sounding:
+            self._sounding.cancel()
+
     def _attentive(self, now: float) -> bool:
         """Whether what is said just now is meant for us without a wake phrase."""
         asked = self._question is not None and now < self._question.quiet + VOICE_SECONDS
@@ -141,7 +147,7 @@ class CommandAnswers:
         if len(self._waiting) >= MOST_WAITING:
             await asyncio.wait(self._waiting[:1])
         before = self._waiting[-1] if self._waiting else None
-        task = asyncio.create_task(self._answered(heard, began, before))
+        task = asyncio.create_task(self._answered(heard, began, before, self._interruptions))
         self._breaking.watch(task)
         self._answers = [*self._waiting, task]
 
@@ -149,14 +155,21 @@ class CommandAnswers:
     def _waiting(self) -> "list[asyncio.Task[None]]":
         return [task for task in self._answers if not task.done()]
 
-    async def _answered(self, heard: Heard, began: float, before: "asyncio.Task[None] | None") -> None:
+    async def _answered(
+        self, heard: Heard, began: float, before: "asyncio.Task[None] | None", interruptions: int
+    ) -> None:
         if before:
             await asyncio.wait({before})
         response = Response(self._send, aloud=self.settings.aloud)
         await response.begin()
         since = self._question.since(began) if self._question else None
         turn = Turn(
-            self._company.user, self._company.session, spoken=True, since=since, command=f"cmd_{uuid4().hex}"
+            self._company.user,
+            self._company.session,
+            spoken=True,
+            since=since,
+            command=f"cmd_{uuid4().hex}",
+            wanted=lambda: interruptions == self._interruptions,
         )
         seconds = self._service.settings.request_seconds
         try:
@@ -168,9 +181,13 @@ class CommandAnswers:
         except VoiceApiError as error:
             await response.end("failed", error)
         else:
-            await self._told(response, heard, reply, turn)
+            about = {"command": command_of(heard, reply, turn)}
+            await self._told(response, reply, about, interruptions)
 
-    async def _told(self, response: Response, heard: Heard, reply: Reply, turn: Turn) -> None:
+    async def _told(
+        self, response: Response, reply: Reply, about: Mapping[str, object], interruptions: int
+    ) -> None:
+        """In words always; aloud, unless somebody has begun to speak since it was asked."""
         text = self._asked_again(reply)
         playing = self._playing = Playing(text, self._playing.free(time.monotonic()))
         self._item = response.item
@@ -179,10 +196,14 @@ class CommandAnswers:
         elif reply.status != "NEEDS_CLARIFICATION" and not code_of(reply).startswith("answer_"):
             self._question = None
         await response.say(text)
-        about = {"command": command_of(heard, reply, turn)}
         if not self.settings.aloud:
+            playing.whole = True
             playing.heard_at(time.monotonic())
             await response.end(about=about)
+            return
+        if interruptions != self._interruptions:
+            playing.cut(time.monotonic())
+            await response.end("cancelled", reason="turn_detected", about=about)
             return
         sounding = self._sounding = asyncio.create_task(self._sound(response, playing))
         await asyncio.wait({sounding})
@@ -194,6 +215,7 @@ class CommandAnswers:
                 raise error
             await response.end("failed", error, about=about)
         else:
+            playing.whole = True
             await response.end(about={**about, "spoken": members_of(sounding.result())})
 
     def _asked_again(self, reply: Reply) -> str:

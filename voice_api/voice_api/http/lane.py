@@ -40,6 +40,20 @@ class _Job:
     since: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """Of work: what came of it, or why nothing did."""
+
+    result: Any = None
+    error: BaseException | None = None
+
+    def tell(self, future: "Future[Any]") -> None:
+        if self.error is None:
+            future.set_result(self.result)
+        else:
+            future.set_exception(self.error)
+
+
 def leave_as_it_is(_: float) -> None:
     """For work that leaves nothing behind."""
 
@@ -177,10 +191,12 @@ class Lane:
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            done = job.future.set_running_or_notify_cancel() and _run(job)
+            outcome = _run(job) if job.future.set_running_or_notify_cancel() else None
             amount = job.ticket.amount
-            self._ended(job, done)
-            del job  # its work holds a recording, which is not to wait for the next caller
+            self._ended(job, outcome is not None and outcome.error is None)
+            if outcome:
+                outcome.tell(job.future)  # last: whoever has an answer finds its place free
+            del job, outcome  # its work holds a recording, which is not to wait for the next caller
             self._tidy(amount)
 
     def _ended(self, job: _Job, done: bool) -> None:
@@ -192,13 +208,11 @@ class Lane:
             self._note_idle()
 
 
-def _run(job: _Job) -> bool:
+def _run(job: _Job) -> _Outcome:
     try:
-        job.future.set_result(job.context.run(job.work, job.ticket))
+        return _Outcome(job.context.run(job.work, job.ticket))
     except BaseException as error:  # noqa: BLE001  it is raised again where the result is awaited
-        job.future.set_exception(error)
-        return False
-    return True
+        return _Outcome(error=error)
 
 
 def _stopping() -> VoiceApiError:

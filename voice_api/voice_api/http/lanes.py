@@ -17,8 +17,8 @@ An eleventh of the time is its own so, and a command is held up by a few tokens 
 SPEAKING_THREADS = 2
 """A short reply is spoken beside a long text: the synthesiser takes them sentence by sentence."""
 
-THINKING_THREADS = 2
-"""Where a language model is asked, which takes one sentence at a time, others are not held up by it."""
+ACTING_THREADS = 4
+"""A change is followed for seconds, and a language model thinks as long: others are not held up by it."""
 
 ELSEWHERE_THREADS = 8
 """Who finds none of them free is answered here: nobody waits to be able to wait."""
@@ -74,8 +74,6 @@ def open_lanes(settings: Settings) -> Lanes:
         short=short,
         long=Lane("long", room, give_way=next(polite).give_way, tidy=tidying.after),
         speaking=Lane("speaking", room, SPEAKING_THREADS, next(polite).give_way),
-        acting=Lane(
-            "acting", Room(settings.max_waiting), THINKING_THREADS if settings.language_model_address else 1
-        ),
+        acting=Lane("acting", Room(settings.max_waiting), ACTING_THREADS),
         elsewhere=Lane("elsewhere", Room(0), ELSEWHERE_THREADS),
     )

@@ -15,11 +15,13 @@ class Playing:
 
     text   what is said
     ends   when its last sound has been heard; `inf` where it was cut off
+    whole  whether all of it was sent: what is still to be made may be late, or never come
     quiet  when nothing of it sounds any more, either way
     """
 
     text: str
     ends: float
+    whole: bool = False
     quiet: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -35,7 +37,7 @@ class Playing:
 
     def cut(self, now: float) -> bool:
         """It is not played any further; whether anything of it was left."""
-        left = now < self.ends < inf
+        left = self.ends < inf and (now < self.ends or not self.whole)
         if left:
             self.ends, self.quiet = inf, now + STILL_SOUNDS_SECONDS
         return left
@@ -46,7 +48,7 @@ class Playing:
 
     def since(self, began: float) -> float | None:
         """From its end to the beginning of a speech; None where that came first, or it never ended."""
-        return began - self.ends if began >= self.ends else None
+        return began - self.ends if self.whole and began >= self.ends else None
 
     def returns_as(self, text: str, began: float) -> bool:
         """Whether what was heard is this reply, from a loudspeaker into the microphone."""

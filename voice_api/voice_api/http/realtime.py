@@ -17,6 +17,7 @@ from voice_api.http import realtime_events as events
 from voice_api.http.conversation_answers import Company
 from voice_api.http.conversation_session import ConversationSession
 from voice_api.http.conversation_wish import answers_of
+from voice_api.http.inbox import Inbox
 from voice_api.http.models import check_converser, check_listener
 from voice_api.http.pages import with_subprotocols
 from voice_api.http.realtime_session import RealtimeSession
@@ -168,10 +169,11 @@ class _Conversation:
     async def _talk(self) -> int:
         """The code to close with, once there is nothing more to say."""
         ending = asyncio.ensure_future(self._service.sessions.ending.wait())
-        receiving = asyncio.ensure_future(self._socket.receive())
+        inbox = Inbox(self._socket.receive)
+        filling, receiving = asyncio.ensure_future(inbox.fill()), asyncio.ensure_future(inbox.next())
         try:
             while True:
-                awaited: set[asyncio.Future[Any]] = {receiving, ending, self._session.broken}
+                awaited: set[asyncio.Future[Any]] = {receiving, filling, ending, self._session.broken}
                 await asyncio.wait(
                     awaited,
                     timeout=max(0.0, self._idle_left),
@@ -179,16 +181,19 @@ class _Conversation:
                 )
                 if self._session.broken.done():
                     self._session.broken.result()
+                if filling.done():
+                    filling.result()
                 if (reason := self._reason_to_end(ending.done(), receiving.done())) is not None:
                     await self._send(events.error_event(reason))
                     return GOING_AWAY if reason.status >= 500 else POLICY
                 if receiving.done():
                     await self._take(receiving.result())
-                    receiving = asyncio.ensure_future(self._socket.receive())
+                    receiving = asyncio.ensure_future(inbox.next())
         finally:
-            for task in (ending, receiving):
+            tasks = (ending, filling, receiving)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(ending, receiving, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def _idle_left(self) -> float:

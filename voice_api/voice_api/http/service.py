@@ -91,7 +91,12 @@ class Service:
 
     async def act(self, text: str, turn: Turn = ALONE) -> Reply:
         """The reply of the command core."""
-        reply = await self.lanes.acting.run(lambda _: self.engines.commands.answer(text, turn))
+
+        def answer(ticket: Ticket) -> Reply:
+            wanted = replace(turn, wanted=lambda: turn.wanted() and not ticket.given_up)
+            return self.engines.commands.answer(text, wanted)
+
+        reply = await self.lanes.acting.run(answer)
         self.figures.stages(reply.timings_ms)
         self.figures.commands.labels(reply.status, reply.intent.name if reply.intent else "none").inc()
         if reply.intent:

@@ -1,11 +1,12 @@
 """What a conversation needs of whoever acts: looks, reviews, dry runs and writes, each as the user."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from voice_api.cluster.protocol import Cluster
 from voice_api.commands.confirmation.pending import Bound, Target
+from voice_api.commands.conversation.turn import always
 from voice_api.commands.level import Circumstances, Environment
 from voice_api.commands.policy import User
 from voice_api.commands.registry.declaring import Call, NoCall
@@ -55,13 +56,17 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A change that was agreed to: the evidence for it, and what it is called in journals."""
+    """A change that was agreed to: the evidence for it, and what it is called in journals.
+
+    wanted  whether anybody still waits to hear what comes of it
+    """
 
     command: str
     bound: Bound
     transcript: str
     source: str
     level: str
+    wanted: Callable[[], bool] = field(default=always, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

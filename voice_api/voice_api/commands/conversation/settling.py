@@ -100,7 +100,7 @@ class Settling:
         if changed:
             why = f"I did nothing yet: {changed}."
             return self.staging.ask(call, turn.user, asked.speaker, why, asked.source)
-        order = Order(turn.command, asked, text, asked.source, asked.level)
+        order = Order(turn.command, asked, text, asked.source, asked.level, turn.wanted)
         return self._told(self.staging.executor.carry_out(turn.user, call, order), call, asked, turn)
 
     def _told(self, carried: Carried, call: Call, asked: Bound, turn: Turn) -> Outcome:

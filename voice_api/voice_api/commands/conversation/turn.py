@@ -9,6 +9,11 @@ from voice_api.commands.registry.declaring import EVERYWHERE
 ANYBODY = User("anybody", frozenset({"viewer"}), EVERYWHERE)
 
 
+def always() -> bool:
+    """Somebody waits, for all that is known."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What surrounds the words.
@@ -21,6 +26,7 @@ class Turn:
     command     what this turn is called in journals
     words       what was said; the core fills it in
     timings     milliseconds of each stage so far, asked when the turn is recorded
+    wanted      whether anybody still waits to hear what comes of it
     """
 
     user: User = field(default=ANYBODY)
@@ -31,6 +37,7 @@ class Turn:
     command: str = ""
     words: str = ""
     timings: Callable[[], Mapping[str, float]] = field(default=dict, compare=False)
+    wanted: Callable[[], bool] = field(default=always, compare=False)
 
 
 ALONE = Turn()

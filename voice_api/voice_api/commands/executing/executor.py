@@ -16,7 +16,7 @@ from voice_api.commands.executing.changes import Change, NoChange, Seen, Write, 
 from voice_api.commands.executing.doing import CONFLICT, done, previewed
 from voice_api.commands.executing.environments import Environments, environment_of
 from voice_api.commands.executing.happened import happened
-from voice_api.commands.executing.looking import object_at, seen
+from voice_api.commands.executing.looking import object_at, refused, seen
 from voice_api.commands.executing.objects import Place, replicas_of, target_of
 from voice_api.commands.executing.outcome import Follow, followed
 from voice_api.commands.level import Circumstances, Environment, Replicas
@@ -54,9 +54,16 @@ class ClusterExecutor:
         return KubernetesCluster(self._way(user).connection)
 
     def cluster_uid(self) -> str:
-        """What tells this cluster from every other: the uid of its namespace kube-system."""
+        """What tells this cluster from every other: the uid of its namespace kube-system.
+
+        Its name for whoever may not see that; VoiceApiError where it cannot be told now.
+        """
         answer = self._access.service.send(Sent("GET", "/api/v1/namespaces/kube-system"))
-        return str(answer.content["metadata"]["uid"]) if answer.status == 200 else self._access.service.name
+        if answer.status in {403, 404}:
+            return self._access.service.name
+        if answer.status != 200:
+            raise refused(answer.status, Place("namespace", "", "kube-system"))
+        return str(answer.content["metadata"]["uid"])
 
     def note(self, user: User) -> str:
         """What has to be said of how things are done for this user; nothing where it is as the user."""
@@ -185,7 +192,9 @@ class ClusterExecutor:
             return Carried(status, str(outcome.get("why", "")), {"recorded": not unrecorded})
         try:
             uid = order.bound.target.uid
-            verified = followed(way.connection, call.function.name, place, uid, self._follow)
+            verified = followed(
+                way.connection, call.function.name, place, uid, how=self._follow, wanted=order.wanted
+            )
         except VoiceApiError as error:
             return Carried(status, f"I cannot see what came of it: {error.message}{unrecorded}")
         content = {**verified.data, "complete": verified.complete, "said": verified.said}

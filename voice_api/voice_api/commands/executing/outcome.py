@@ -28,22 +28,26 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """How long to look, on which clock, and whether anybody still listens."""
+    """How long to look, and on which clock."""
 
     seconds: float = 15.0
-    wanted: Callable[[], bool] = lambda: True
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
-def followed(connection: Connection, function: str, place: Place, uid: str, how: Follow) -> Verified:
-    """Look until it is complete, for `how.seconds` at most; VoiceApiError where it cannot be looked at."""
+def followed(
+    connection: Connection, function: str, place: Place, uid: str, *, how: Follow, wanted: Callable[[], bool]
+) -> Verified:
+    """Look until it is complete or not wanted any more, for `how.seconds` at most.
+
+    VoiceApiError where it cannot be looked at.
+    """
     until = how.clock() + how.seconds
     pause = FIRST_LOOK_SECONDS
     while True:
         verified = _looked(connection, function, place, uid)
         left = until - how.clock()
-        if verified.complete or left <= 0 or not how.wanted():
+        if verified.complete or left <= 0 or not wanted():
             return verified
         how.sleep(min(pause, left))
         pause = min(pause * 2, LONGEST_SECONDS)
