@@ -57,6 +57,25 @@ def test_the_sound_of_a_job_that_has_ended_is_no_jobs_any_more(opened: Opened, t
     assert queue.answer(name) is not None
 
 
+class Shared(type(Path())):  # type: ignore[misc]
+    """A folder whose processor deletes the sound "job_heard" once somebody has looked at it."""
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = super().stat(follow_symlinks=follow_symlinks)
+        if self.name == "job_heard":
+            self.unlink()
+        return found
+
+
+def test_a_sound_that_the_processor_deletes_meanwhile_is_none_of_ours(opened: Opened, tmp_path: Path) -> None:
+    opened()
+    heard = left_behind(tmp_path, "job_heard", b"1234", hours=7)
+    left_behind(tmp_path, "job_old", b"12345", hours=7)
+    (tmp_path / "jobs" / "sounds" / "job_gone").symlink_to("nowhere")
+    assert clean(Shared(tmp_path / "jobs"), SIX_HOURS, time.time()) == Cleaned(files=1, bytes=5)
+    assert not heard.exists()
+
+
 def test_a_folder_of_no_processor_and_a_table_of_another_version_are_left_alone(
     opened: Opened, tmp_path: Path
 ) -> None:

@@ -156,27 +156,36 @@ def test_what_fails_is_recorded_as_failed(tmp_path: Path) -> None:
     assert stages == [("before", None), ("after", "cluster_unreachable")]
 
 
-def works_until_killed(folder: Path, acts: Path, first: int) -> None:
-    """Record and act, on and on, as a child process that never returns."""
+def works_until_killed(folder: Path, acts: Path, first: int, steps: int) -> None:
+    """Record and act, on and on, as a child process that never returns; opened and acted are its `steps`."""
     journal = Journal(folder, KEY, file_bytes=4_000)
     acted = os.open(acts, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(steps, b"o")
     for number in range(first, first + 1_000_000):
         recorded(journal, {"command": number}, lambda: {"bytes": os.write(acted, f"{number}\n".encode())})  # noqa: B023
+        os.write(steps, b"a")
 
 
 def test_whenever_it_is_killed_there_is_no_act_without_a_record(tmp_path: Path) -> None:
     folder, acts = tmp_path / "journal", tmp_path / "acts"
     moments = random.Random(9)
     for number in range(ROUNDS):
+        seen, steps = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                works_until_killed(folder, acts, number * 1_000_000)
+                works_until_killed(folder, acts, number * 1_000_000, steps)
             finally:
                 os._exit(1)
+        os.close(steps)
+        for _ in range(
+            number % 3
+        ):  # killed from the start, since its journal was opened, since its first act
+            assert os.read(seen, 1), "it ended by itself"
         time.sleep(moments.uniform(0.0, 0.02))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        os.close(seen)
     Journal(folder, KEY).close()
     assert isinstance(verified_folder(folder, KEY), Head)
     intended = {each["command"] for each in records(folder) if each["stage"] == "before"}

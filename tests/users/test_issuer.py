@@ -115,7 +115,7 @@ class Door:
 
 @pytest.fixture
 def door(provider: Provider) -> Door:
-    keys = PublishedKeys(lambda: published(provider.address))
+    keys = PublishedKeys(lambda: published(provider.address, 60))
     keys.prime(60)
     sessions = IssuedSessions(Issuer(provider.address, "kvx"), keys.find)
     return Door(provider, Known(lambda: BOOK, lambda: NOW, sessions))
@@ -217,7 +217,7 @@ def test_keys_that_nobody_has_are_not_fetched_for_each_request(door: Door) -> No
 
 def test_a_new_key_is_fetched_and_who_needs_it_is_told_to_come_again(provider: Provider) -> None:
     now = [0.0]
-    keys = PublishedKeys(lambda: published(provider.address), lambda: now[0])
+    keys = PublishedKeys(lambda: published(provider.address, 60), lambda: now[0])
     keys.prime(60)
     provider.keys.append(described(OTHER_KEY, "new"))
     now[0] += 60
@@ -235,7 +235,7 @@ def test_a_new_key_is_fetched_and_who_needs_it_is_told_to_come_again(provider: P
 
 def test_keys_are_trusted_for_a_day_without_the_provider_and_no_longer(provider: Provider) -> None:
     now = [0.0]
-    keys = PublishedKeys(lambda: published(provider.address), lambda: now[0])
+    keys = PublishedKeys(lambda: published(provider.address, 60), lambda: now[0])
     keys.prime(60)
     provider.status = 500
     now[0] += 23 * 3_600
@@ -264,13 +264,13 @@ def test_what_is_no_provider_is_told_why(provider: Provider, change: dict[str, A
     for name, value in change.items():
         setattr(provider, name, value)
     with pytest.raises(DiscoveryError, match=why):
-        published(provider.address)
+        published(provider.address, 60)
     assert "/elsewhere" not in provider.asked
 
 
 def test_it_is_put_together_from_settings(provider: Provider) -> None:
     settings = Settings(oidc_issuer=provider.address, oidc_audience="kvx", oidc_user_claim="email")
-    sessions = issued_sessions(settings)
+    sessions = issued_sessions(settings, 60)
     assert sessions is not None
     door = Door(provider, Known(lambda: BOOK, lambda: NOW, sessions))
     assert door.let_in(door.token(sub="1234", email="ann")).name == "oidc:ann"

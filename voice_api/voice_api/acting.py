@@ -16,7 +16,7 @@ from voice_api.http.engines import Anybody, Users
 from voice_api.recording import look_after, opened_audit
 from voice_api.settings import Settings, SettingsError, Surroundings
 from voice_api.users.book import Book
-from voice_api.users.discovery import PublishedKeys, published
+from voice_api.users.discovery import PATIENCE_SECONDS, PublishedKeys, published
 from voice_api.users.file import BookFile
 from voice_api.users.issuer import IssuedSessions, Issuer
 from voice_api.users.speaker import Known
@@ -51,15 +51,15 @@ def acts(settings: Settings, around: Surroundings, cluster: Cluster, other: Call
     return Acts(users, _parts(settings, cluster, other, audit, book()), audit)
 
 
-def issued_sessions(settings: Settings) -> IssuedSessions | None:
+def issued_sessions(settings: Settings, patience_seconds: float = PATIENCE_SECONDS) -> IssuedSessions | None:
     """Sessions of the identity provider, if there is one; its keys are fetched for the first time."""
     address = settings.oidc_issuer
     if not address:
         return None
     if not settings.oidc_audience:
         raise SettingsError("oidc_issuer needs oidc_audience", "name the client that its sessions are for")
-    keys = PublishedKeys(lambda: published(address))
-    keys.prime()
+    keys = PublishedKeys(lambda: published(address, patience_seconds))
+    keys.prime(patience_seconds)
     claims = (settings.oidc_user_claim, settings.oidc_groups_claim)
     return IssuedSessions(Issuer(address, settings.oidc_audience, *claims), keys.find)
 

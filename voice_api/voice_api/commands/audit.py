@@ -61,9 +61,9 @@ class Audit:
         self._journal, self._now = journal, now
         self._transcripts, self._others, self._published = transcripts, others, published
         self._clock, self._rests_until = clock, 0.0
-        self._seen = journal.head.number
+        self._seen = self._published_at = journal.head.number
         self._security: Callable[[str], None] = lambda _: None
-        self._lock = threading.Lock()
+        self._lock, self._catching_up = threading.Lock(), threading.Lock()
         self._changes: OrderedDict[str, deque[Change]] = OrderedDict()
         for each in past:
             self._remember(each)
@@ -100,15 +100,23 @@ class Audit:
         return self._remembered({**begun, **outcome, "stage": "after"})
 
     def found_done(self, outcome: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A write that had no answer, and was seen to have happened: recorded as what came after it."""
-        self.record("write", False, outcome)
+        """A write that had no answer, and was seen to have happened: recorded as what came after it.
+
+        `recorded` is false in it where that was impossible.
+        """
+        try:
+            self._append({**outcome, "event": "write", "security": False}, lasting=True)
+        except VoiceApiError as error:
+            log.warning("a record is missing", extra={"event": "write", "reason": error.message})
+            return self._remembered({**outcome, "recorded": False})
         return self._remembered(outcome)
 
     def changes(self, user: str, most: int) -> tuple[Change, ...]:
         """What this user changed, the last first, whichever replica did it."""
-        for number, each in self._others(self._seen):
-            self._seen = number
-            self._remember(each)
+        with self._catching_up:
+            for number, each in self._others(self._seen):
+                self._seen = number
+                self._remember(each)
         with self._lock:
             return tuple(reversed(self._changes.get(user, deque())))[:most]
 
@@ -151,15 +159,15 @@ class Audit:
         )
         with self._lock:
             kept = self._changes.setdefault(str(record.get("user", "")), deque(maxlen=REMEMBERED))
-            if change.command and any(each.command == change.command for each in kept):
-                return
+            for each in [each for each in kept if each.command == change.command != ""]:
+                kept.remove(each)  # the chain says when it was, among what other replicas did
             kept.append(change)
             self._changes.move_to_end(str(record.get("user", "")))
             while len(self._changes) > MOST_USERS:
                 self._changes.popitem(last=False)
 
     def _publish_now_and_then(self) -> None:
-        if self._journal.head.number % CHECKPOINT_EVERY == 0:
+        if self._journal.head.number >= self._published_at + CHECKPOINT_EVERY:
             self._publish()
 
     def _publish(self) -> None:
@@ -169,6 +177,7 @@ class Audit:
         except VoiceApiError as error:
             log.warning("no checkpoint", extra={"reason": error.message})
             return
+        self._published_at = head.number
         if head.number:
             log.info("journal checkpoint", extra={"checkpoint": written(head)})
             self._published(head)

@@ -1,9 +1,12 @@
 """Deletes sounds that are no job's any more, from beside the processor that owns the folder."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from stat import S_ISREG
 
 from voice_api.errors import VoiceApiError
 from voice_api.jobs.store import FORM
@@ -21,28 +24,42 @@ class Cleaned:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A file as it was found; `changed` in seconds since 1970."""
+
+    path: Path
+    bytes: int
+    changed: float
+
+
 def clean(folder: Path, older_than_seconds: float, now: float) -> Cleaned:
     """Delete sounds of no job that have been there so long; what is younger may be on its way to be one.
 
-    The table is only read, and no lock of the processor's is taken. VoiceApiError where it cannot be read.
+    The table is only read, and no lock of the processor's is taken: it may delete the same sounds meanwhile.
+    VoiceApiError where the table cannot be read.
     """
-    old = [path for path in _sounds(folder) if now - path.stat().st_mtime > older_than_seconds]
+    old = [each for each in _sounds(folder) if now - each.changed > older_than_seconds]
     needed = _needed(folder) if old else frozenset()
     files = size = 0
-    for path in old:
-        if path.name not in needed:
-            size += path.stat().st_size
-            path.unlink(missing_ok=True)
-            files += 1
+    for sound in old:
+        if sound.path.name not in needed:
+            with suppress(FileNotFoundError):
+                sound.path.unlink()
+                files, size = files + 1, size + sound.bytes
     return Cleaned(files, size)
 
 
-def _sounds(folder: Path) -> list[Path]:
+def _sounds(folder: Path) -> Iterator[_Sound]:
     if not (folder / "jobs.sqlite3").is_file():
         message = f"no processor keeps jobs in {folder}"
         raise VoiceApiError("jobs_missing", message, "name its folder with --jobs-folder", 500)
     kept = (folder / "sounds", folder / "arriving")
-    return [path for each in kept if each.is_dir() for path in each.iterdir() if path.is_file()]
+    for path in chain.from_iterable(each.iterdir() for each in kept if each.is_dir()):
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            if S_ISREG(found.st_mode):
+                yield _Sound(path, found.st_size, found.st_mtime)
 
 
 def _needed(folder: Path) -> frozenset[str]:

@@ -29,16 +29,16 @@ class DiscoveryError(Exception):
     """Why the keys cannot be had, in a few words."""
 
 
-def published(issuer: str) -> Keys:
+def published(issuer: str, patience_seconds: float = PATIENCE_SECONDS) -> Keys:
     """The signing keys of `issuer`, by id, as its discovery document leads to them; else DiscoveryError."""
-    document = _read(issuer.rstrip("/") + DISCOVERY)
+    document = _read(issuer.rstrip("/") + DISCOVERY, patience_seconds)
     if document.get("issuer") != issuer:
         raise DiscoveryError("its discovery document names another issuer")
     address = document.get("jwks_uri")
     if not isinstance(address, str):
         raise DiscoveryError("its discovery document names no jwks_uri")
     try:
-        found = jwt.PyJWKSet.from_dict(_read(address)).keys
+        found = jwt.PyJWKSet.from_dict(_read(address, patience_seconds)).keys
     except jwt.PyJWTError as error:
         raise DiscoveryError("it publishes no keys that can be used") from error
     return {each.key_id: each for each in found[:MOST_KEYS] if each.key_id}
@@ -63,24 +63,29 @@ class PublishedKeys:
 
     def find(self, identifier: str) -> jwt.PyJWK | None:
         """None for a key that is not there; VoiceApiError 503 where that is not known now."""
+        now = self._clock()
         with self._lock:
-            now, had = self._clock(), self._had
-            trusted = had is not None and now - had < TRUSTED_SECONDS
-            found = self._keys.get(identifier) if trusted else None
-            stale = had is None or now - had >= FRESH_SECONDS
-        begun = self._renew() if stale or found is None else False
+            found, had = self._trusted(now).get(identifier), self._had
+        begun = self._renew() if found is None or had is None or now - had >= FRESH_SECONDS else False
         if found is not None:
             return found
-        if begun or not trusted or self._fetching:
+        with self._lock:  # a fetch that somebody else began may have come to its end meanwhile
+            found = self._trusted(now).get(identifier)
+            unknown = begun or self._fetching or not self._trusted(now)
+        if found is None and unknown:
             message = "the identity provider's keys are not known now"
             fix = "try again; where it stays so, look whether the issuer can be reached from here"
             raise VoiceApiError("issuer_keys_missing", message, fix, 503, retry_after_seconds=2)
-        return None
+        return found
+
+    def _trusted(self, now: float) -> Keys:
+        """None of them after a day without the provider."""
+        return self._keys if self._had is not None and now - self._had < TRUSTED_SECONDS else {}
 
     def _renew(self) -> bool:
         """Fetch on a thread, no sooner than some time after the last try; whether that has begun."""
+        now = self._clock()
         with self._lock:
-            now = self._clock()
             if self._fetching or (self._tried is not None and now - self._tried < TRIED_SECONDS):
                 return False
             self._fetching, self._tried = True, now
@@ -100,9 +105,9 @@ class PublishedKeys:
             self._came.set()
 
 
-def _read(address: str) -> dict[str, Any]:
+def _read(address: str, patience_seconds: float) -> dict[str, Any]:
     url = urlsplit(address)
-    connection = _connection(url)
+    connection = _connection(url, patience_seconds)
     try:
         connection.request(
             "GET", f"{url.path or '/'}?{url.query}".rstrip("?"), headers={"Accept": "application/json"}
@@ -124,7 +129,7 @@ def _read(address: str) -> dict[str, Any]:
     return content
 
 
-def _connection(url: SplitResult) -> http.client.HTTPConnection:
+def _connection(url: SplitResult, patience_seconds: float) -> http.client.HTTPConnection:
     """Encrypted, but to this very machine."""
     try:
         host, port = url.hostname or "", url.port
@@ -132,7 +137,7 @@ def _connection(url: SplitResult) -> http.client.HTTPConnection:
         raise DiscoveryError("its address is none") from error
     if url.scheme == "https" and host:
         trust = ssl.create_default_context()
-        return http.client.HTTPSConnection(host, port, timeout=PATIENCE_SECONDS, context=trust)
+        return http.client.HTTPSConnection(host, port, timeout=patience_seconds, context=trust)
     if url.scheme == "http" and host in LOOPBACK:
-        return http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
+        return http.client.HTTPConnection(host, port, timeout=patience_seconds)
     raise DiscoveryError("its address has to begin with https://")

@@ -8,7 +8,7 @@ from voice_api.cluster.requests import Sent
 from voice_api.cluster.reviews import Attempt
 from voice_api.commands.executing.difference import RESTARTED_AT
 from voice_api.commands.executing.objects import Object, Place, held, replicas_of
-from voice_api.commands.executing.revisions import Revision, revision_of, revision_wanted
+from voice_api.commands.executing.revisions import Revision, is_observed, revision_of, revision_wanted
 from voice_api.commands.executing.versions import images_with, only_version
 from voice_api.commands.wording import at_most, listed
 
@@ -113,6 +113,11 @@ def _gone_back(seen: Seen, number: int | None) -> Wanted:
     place = seen.place
     if seen.object["spec"].get("paused"):
         return NoChange(f"The rollout of {place.name} is paused: resume it first.")
+    if not is_observed(seen.object):
+        why = (
+            f"The controller of {place.said} has not looked at its last change yet: say it again in a moment."
+        )
+        return NoChange(why)
     now = revision_of(seen.object, seen.beside)
     wanted = revision_wanted(seen.object, seen.beside, number)
     if isinstance(wanted, str):

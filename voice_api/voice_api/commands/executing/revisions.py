@@ -20,6 +20,12 @@ class Revision:
     patch: Mapping[str, Any] = field(default_factory=dict)
 
 
+def is_observed(workload: Object) -> bool:
+    """Whether its controller has seen its last change; before that nobody knows what is earlier than what."""
+    told = (workload.get("status") or {}).get("observedGeneration", 0)
+    return int(told) >= int(workload["metadata"].get("generation", 0))
+
+
 def revision_of(workload: Object, beside: Sequence[Object]) -> int:
     """The number of the revision that is wanted now; 0 where it is not known."""
     if workload.get("kind") == "Deployment":
