@@ -246,14 +246,14 @@ def _json_object(body: bytes) -> Item:
 
 
 def _list_page(body: bytes) -> Item | None:
-    """The list that `body` holds, None if it holds something else."""
+    """The list that `body` holds, None if it holds something else. Of mere metadata an empty one has null."""
     try:
         page = json.loads(body)
     except ValueError:
         return None
     match page:
-        case {"items": list(), "metadata": dict()}:
-            return dict(page)
+        case {"items": list() | None, "metadata": dict()}:
+            return {**page, "items": page["items"] or []}
         case _:
             return None
 

@@ -15,17 +15,31 @@ log = logging.getLogger("voice_api.watching")
 # Only metadata is sent and parsed: of a pod 1 kB instead of 10.
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
 METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
-WATCH_SECONDS, SILENT_SECONDS = 290, 330.0
-PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
+# Where nothing changes nothing comes, not even a bookmark, until the server ends the watch: longer silence
+# is a dead connection.
+WATCH_SECONDS, SILENT_SECONDS = 100, 120.0
+PAUSES, LASTING_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0), 10.0
 FIRST_SECONDS = 10.0
 MOST_OF_A_KIND = 20_000
 
 
 class Watched:
-    """The names of one kind. `follow` never ends; it is run on a thread of its own."""
+    """The names of one kind. `follow` never ends; it is run on a thread of its own.
 
-    def __init__(self, connection: Connection, kind: Kind, changed: Callable[[], None]) -> None:
+    Failures are forgotten after a watch that lasted: it brought something, or held for LASTING_SECONDS.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        kind: Kind,
+        changed: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._connection, self._kind, self._changed = connection, kind, changed
+        self._clock, self._pause = clock, pause
+        self._lasted = False
         self._names: set[Named] = set()
         self._lock = threading.Lock()
         self.tried = threading.Event()
@@ -36,19 +50,25 @@ class Watched:
             return frozenset(self._names)
 
     def follow(self) -> None:
-        failures = 0
+        version, failures = "", 0
         while True:
-            try:
-                version = self._list()
-                failures = 0
-                while version:
-                    version = self._watch(version)
-            except ListExpiredError:
-                continue
-            except VoiceApiError as error:
-                self._failed(error)
-                time.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+            self._lasted = False
+            version = self._followed(version)
+            failures = 0 if self._lasted else failures
+            if not version or not self._lasted:
+                self._pause(PAUSES[min(failures, len(PAUSES) - 1)])
                 failures += 1
+
+    def _followed(self, version: str) -> str:
+        """One watch, after a list where there is no version to go on from; empty where none is left."""
+        try:
+            version = version or self._list()
+            return self._watch(version) if version else ""
+        except ListExpiredError:
+            return ""
+        except VoiceApiError as error:
+            self._failed(error)
+            return ""
 
     def _list(self) -> str:
         found: set[Named] = set()
@@ -76,13 +96,18 @@ class Watched:
             "timeoutSeconds": str(WATCH_SECONDS),
         }
         path, what = self._kind.path(), self._kind.plural
-        for change in self._connection.lines(path, query, what, SILENT_SECONDS, METADATA):
-            item: Item = change.get("object") or {}
-            if change.get("type") == "ERROR":
-                return ""
-            version = str(item["metadata"].get("resourceVersion") or version)
-            if change.get("type") in {"ADDED", "DELETED"}:
-                self._change(self._named(item), gone=change["type"] == "DELETED")
+        began = self._clock()
+        try:
+            for change in self._connection.lines(path, query, what, SILENT_SECONDS, METADATA):
+                item: Item = change.get("object") or {}
+                if change.get("type") == "ERROR":
+                    return ""
+                self._lasted = True
+                version = str(item["metadata"].get("resourceVersion") or version)
+                if change.get("type") in {"ADDED", "DELETED"}:
+                    self._change(self._named(item), gone=change["type"] == "DELETED")
+        finally:
+            self._lasted |= self._clock() - began >= LASTING_SECONDS
         return version
 
     def _change(self, named: Named, *, gone: bool) -> None:
