@@ -6,20 +6,22 @@ import os
 import threading
 import time
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from talker import RATE, spoken
 
-from kvx.commands.listen_on import listen_on
+from kvx.commands.listen_on import Listening, listen_on
 from kvx.drivers.conversing import Wish
-from kvx.drivers.playing import Pipe
+from kvx.drivers.playing import Kept, Pipe
 from kvx.drivers.voice_api import SOMEBODY, Speaker
 from kvx.errors import ExitCode, KvxError
 
 FIRST, SECOND = "how many pods are running", "how many nodes are there"
+HEARD = "conversation.item.input_audio_transcription"
+COMMAND = {"text": FIRST, "reply": "There are 24 pods", "intent": None}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,43 @@ def test_answers_are_kept_as_sound_and_told_to_programs(
     assert (told["status"], told["interrupted"]) == ("SUCCESS", False)
     with wave.open(str(kept)) as file:
         assert (file.getframerate(), file.getnframes() > RATE) == (RATE, True)
+
+
+class Slow:
+    """A conversation whose service hears for longer than a client waits for nothing."""
+
+    def __init__(self, heard: dict[str, Any]) -> None:
+        self.events_left: list[dict[str, Any] | None] = [
+            {"type": "input_audio_buffer.committed", "item_id": "item_1"},
+            None,
+            heard,
+            {"type": "response.created", "response": {"id": "resp_1"}},
+            None,
+            {"type": "response.done", "response": {"id": "resp_1", "command": COMMAND}},
+        ]
+
+    def say(self, pcm: bytes) -> None: ...
+
+    def tell(self, kind: str, **members: Any) -> None: ...
+
+    def events(self) -> Iterator[dict[str, Any] | None]:
+        for thread in threading.enumerate():
+            if thread.name == "microphone":
+                thread.join(60)
+        while self.events_left:
+            yield self.events_left.pop(0)
+        while True:
+            yield None
+
+
+@pytest.mark.parametrize(
+    "how", [{"type": f"{HEARD}.completed", "transcript": FIRST}, {"type": f"{HEARD}.failed"}]
+)
+def test_what_is_still_being_heard_is_waited_for(how: dict[str, Any]) -> None:
+    talk, told = Slow({"item_id": "item_1", **how}), list[str]()
+    Listening(talk, Kept(), told.append, as_json=True, quiet_seconds=0.0).on([bytes(480)])
+    assert talk.events_left == []
+    assert [json.loads(line)["text"] for line in told] == [FIRST]
 
 
 def test_only_who_says_the_wake_phrase_is_answered(
@@ -130,6 +169,49 @@ def test_a_reply_is_played_as_fast_as_it_is_heard_and_told_when_it_has_ended(unt
     assert ended[0][1] >= 0.5, "half a second of sound takes half a second"
 
 
+class HeldOutput(io.BytesIO):
+    """Takes each piece only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = threading.Semaphore(0)
+
+    def write(self, piece: Any) -> int:
+        assert self.may.acquire(timeout=60)
+        return super().write(piece)
+
+
+class SlowSound(bytes):
+    """What `meanwhile` does happens before it can be taken apart."""
+
+    meanwhile: Callable[[], None]
+
+    def __getitem__(self, part: Any) -> Any:
+        self.meanwhile()
+        return super().__getitem__(part)
+
+
+def test_the_last_reply_is_awaited_although_it_came_as_the_one_before_it_ended() -> None:
+    file = HeldOutput()
+    pipe = Pipe(file, lambda _: None)
+
+    def the_first_ends() -> None:
+        file.may.release()
+        pipe.finish(60)
+
+    pipe.take("first", b"1" * 480)
+    last = SlowSound(b"2" * 480)
+    last.meanwhile = the_first_ends
+    pipe.take("last", last)
+    finishing = threading.Thread(target=pipe.finish, args=(60,), daemon=True)
+    finishing.start()
+    finishing.join(0.5)
+    assert finishing.is_alive(), "the last is not played yet"
+    file.may.release()
+    finishing.join(60)
+    assert (finishing.is_alive(), file.getvalue()) == (False, b"1" * 480 + b"2" * 480)
+
+
 def test_what_is_cut_off_is_not_played_to_its_end(until: Any) -> None:
     file, ended = io.BytesIO(), list[Any]()
     pipe = Pipe(file, ended.append)
@@ -137,7 +219,7 @@ def test_what_is_cut_off_is_not_played_to_its_end(until: Any) -> None:
     pipe.done("long")
     until(file.getvalue)
     assert pipe.cut() == "long"
-    pipe.finish(20)
+    pipe.finish(60)
     assert (len(file.getvalue()) < RATE * 2 * 60, ended) == (True, [])
     pipe.take("next", bytes(480))
     pipe.done("next")
@@ -151,8 +233,8 @@ def test_a_player_that_went_away_holds_up_nobody() -> None:
     with os.fdopen(writing, "wb", buffering=0) as file:
         pipe = Pipe(file, lambda _: None)
         pipe.take("one", bytes(RATE))
-        pipe.finish(20)
+        pipe.finish(60)
         pipe.take("two", bytes(RATE))
         started = time.monotonic()
-        pipe.finish(20)
-        assert time.monotonic() - started < 20
+        pipe.finish(100)
+        assert time.monotonic() - started < 60

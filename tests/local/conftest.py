@@ -1,14 +1,14 @@
 """A folder with a service in it: the stand-in, or the real voice API; nothing of it outlives its test."""
 
+import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,12 @@ def living_with(words: str) -> list[psutil.Process]:
     return found
 
 
+def end(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
 @pytest.fixture
 def deployed(tmp_path: Path) -> Iterator[Deployed]:
     folder = tmp_path / "local"
@@ -115,8 +121,7 @@ def deployed(tmp_path: Path) -> Iterator[Deployed]:
     if folder.exists():
         service.stop()
         drivers.perform(RemoveFolder(folder), service.world)
-    for process in service.processes():
-        process.kill()
+    end(service.processes())
 
 
 @pytest.fixture
@@ -172,6 +177,14 @@ class Program:
     def processes(self) -> list[psutil.Process]:
         return living_with(str(self.local))
 
+    def lines(self) -> list[str]:
+        """The command lines of those that do not end while they are asked."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.append(" ".join(process.cmdline()))
+        return found
+
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
@@ -179,8 +192,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     kvx = Program(tmp_path_factory.mktemp("program"))
     yield kvx
     kvx.run("cleanup", "--yes")
-    for process in kvx.processes():
-        process.send_signal(signal.SIGKILL)
+    end(kvx.processes())
 
 
 @pytest.fixture
@@ -189,5 +201,4 @@ def own_program(tmp_path: Path) -> Iterator[Program]:
     kvx = Program(tmp_path)
     yield kvx
     kvx.run("cleanup", "--yes")
-    for process in kvx.processes():
-        process.send_signal(signal.SIGKILL)
+    end(kvx.processes())

@@ -1,12 +1,14 @@
 """StandInService: takes the flags of `voice-api serve`, and behaves as its settings file says.
 
 start_seconds      how long it takes until it is ready
+start_after        and until this file is there
 never_ready        it lives, and neither answers nor says that it is ready
 exit_before_ready  it says why and ends with this code
 live_seconds       how long after being ready it dies with exit code 7
 ignore_sigterm     it goes on until it is killed
 answer             what it answers to every request
 answer_seconds     how long an answer takes
+answer_after       and until this file is there
 chatter_bytes      how much it writes to its log once it is ready
 """
 
@@ -40,6 +42,7 @@ class StandInService:
         else:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(self.settings.get("start_seconds", 0))
+        wait_for(self.settings.get("start_after"))
         if self.settings.get("never_ready"):
             self.leaving.wait(60)
             return 0
@@ -69,16 +72,22 @@ class StandInService:
 
     def answer(self, connection: socket.socket) -> None:
         with connection:
-            connection.settimeout(5)
+            connection.settimeout(60)
             data = b""
             while b"\r\n\r\n" not in data and (more := connection.recv(65536)):
                 data += more
             if not data:
                 return
             time.sleep(self.settings.get("answer_seconds", 0))
+            wait_for(self.settings.get("answer_after"))
             body = json.dumps({"status": "alive", "answer": self.settings.get("answer"), "pid": os.getpid()})
             head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
             connection.sendall(f"{head}Content-Type: application/json\r\n\r\n{body}".encode())
+
+
+def wait_for(path: str | None) -> None:
+    while path is not None and not Path(path).exists():
+        time.sleep(0.02)
 
 
 def notify(words: str) -> None:

@@ -37,7 +37,7 @@ def ends_well(program: Any) -> None:
     assert again.returncode == 0, again.stderr.decode()
     found = program.json("status")
     assert found["ready"]
-    lines = [" ".join(process.cmdline()) for process in program.processes()]
+    lines = program.lines()
     assert sum("kvx.supervisor" in line for line in lines) == 1, lines
     assert sum(" serve " in line for line in lines) == 1, lines
 
@@ -141,4 +141,4 @@ def test_a_taken_port_is_told_with_its_owner(own_program: Any, taken_port: int) 
     assert f"port {taken_port} on 127.0.0.1 is taken" in message
     assert f"process {os.getpid()}" in message
     assert fix.startswith("fix: kvx deploy --port")
-    assert not own_program.processes()
+    own_program.until(lambda: not own_program.processes())

@@ -22,6 +22,7 @@ SCHEMA = "kvx/conversation/v1"
 QUIET_SECONDS = 3.0
 """After the last sound, for which nothing has happened and nothing is under way."""
 
+HEARD = tuple(f"conversation.item.input_audio_transcription.{how}" for how in ("completed", "failed"))
 LAST_REPLY_SECONDS = 60.0
 Say = Callable[[str], None]
 
@@ -30,10 +31,17 @@ class Listening:
     """Says what comes from a microphone or a file, and tells what is answered; ends when all is answered."""
 
     def __init__(
-        self, talk: Conversation, sink: Sink, say: Say, *, interrupts: bool = False, as_json: bool = False
+        self,
+        talk: Conversation,
+        sink: Sink,
+        say: Say,
+        *,
+        interrupts: bool = False,
+        as_json: bool = False,
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> None:
         self._talk, self._sink, self._say = talk, sink, say
-        self._interrupts, self._as_json = interrupts, as_json
+        self._interrupts, self._as_json, self._quiet_seconds = interrupts, as_json, quiet_seconds
         self._over = threading.Event()
         self._failed: KvxError | None = None
         self._open: set[str] = set()
@@ -46,12 +54,17 @@ class Listening:
         for event in self._talk.events():
             if event is not None:
                 self._last = time.monotonic()
+                self._opened_or_closed(event)
                 self._happened(event)
-            elif self._over.is_set() and not self._open and time.monotonic() - self._last > QUIET_SECONDS:
+            elif self._over.is_set() and not self._open and self._quiet:
                 break
             if self._failed:
                 raise self._failed
         self._sink.finish(LAST_REPLY_SECONDS)
+
+    @property
+    def _quiet(self) -> bool:
+        return time.monotonic() - self._last > self._quiet_seconds
 
     def _said(self, pieces: Iterable[bytes]) -> None:
         try:
@@ -70,15 +83,24 @@ class Listening:
                 self._heard(text)
             case {"type": "input_audio_buffer.speech_started"}:
                 self._interrupted()
-            case {"type": "response.created", "response": {"id": str(identity)}}:
-                self._open.add(identity)
             case {"type": "response.output_audio.delta", "item_id": str(item), "delta": str(delta)}:
                 self._sink.take(item, base64.b64decode(delta))
             case {"type": "response.output_audio.done", "item_id": str(item)}:
                 self._sink.done(item)
             case {"type": "response.done", "response": dict(response)}:
-                self._open.discard(str(response.get("id")))
                 self._answered(response)
+
+    def _opened_or_closed(self, event: Mapping[str, Any]) -> None:
+        """What is being heard, and what is being answered, is waited for."""
+        match event:
+            case {"type": "input_audio_buffer.committed", "item_id": str(identity)}:
+                self._open.add(identity)
+            case {"type": "response.created", "response": {"id": str(identity)}}:
+                self._open.add(identity)
+            case {"type": str(kind), "item_id": str(identity)} if kind in HEARD:
+                self._open.discard(identity)
+            case {"type": "response.done", "response": {"id": str(identity)}}:
+                self._open.discard(identity)
 
     def _heard(self, text: str) -> None:
         if text and not self._as_json:

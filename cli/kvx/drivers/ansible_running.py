@@ -30,6 +30,8 @@ _SLICE_SECONDS = 0.25
 # The tether gives Ansible 8 s to end by itself, and ends within 5 s what is left.
 _ENDING_SECONDS = 15.0
 _ENDING_SHARE = 0.2
+# A busy machine takes longer, and whoever kills the tether leaves what it would have ended.
+_KILLING_SECONDS = 45.0
 _RUNS_KEPT = 10
 
 
@@ -93,7 +95,7 @@ class _Running:
         if self._asked_at is None and (self._world.stop_requested() or now >= self._ask_at):
             self._asked_at = now
             os.write(self._lifeline, b"stop\n")
-        return self._asked_at is not None and now >= self._asked_at + _ENDING_SECONDS
+        return self._asked_at is not None and now >= self._asked_at + _KILLING_SECONDS
 
 
 def _config(play: Play, folder: Path, sockets: Path) -> Any:
@@ -162,7 +164,7 @@ def _wait_for_earlier(lock: Path, world: World) -> None:
     if _is_free(lock):
         return
     world.progress("waiting for the Ansible of an earlier run to end")
-    if not wait_until(lambda: _is_free(lock), 2 * _ENDING_SECONDS, world):
+    if not wait_until(lambda: _is_free(lock), _KILLING_SECONDS, world):
         message = f"an earlier Ansible is still at work in {lock.parent}"
         raise KvxError(message, f"fuser {lock} names its process; end it", ExitCode.MISSING)
 
@@ -184,4 +186,4 @@ def _end_tether(play: Play) -> None:
         with contextlib.suppress(psutil.Error):
             if str(play.place / "lifeline") in child.cmdline():
                 child.send_signal(signal.SIGTERM)
-                child.wait(_ENDING_SECONDS)
+                child.wait(_KILLING_SECONDS)

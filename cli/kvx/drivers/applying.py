@@ -96,9 +96,9 @@ def roll_out(api: Api, objects: Sequence[Object], made: Made, how: How, world: W
     objects, told = fit.objects, (left_out_words(fit.left_out),) if fit.left_out else ()
     for words in told:
         world.progress(words)
-    before = how.serving.before(api, objects)
     _make_namespace(api, objects, world)
     with held_lease(api, NAMESPACE, how.lease_wait_seconds, world) as held:
+        before = how.serving.before(api, objects)
         apply_ground(api, objects, held, world)
         changes = difference(api, objects)
         _tell(changes, world)

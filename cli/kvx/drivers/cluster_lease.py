@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -32,13 +32,36 @@ TAKEN = 409
 class Held:
     """The Lease while this process holds it."""
 
-    lost: bool = False
+    api: Api
+    namespace: str
+    token: str
+    world: World
+    renewed: float
+    """By the wall clock: the one that the renewing thread waits by stands still while a laptop sleeps."""
+    lost: KvxError | None = None
+    """Why it may be another's by now."""
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> None:
-        """Before every write: raises a KvxError where somebody else has it now."""
-        if self.lost:
-            message = "the lease in the cluster expired meanwhile, and another kvx took it over"
-            raise KvxError(message, "let the other one end, then run the command again", ExitCode.MISSING)
+        """Before every write: raises a KvxError where somebody else has it now, or may have it."""
+        if self.lost is None and self.world.now() - self.renewed > LIFE_SECONDS:
+            self.renew()
+        if self.lost is not None:
+            raise self.lost
+
+    def renew(self) -> None:
+        """Or find that it is lost; an ApiError where neither can be told."""
+        with self.turn:
+            lease = _find(self.api, self.namespace)
+            if lease is None or _token(lease) != self.token:
+                message = "the lease in the cluster expired meanwhile, and another kvx took it over"
+                fix = "let the other one end, then run the command again"
+                self.lost = KvxError(message, fix, ExitCode.MISSING)
+                return
+            now = self.world.now()
+            wanted = {**lease, "spec": {**lease["spec"], "renewTime": _time(now)}}
+            self.api.replace(path_of(self.namespace), wanted, deadline_seconds=RENEW_SECONDS / 2)
+            self.renewed = now
 
 
 @contextmanager
@@ -47,13 +70,10 @@ def held_lease(
 ) -> Iterator[Held]:
     """Hold the Lease inside; KvxError with exit code 3 where another kvx holds it, and does not let go."""
     lease, token = _acquired(api, namespace, wait_seconds, world)
-    held, released = Held(), threading.Event()
+    held = Held(api, namespace, token, world, _seconds(lease["spec"]["renewTime"]))
+    released = threading.Event()
     renewing = threading.Thread(
-        target=_keep_renewing,
-        args=(api, lease, token, held),
-        kwargs={"released": released, "every_seconds": renew_seconds},
-        name="kvx lease",
-        daemon=True,
+        target=_keep_renewing, args=(held, released, renew_seconds), name="kvx lease", daemon=True
     )
     renewing.start()
     try:
@@ -158,19 +178,17 @@ def _held_by(lease: Object, holder: str, now: float) -> KvxError:
     return KvxError(message, fix, ExitCode.MISSING)
 
 
-def _keep_renewing(
-    api: Api, lease: Object, token: str, held: Held, *, released: threading.Event, every_seconds: float
-) -> None:
+def _keep_renewing(held: Held, released: threading.Event, every_seconds: float) -> None:
     """Until it is released or lost; a server that does not answer now may do so the next time."""
-    namespace, path = lease["metadata"]["namespace"], path_of(lease["metadata"]["namespace"])
-    while not released.wait(every_seconds):
-        with suppress(ApiError):
-            now = _find(api, namespace)
-            if now is None or _token(now) != token:
-                held.lost = True
-                return
-            spec = {**now["spec"], "renewTime": _time(api.way.world.now())}
-            api.replace(path, {**now, "spec": spec}, deadline_seconds=RENEW_SECONDS / 2)
+    try:
+        while held.lost is None and not released.wait(every_seconds):
+            with suppress(ApiError):
+                held.renew()
+    except KvxError as error:
+        held.lost = error
+    finally:  # nobody renews it from here on, whatever the reason
+        message = "the lease in the cluster is no longer renewed"
+        held.lost = held.lost or KvxError(message, "run the command again")
 
 
 def _release(api: Api, namespace: str, token: str) -> None:

@@ -2,26 +2,24 @@
 
 import base64
 import json
+import select
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ssl import SSLSocket
 from typing import Any
 from urllib.parse import urlencode
 
-from websocket import (
-    WebSocket,
-    WebSocketBadStatusException,
-    WebSocketException,
-    WebSocketTimeoutException,
-    create_connection,
-)
+from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketException, create_connection
 
 from kvx.drivers.voice_api import Speaker
 from kvx.errors import ExitCode, KvxError
 
 CONNECT_SECONDS = 10.0
 LOOK_SECONDS = 0.2
+STUCK_SECONDS = 60.0
+"""So long a service that is busy may read nothing."""
 UNKNOWN = 404
 
 
@@ -77,16 +75,35 @@ class Conversation:
     def events(self) -> Iterator[Mapping[str, Any] | None]:
         """What happens; None where nothing has for a while. KvxError once it cannot go on."""
         while True:
-            try:
-                text = self._socket.recv()
-            except WebSocketTimeoutException:
-                yield None
-                continue
-            except (WebSocketException, OSError):
-                raise _ended() from None
-            if not text:
-                raise _ended()
-            yield json.loads(text)
+            yield self._next()
+
+    def close(self) -> None:
+        """Takes leave; where what is being said is not read, the thread that says it is woken instead."""
+        if self._lock.acquire(timeout=LOOK_SECONDS):
+            self._socket.settimeout(LOOK_SECONDS)
+            self._lock.release()
+        else:
+            self._socket.abort()  # type: ignore[no-untyped-call]
+        self._socket.close(timeout=LOOK_SECONDS)
+
+    def _next(self) -> Mapping[str, Any] | None:
+        try:
+            if not self._comes():
+                return None
+            # Pings too, which are answered by then: without them it waits on for what comes after one.
+            kind, text = self._socket.recv_data(control_frame=True)
+        except (WebSocketException, OSError):
+            raise _ended() from None
+        if kind == ABNF.OPCODE_CLOSE:
+            raise _ended()
+        return dict(json.loads(text)) if kind == ABNF.OPCODE_TEXT else None
+
+    def _comes(self) -> bool:
+        """Whether anything does within LOOK_SECONDS; of TLS more may be here than was asked for."""
+        socket = self._socket.sock
+        if isinstance(socket, SSLSocket) and socket.pending():
+            return True
+        return bool(select.select([self._socket], [], [], LOOK_SECONDS)[0])
 
 
 @contextmanager
@@ -94,13 +111,12 @@ def conversation(address: str, wish: Wish, speaker: Speaker, rate: int) -> Itera
     """A session that is as wished, for sound of a rate; KvxError where there is none."""
     query = {"answers": wish.answers, **({"session": speaker.session} if speaker.session else {})}
     url = f"{address.replace('http', 'ws', 1)}/v1/conversation?{urlencode(query)}"
-    socket = _opened(url, speaker)
+    talk = Conversation(_opened(url, speaker))
     try:
-        talk = Conversation(socket)
         talk.tell("session.update", session=wish.session(rate))
         yield talk
     finally:
-        socket.close(timeout=LOOK_SECONDS)
+        talk.close()
 
 
 def _opened(url: str, speaker: Speaker) -> WebSocket:
@@ -119,7 +135,7 @@ def _opened(url: str, speaker: Speaker) -> WebSocket:
     except (WebSocketException, OSError) as error:
         message = f"nothing converses at {url.partition('?')[0]} ({type(error).__name__})"
         raise KvxError(message, "kvx deploy", ExitCode.MISSING) from None
-    socket.settimeout(LOOK_SECONDS)
+    socket.settimeout(STUCK_SECONDS)
     return socket
 
 

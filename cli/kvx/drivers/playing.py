@@ -1,8 +1,8 @@
 """Plays replies into a pipe as fast as they are heard, or keeps them for a file."""
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
@@ -54,48 +54,54 @@ class Pipe:
 
     def __init__(self, file: BinaryIO, played: Callable[[str], None]) -> None:
         self._file, self._played = file, played
-        self._waiting: queue.Queue[tuple[str, bytes | None]] = queue.Queue()
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[str, bytes | None]] = deque()
         self._item: str | None = None
         self._gone = False
-        self._idle = threading.Event()
-        self._idle.set()
         threading.Thread(target=self._play, name="player", daemon=True).start()
 
     def take(self, item: str, pcm: bytes) -> None:
-        self._put(item, pcm)
+        size = round(RATE * PIECE_SECONDS) * 2
+        self._put(*((item, pcm[start : start + size]) for start in range(0, len(pcm), size)))
 
     def done(self, item: str) -> None:
-        self._put(item, None)
+        self._put((item, None))
 
     def cut(self) -> str | None:
-        playing = self._item
-        try:
-            while True:
-                self._waiting.get_nowait()
-        except queue.Empty:
-            return playing
+        with self._changed:
+            self._waiting.clear()
+            return self._item
 
     def finish(self, seconds: float) -> None:
-        self._idle.wait(seconds)
+        with self._changed:
+            self._changed.wait_for(lambda: self._item is None and not self._waiting, seconds)
 
-    def _put(self, item: str, pcm: bytes | None) -> None:
-        if self._gone:
-            return
-        self._idle.clear()
-        size = round(RATE * PIECE_SECONDS) * 2
-        for start in range(0, len(pcm or b""), size):
-            self._waiting.put((item, (pcm or b"")[start : start + size]))
-        if pcm is None:
-            self._waiting.put((item, None))
+    def _put(self, *pieces: tuple[str, bytes | None]) -> None:
+        with self._changed:
+            if not self._gone:
+                self._waiting.extend(pieces)
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[str, bytes | None]:
+        """Once there is one; what was taken before is played."""
+        with self._changed:
+            if not self._waiting:
+                self._item = None
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._waiting)
+            self._item, pcm = self._waiting.popleft()
+            return self._item, pcm
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._gone, self._item = True, None
+            self._waiting.clear()
+            self._changed.notify_all()
 
     def _play(self) -> None:
         heard_until = time.monotonic()
         while True:
-            if self._waiting.empty():
-                self._item = None
-                self._idle.set()
-            item, pcm = self._waiting.get()
-            self._item = item
+            item, pcm = self._next()
             now = time.monotonic()
             if pcm is None:
                 time.sleep(max(0.0, heard_until - now))
@@ -106,7 +112,6 @@ class Pipe:
                 self._file.write(pcm)
                 self._file.flush()
             except OSError:  # whoever played it is gone, and the rest is read
-                self._gone, self._item = True, None
-                self._idle.set()
+                self._leave()
                 return
             time.sleep(max(0.0, heard_until - AHEAD_SECONDS - time.monotonic()))

@@ -100,7 +100,7 @@ def perform(step: RestoreBackup, world: World, serving: Serving = ROLLOUT) -> Ou
             charts.await_brought(api, coming, objects, held, world)
         first = [each for each in changed if content.database is None or not waits_for_it(each)]
         _apply(api, first, held, world)
-        told = _put_back(api, content, step, world)
+        told = _put_back(api, content, step, held, world)
         _apply(api, [each for each in changed if each not in first], held, world)
         data = serving.await_serving(api, objects, step.serving_seconds, world)
     out = (left_out_words(fit.left_out),) if fit.left_out else ()
@@ -124,7 +124,7 @@ def database_lacks(api: Api, *, replace: bool) -> bool:
     return replace or not there or not cluster_database.tables(api, NAMESPACE)
 
 
-def _put_back(api: Api, content: Content, step: RestoreBackup, world: World) -> tuple[str, ...]:
+def _put_back(api: Api, content: Content, step: RestoreBackup, held: Held, world: World) -> tuple[str, ...]:
     """The database, before anything that writes to it runs; what it holds by itself is left."""
     wanted = database_in(content.objects, NAMESPACE)
     if content.database is None or wanted is None:
@@ -132,6 +132,7 @@ def _put_back(api: Api, content: Content, step: RestoreBackup, world: World) -> 
     await_rollout(api, wanted, content.objects, world.monotonic() + step.serving_seconds, world)
     if not database_lacks(api, replace=step.replace_database):
         return (LEFT,)
+    held.check()
     world.progress("put the database back")
     cluster_database.put_back(api, NAMESPACE, content.database)
     return ("restored the database: ledger and journal",)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 from kvx.supervisor import records
@@ -34,8 +35,13 @@ class RunningChild:
         self._notify = NotifySocket()
         self._output, output = os.pipe()
         os.set_blocking(self._output, False)
-        self._popen = _start(wanted, listeners, self._notify.address, output)
-        os.close(output)
+        try:
+            self._popen = _start(wanted, listeners, self._notify.address, output)
+        except OSError:
+            self.close()
+            raise
+        finally:
+            os.close(output)
         self._process = process(self.pid) or Process(self.pid, "gone")
 
     @property
@@ -81,7 +87,8 @@ class RunningChild:
 
     def ask_to_finish(self) -> None:
         self.stop_before = time.monotonic() + self.wanted.drain_seconds
-        self._popen.send_signal(signal.SIGTERM)
+        with suppress(ProcessLookupError):  # Popen would reap a child that has just ended
+            os.kill(self.pid, signal.SIGTERM)
 
     def end_when_overdue(self) -> None:
         if self.stop_before is not None and time.monotonic() >= self.stop_before:
@@ -91,7 +98,7 @@ class RunningChild:
         self._signal_group(signal.SIGKILL)
 
     def close(self) -> None:
-        """Let go of its pipes, once it has ended."""
+        """Let go of its pipes, once it has ended or could not be started."""
         os.close(self._output)
         self._notify.close()
 

@@ -98,8 +98,11 @@ class Service:
 
     def _hear(self) -> None:
         for child in self.children:
-            if child.heard_ready() and child is self.starting:
-                self._promote(child)
+            self._hear_one(child)
+
+    def _hear_one(self, child: RunningChild) -> None:
+        if child.heard_ready() and child is self.starting:
+            self._promote(child)
 
     def _promote(self, child: RunningChild) -> None:
         """The old child leaves only now, and its sockets with it where the new one has others."""
@@ -123,6 +126,7 @@ class Service:
             code = child.exit_code()
             if code is None:
                 continue
+            self._hear_one(child)  # it may have become ready and ended within one turn
             self._say(f"process {child.pid} ended with {code}")
             child.close()
             self._mourn(child, code)
