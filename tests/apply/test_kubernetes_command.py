@@ -210,15 +210,24 @@ def test_wait_for_lock_waits_for_a_kvx_that_works_on_the_cluster_from_another_ma
 ) -> None:
     folder.apply()
     path = cluster_lease.path_of("kvx")
-    held = api.get(path)
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    theirs = {"holderIdentity": "ada@laptop, process 1", "renewTime": now, "leaseDurationSeconds": 1}
-    metadata = {**held["metadata"], "annotations": {"kvx/host": "laptop"}}
-    api.replace(path, {**held, "metadata": metadata, "spec": {**held["spec"], **theirs}})
+
+    def hold(seconds: int) -> None:
+        held = api.get(path)
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        theirs = {
+            "holderIdentity": "ada@laptop, process 1",
+            "renewTime": now,
+            "leaseDurationSeconds": seconds,
+        }
+        metadata = {**held["metadata"], "annotations": {"kvx/host": "laptop"}}
+        api.replace(path, {**held, "metadata": metadata, "spec": {**held["spec"], **theirs}})
+
+    hold(seconds=600)
     refused = kvx("cleanup", "--target", "cluster", "--yes")
     assert refused.returncode == int(ExitCode.MISSING), refused.stderr
     assert "another kvx applies to this cluster: ada@laptop" in refused.stderr
     assert "--wait-for-lock 600" in refused.stderr
+    hold(seconds=1)
     ended = kvx("cleanup", "--target", "cluster", "--yes", "--wait-for-lock", "100", timeout=120)
     assert ended.returncode == 0, ended.stderr
     assert not (folder.path / ".kvx").exists()

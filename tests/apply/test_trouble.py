@@ -103,13 +103,12 @@ def test_what_does_not_pass_is_told_after_four_attempts(
 
 
 def test_a_server_that_wants_to_be_left_alone_for_longer_than_the_deadline_is_left_at_once(
-    way: Way, over: Api
+    way: Way, tmp_path: Path
 ) -> None:
     way.meddle = first(99, Answer(429, status(429), (("Retry-After", "3600"),)), [])  # type: ignore[assignment]
-    began = time.monotonic()
+    hasty = replace(real_world(), sleep=lambda _: pytest.fail("it waits"))
     with pytest.raises(ApiError, match="HTTP 429"):
-        over.get(PATH, deadline_seconds=3)
-    assert time.monotonic() - began < 10
+        connect(kubeconfig(tmp_path, way.url), None, hasty).get(PATH, deadline_seconds=15)
 
 
 def test_an_object_is_not_made_twice_where_the_answer_was_cut_off(way: Way, over: Api, api: Api) -> None:
@@ -126,7 +125,7 @@ def test_a_server_that_drips_is_left_at_the_deadline(way: Way, over: Api) -> Non
     began = time.monotonic()
     with pytest.raises(ApiError, match="did not answer within"):
         over.get(PATH, deadline_seconds=2)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50  # of 150
 
 
 def test_a_server_that_is_silent_is_left_at_the_deadline(tmp_path: Path) -> None:
@@ -135,7 +134,7 @@ def test_a_server_that_is_silent_is_left_at_the_deadline(tmp_path: Path) -> None
         began = time.monotonic()
         with pytest.raises(ApiError, match="did not answer within 2 s"):
             connect(kubeconfig(tmp_path, url), None, real_world()).get("/version", deadline_seconds=2)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
 
 
 def test_a_server_that_is_not_there_is_said_so_with_what_to_type(tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ def pod(job: Mapping[str, Any]) -> dict[str, object]:
 
 
 def test_this_machine_is_measured_by_the_voice_api_that_a_deploy_starts(kvx: Kvx) -> None:
-    ended = kvx("bench", "voice", "--model", "embedded", "--seconds", "1", "--rounds", "1", "--json")
+    flags = ("--model", "embedded", "--seconds", "1", "--rounds", "1", "--json")
+    ended = kvx("bench", "voice", *flags, timeout=250)
     assert ended.returncode == 0, ended.stderr
     report = json.loads(ended.stdout)
     assert report["schema"] == "voice-api/bench/v1"
@@ -90,11 +91,11 @@ def test_what_cannot_be_measured_says_what_to_type(
 
 def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
     trace = tmp_path / "pid"
-    script = f"sleep 60 & echo $! >{trace}; wait"
+    script = f"sleep 300 & echo $! >{trace}; wait"
     started = time.monotonic()
-    with pytest.raises(KvxError, match="did not end within 1 s"):
-        run_shown(("sh", "-c", script), 1.0)
-    assert time.monotonic() - started < 45
+    with pytest.raises(KvxError, match="did not end within 10 s"):
+        run_shown(("sh", "-c", script), 10.0)
+    assert time.monotonic() - started < 100
     state = Path("/proc", trace.read_text().strip(), "stat")
     end = time.monotonic() + 60
     while not _has_ended(state):  # a signal is on its way for a moment

@@ -250,7 +250,8 @@ def test_a_first_signal_stops_the_step_and_saves_the_journal(tmp_path: Path, num
 def test_a_second_signal_ends_a_stubborn_step_at_once(tmp_path: Path) -> None:
     process = start_waiting(tmp_path, "stubborn")
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "heard\n"
     assert process.poll() is None
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)

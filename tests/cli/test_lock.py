@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kvx.errors import ExitCode
-from kvx.lock import LockHeldError, Owner, acquire, holder
+from kvx.lock import LockHeldError, Owner, _alone, acquire, holder
 
 HOLDER = """
 import sys, time
@@ -184,7 +184,8 @@ def test_it_renews_itself_while_it_is_held(tmp_path: Path) -> None:
 def test_a_lock_that_somebody_took_over_is_lost_and_left_to_them(tmp_path: Path) -> None:
     path = tmp_path / "lock.json"
     lock = acquire(path, "kvx deploy", time_to_live_seconds=0.2)
-    foreign(path)
+    with _alone(tmp_path):  # else a renewal that has begun writes over it
+        foreign(path)
     end = time.monotonic() + 60
     while not lock.lost and time.monotonic() < end:
         time.sleep(0.02)
@@ -198,8 +199,9 @@ def test_a_lock_that_somebody_took_over_is_lost_and_left_to_them(tmp_path: Path)
 def test_releasing_after_the_folder_is_gone_brings_nothing_back(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "lock.json"
     lock = acquire(path, "kvx cleanup", time_to_live_seconds=0.1)
-    path.unlink()
-    path.parent.rmdir()
+    with _alone(path.parent):  # else a renewal leaves its draft in it
+        path.unlink()
+        path.parent.rmdir()
     time.sleep(0.2)
     lock.release()
     assert list(tmp_path.iterdir()) == []

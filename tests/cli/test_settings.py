@@ -80,7 +80,7 @@ def refused(folder: Path, text: str = "", **environ: str) -> KvxError:
 
 
 @pytest.mark.parametrize("name", KEYS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_flags_win_over_environment_over_file_over_default(
     tmp_path: Path, name: str, data: st.DataObject

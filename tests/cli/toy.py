@@ -123,13 +123,14 @@ class RecordingDriver:
                 self._take_long(trouble, world)
 
     def _take_long(self, trouble: str, world: World) -> None:
-        """Hang without an end, wait for the wish to stop, or be deaf to it."""
+        """Hang without an end, wait for the wish to stop, or hear it and go on."""
         print("waiting", flush=True)
         while trouble == "hang":
             world.sleep(1)
-        while trouble == "wait" and not world.stop_requested():
+        while not world.stop_requested():
             time.sleep(0.02)
         if trouble == "stubborn":
+            print("heard", flush=True)
             time.sleep(60)
         raise KvxError("the toy stopped", "wind it up again", ExitCode.INTERRUPTED)
 

@@ -9,13 +9,20 @@ LABEL = "kvx/voice-api-client"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 PYTHON = ("/usr/bin/python3", "-P", "-c")
 WAIT = "import signal; signal.pause()"
+PATIENCE_SECONDS = 60
 KNOCK = """
-import socket, sys
-try:
-    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=4).close()
-    print("open")
-except OSError as error:
-    print(type(error).__name__)
+import socket, sys, time
+end = time.monotonic() + int(sys.argv[3])
+while True:
+    try:
+        socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=4).close()
+        answer = "open"
+    except OSError as error:
+        answer = type(error).__name__
+    if answer == "open" or time.monotonic() >= end:
+        break
+    time.sleep(0.5)
+print(answer)
 """
 SPEAK = """
 import json, sys
@@ -93,15 +100,20 @@ class Asking:
     stranger = f"{STRANGER}/stranger"
 
     @staticmethod
-    def run(node: Any, who: str, *program: str, container: str = "asking") -> str:
+    def run(node: Any, who: str, *program: str, container: str = "asking", seconds: float = 90) -> str:
         space, name = who.split("/", 1)
         told = ("exec", "-n", space, name, "-c", container, "--", *PYTHON, *program)
-        return str(node.kubectl(*told, seconds=90)).strip()
+        return str(node.kubectl(*told, seconds=seconds)).strip()
 
     @classmethod
     def knock(cls, node: Any, who: str, host: str, port: int, container: str = "asking") -> str:
         """`open`, or the kind of error that a connection ended with."""
-        return cls.run(node, who, KNOCK, host, str(port), container=container)
+        return cls.run(node, who, KNOCK, host, str(port), "0", container=container)
+
+    @classmethod
+    def enter(cls, node: Any, who: str, host: str, port: int, container: str = "asking") -> str:
+        """The same, but it knocks until it is open, for a minute."""
+        return cls.run(node, who, KNOCK, host, str(port), str(PATIENCE_SECONDS), container=container)
 
     @classmethod
     def speak(cls, node: Any, who: str, address: str, sentence: str, voice: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ RELEASES = ("-n", "kvx", "get", "configmaps", "-l", "kvx/release", "-o", "name")
 
 @pytest.fixture
 def typed(
-    kvx: Kvx, nothing_deployed: Any, voice_api_image: str, tmp_path: Path
+    kvx: Kvx, all_answer: Any, nothing_deployed: Any, voice_api_image: str, tmp_path: Path
 ) -> Iterator[Callable[..., str]]:
     """A command of kvx about the node's cluster, with the image that is on it; gives what it printed."""
     (tmp_path / "kvx.toml").write_text(f'[kubernetes]\nkubeconfig = "{nothing_deployed.kubeconfig}"\n')
@@ -32,7 +32,10 @@ def typed(
     (folder / "images.json").write_text(written(images))
 
     def run(*arguments: str) -> str:
-        done = kvx(*arguments, "--target", "cluster", cwd=tmp_path, timeout=SECONDS)
+        def once() -> subprocess.CompletedProcess[str]:
+            return kvx(*arguments, "--target", "cluster", cwd=tmp_path, timeout=SECONDS)
+
+        done = all_answer(once) if "status" in arguments else once()
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

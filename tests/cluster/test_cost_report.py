@@ -136,11 +136,15 @@ def secret() -> dict[str, Any]:
 
 
 def rendered(node: Any, folder: Path, voice_api: str, kvx: str) -> str:
-    """What is shipped, with both images and room for both components, but for what the node does not know."""
+    """What is shipped, with both images and room for both components, but for what the node does not know.
+
+    The CronJob looks by no clock, so that nobody looks but the tests.
+    """
     images = [
         {"name": f"kvx.invalid/{name}", "newName": image.split("@")[0], "digest": image.split("@")[1]}
         for name, image in (("voice-api", voice_api), ("kvx", kvx))
     ]
+    suspended = {"op": "add", "path": "/spec/suspend", "value": True}
     parts = [K8S / "components" / each for each in ("vpa", "cost-report", "cost-figures")]
     content = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -148,6 +152,7 @@ def rendered(node: Any, folder: Path, voice_api: str, kvx: str) -> str:
         "resources": [os.path.relpath(K8S / "overlays" / "cluster", folder.resolve())],
         "components": [os.path.relpath(each, folder.resolve()) for each in parts],
         "images": images,
+        "patches": [{"target": {"kind": "CronJob", "name": "cost-report"}, "patch": json.dumps([suspended])}],
     }
     (folder / "kustomization.yaml").write_text(json.dumps(content))
     text = str(node.kubectl("kustomize", str(folder)))
@@ -236,10 +241,10 @@ def test_the_report_reaches_what_it_asks_and_no_metadata_service(
     pods.made(node, pods.pod("like-the-report", "kvx", voice_api_image, OWN))
     try:
         who = "kvx/like-the-report"
-        assert asking.knock(node, who, node.place.outside, API_PORT) == "open"
-        assert asking.knock(node, who, "voice-api", 80) == "open"
+        assert asking.enter(node, who, node.place.outside, API_PORT) == "open"
+        assert asking.enter(node, who, "voice-api", 80) == "open"
         assert asking.knock(node, who, node.place.outside, 22) == "TimeoutError"
-        assert asking.knock(node, asking.stranger, metadata_service, 443) == "open"  # no policy is on it
+        assert asking.enter(node, asking.stranger, metadata_service, 443) == "open"  # no policy is on it
         assert asking.knock(node, who, metadata_service, 443) == "TimeoutError"
         address = json.loads(node.kubectl("-n", "kvx", "get", "pod", "like-the-report", "-o", "json"))
         assert asking.knock(node, asking.client, address["status"]["podIP"], 8484) == "TimeoutError"

@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ DEADLINE_SECONDS = 300.0
 
 
 @pytest.fixture
-def status(kvx: Kvx, served: Any, tmp_path: Path) -> Callable[..., str]:
+def status(kvx: Kvx, all_answer: Any, served: Any, tmp_path: Path) -> Callable[..., str]:
     (tmp_path / "kvx.toml").write_text(f'[kubernetes]\nkubeconfig = "{served.kubeconfig}"\n')
-    return lambda *more: kvx("status", "--target", "cluster", *more, cwd=tmp_path, timeout=120).stdout
+    typed = partial(kvx, "status", "--target", "cluster", cwd=tmp_path, timeout=120)
+    return lambda *more: str(all_answer(partial(typed, *more)).stdout)
 
 
 def test_it_shows_the_measured_load_and_the_advice_on_requests(status: Callable[..., str]) -> None:
     end = time.monotonic() + DEADLINE_SECONDS
     while True:
         document = json.loads(status("--json"))
-        metrics = [each["current"] for scaler in document["scaling"] for each in scaler["metrics"]]
+        metrics = [each["current"] for scaler in document["scaling"] or () for each in scaler["metrics"]]
         if document["state"] == "ready" and document["advice"] and metrics and all(metrics):
             break
         assert time.monotonic() < end, document

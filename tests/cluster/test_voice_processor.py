@@ -31,7 +31,7 @@ body += b'"file"; filename="a.wav"\\r\\nContent-Type: audio/wav\\r\\n\\r\\n' + s
 kind = "multipart/form-data; boundary=kvx"
 status, headers, _ = ask("/v1/audio/transcriptions", body, content_type=kind, prefer="respond-async")
 place = {name.lower(): value for name, value in headers.items()}["location"]
-for _ in range(60):
+for _ in range(120):
     job = json.loads(ask(place)[2])
     if job["status"] in ("completed", "failed"):
         break
@@ -82,7 +82,8 @@ def test_the_processor_runs_by_the_digest_of_its_own_image(
 def test_a_file_is_heard_later_by_the_processor_and_nothing_of_its_sound_is_left(
     person: Person, asking: Any, jobs: Path
 ) -> None:
-    told = json.loads(asking.run(person.node, asking.client, LATER, SERVICE, "how many nodes are there"))
+    program = (LATER, SERVICE, "how many nodes are there")
+    told = json.loads(asking.run(person.node, asking.client, *program, seconds=200))
     assert told["status"] == 202
     assert told["job"]["status"] == "completed"
     assert told["text"].strip(" .?").lower() == "how many nodes are there"

@@ -7,11 +7,13 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from kvx.images.record import Proven, written
 from kvx.images.reference import Reference
 
 SECONDS = 400.0
+AUDIT_SECONDS = 60.0
 AGENT = "kvx/"
 # What is a question, though its verb is create.
 ASKED = ("reviews", "/portforward", "/exec")
@@ -55,9 +57,7 @@ class Person:
 
     def writes(self) -> list[str]:
         """All that kvx has changed in the cluster so far, as the API server has written it down."""
-        time.sleep(1)  # what was answered is written down just after
-        lines = Path(self.node.audit_log).read_text().splitlines()
-        entries = [json.loads(line) for line in lines]
+        entries = [json.loads(line) for line in self._audited().splitlines()]
         return [
             f"{each['verb']} {each['requestURI']}"
             for each in entries
@@ -66,3 +66,14 @@ class Person:
             and "dryRun=All" not in each["requestURI"]
             and not any(asked in each["requestURI"] for asked in ASKED)
         ]
+
+    def _audited(self) -> str:
+        """What was answered is written down just after: a call of our own comes last, and is waited for."""
+        time.sleep(1)
+        last = f"/api/v1/namespaces/last-{uuid4().hex}"  # nobody has it
+        self.node.tried("delete", "--raw", last)
+        end = time.monotonic() + AUDIT_SECONDS
+        while last not in (text := "".join(Path(self.node.audit_log).read_text().rpartition("\n")[:2])):
+            assert time.monotonic() < end, f"{last} is not in the audit log"
+            time.sleep(0.2)
+        return text

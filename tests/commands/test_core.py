@@ -1,5 +1,6 @@
 """The command core answers whatever it is given, and tells where its answer comes from."""
 
+import gc
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from voice_api.cluster.protocol import (
     Pod,
     named_by_lists,
 )
-from voice_api.commands.core import CommandCore
+from voice_api.commands.core import CommandCore, Reply
 from voice_api.errors import VoiceApiError
 
 HEALTHY = Pod("ns", "web-1", "web", "Running", ready=True, reason=None, restarts=0)
@@ -79,7 +80,7 @@ def said(cluster: SmallCluster, text: str) -> str:
 
 
 @given(st.text(max_size=700))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_answered(text: str) -> None:
     reply = DEMO.answer(text)
     assert reply.status in {"SUCCESS", "ERROR", "NEEDS_CLARIFICATION"}
@@ -96,9 +97,24 @@ SAYABLE = st.sampled_from(KNOWN_WORDS.split())
 
 
 @given(st.lists(SAYABLE, max_size=40).map(" ".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_order_of_known_words_is_answered(text: str) -> None:
     assert DEMO.answer(text).reply
+
+
+def answered_in(text: str) -> tuple[Reply, float]:
+    """The answer, and the least seconds of work of three, without what other tests left to be collected."""
+    gc.collect()
+    gc.disable()
+    try:
+        took = []
+        for _ in range(3):
+            started = time.process_time()
+            reply = DEMO.answer(text)
+            took.append(time.process_time() - started)
+    finally:
+        gc.enable()
+    return reply, min(took)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +132,8 @@ def test_any_order_of_known_words_is_answered(text: str) -> None:
     ],
 )
 def test_hostile_text_is_answered_at_once(text: str) -> None:
-    started = time.process_time()
-    reply = DEMO.answer(text)
-    assert time.process_time() - started < 0.5
+    reply, seconds = answered_in(text)
+    assert seconds < 0.5
     assert len(reply.reply) < 400
     assert len(json.dumps(dict(reply.data))) < 2_000
 
@@ -135,10 +150,9 @@ def test_hostile_text_is_answered_at_once(text: str) -> None:
     ],
 )
 def test_repetition_costs_no_time(text: str) -> None:
-    started = time.process_time()
-    reply = DEMO.answer(text)
+    reply, seconds = answered_in(text)
     assert reply.status == "NEEDS_CLARIFICATION"
-    assert time.process_time() - started < 0.25
+    assert seconds < 0.25
 
 
 def test_the_end_of_a_long_text_is_not_left_out_in_silence() -> None:

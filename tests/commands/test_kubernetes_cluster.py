@@ -246,21 +246,21 @@ def test_a_server_that_is_gone_is_told_at_once(filled: ApiServer, tmp_path: Path
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         gone = altered(filled, tmp_path, "server", f"https://127.0.0.1:{closed.getsockname()[1]}")
-    patience = Patience(connect_seconds=60, read_seconds=60, list_seconds=60)
+    patience = Patience(connect_seconds=300, read_seconds=300, list_seconds=300)
     started = time.monotonic()
     error = failure(cluster_from_kubeconfig([gone], patience=patience))
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 50
     assert (error.code, error.message) == ("cluster_unreachable", "The cluster real cannot be reached.")
 
 
 def test_a_server_that_does_not_answer_is_told_within_the_time_out(filled: ApiServer, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         path = altered(filled, tmp_path, "server", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        patience = Patience(read_seconds=0.3, list_seconds=60)
+        patience = Patience(read_seconds=0.3, list_seconds=300)
         cluster = cluster_from_kubeconfig([path], patience=patience)
         started = time.monotonic()
         error = failure(cluster)
-        assert 0.25 < time.monotonic() - started < 20
+        assert 0.25 < time.monotonic() - started < 50
     assert error.code == "cluster_unreachable"
     assert "in time" in error.message
 
@@ -291,8 +291,10 @@ def test_pages_without_end_stop_at_the_deadline(filled: ApiServer, tmp_path: Pat
     with answering(page("a", "again")) as port:
         path = altered(filled, tmp_path, "server", f"http://127.0.0.1:{port}")
         started = time.monotonic()
-        error = failure(cluster_from_kubeconfig([path], patience=Patience(read_seconds=60, list_seconds=0.5)))
-        assert time.monotonic() - started < 20
+        error = failure(
+            cluster_from_kubeconfig([path], patience=Patience(read_seconds=300, list_seconds=0.5))
+        )
+        assert time.monotonic() - started < 50
     assert error.code == "cluster_unreachable"
 
 
@@ -312,7 +314,7 @@ def test_a_login_program_that_never_ends_is_told_within_its_time(filled: ApiServ
     started = time.monotonic()
     with pytest.raises(VoiceApiError) as caught:
         cluster_from_kubeconfig([login_by(filled, "sleep 60")], patience=Patience(login_seconds=0.3))
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 50
     assert caught.value.code == "cluster_login_too_slow"
 
 

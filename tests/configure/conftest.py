@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,11 @@ class Running:
         return self.family
 
     def alive(self) -> list[psutil.Process]:
-        return [each for each in self.family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        return [each for each in self.family if _lives(each)]
+
+    def lines(self) -> list[str]:
+        """The command lines of those that live."""
+        return list(_command_lines(self.alive()))
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children()
@@ -132,7 +136,22 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
         each.process.kill()
         each.process.wait(60)
         for left in each.alive():
-            left.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
+
+
+def _lives(process: psutil.Process) -> bool:
+    """It may end while it is asked."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _command_lines(processes: Iterable[psutil.Process]) -> Iterator[str]:
+    """Of those that do not end while they are asked."""
+    for each in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield " ".join(each.cmdline())
 
 
 @pytest.fixture(scope="session")

@@ -29,12 +29,13 @@ def question(identifier: str = "one", now: float = NOW, bound: Bound = BOUND) ->
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
 def engines(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Engine, Engine]]:
     """The same database, as two replicas of a service open it."""
+    waits: dict[str, float] = {}
     if request.param == "sqlite":
-        address = f"sqlite:///{tmp_path / 'pendings.sqlite'}"
+        address, waits = f"sqlite:///{tmp_path / 'pendings.sqlite'}", {"timeout": 60.0}
     else:
         given: str = request.getfixturevalue("postgresql")
         address = given.replace("postgresql://", "postgresql+psycopg://", 1)
-    opened = (create_engine(address), create_engine(address))
+    opened = (create_engine(address, connect_args=waits), create_engine(address, connect_args=waits))
     yield opened
     for each in opened:
         each.dispose()

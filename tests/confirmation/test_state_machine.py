@@ -375,5 +375,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert len({each.id for each in self.acted}) == len(self.acted)
 
 
-AnyOrder.TestCase.settings = examples(max_examples=40, stateful_step_count=25, deadline=None)
+AnyOrder.TestCase.settings = examples(max_examples=40, stateful_step_count=25)
 TestAnyOrder = AnyOrder.TestCase

@@ -17,6 +17,7 @@ import pytest
 
 from voice_api.cluster.kubernetes import KubernetesCluster, cluster_from_kubeconfig
 from voice_api.cluster.protocol import Cluster
+from voice_api.cluster.requests import Patience
 from voice_api.commands.confirmation.pending import Target
 from voice_api.commands.conversation.acting import Acting
 from voice_api.commands.conversation.catalogue import Catalogue
@@ -92,7 +93,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesClus
     kubernetes = sys.modules["kubernetes_component"]
     with kubernetes.running_api_server(tmp_path_factory.mktemp("safety")) as server:
         contexts = _filled(server)
-        found = cluster_from_kubeconfig([server.kubeconfig()])
+        found = cluster_from_kubeconfig([server.kubeconfig()], patience=Patience(60, 60, 60))
         yield KubernetesCluster(found.connection, contexts)
 
 

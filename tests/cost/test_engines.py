@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvx.commands.cost_table import lines_of
@@ -156,7 +156,6 @@ SOUNDS = st.dictionaries(st.sampled_from("abc"), st.tuples(st.integers(1, 10**7)
 BOUGHT = st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**6))
 
 
-@settings(deadline=None)
 @given(SOUNDS.filter(bool), BOUGHT)
 def test_what_keys_have_of_machines_and_engines_is_all_of_them_in_every_grouping(
     sounds: dict[str, tuple[int, int]], bought: dict[str, int]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvx.cost.estimate import Estimate, estimate, in_cents
@@ -90,7 +90,6 @@ def test_amounts_are_rounded_commercially(amount: str, shown: str) -> None:
     assert str(in_cents(Decimal(amount))) == shown
 
 
-@settings(deadline=None)
 @given(st.integers(0, 99), st.integers(0, 10_000))
 def test_the_sum_is_exact_for_any_size(workers: int, volume_gb: int) -> None:
     total = priced(fleet(workers, volume_gb)).monthly_net

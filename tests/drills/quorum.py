@@ -32,19 +32,19 @@ class Quorum:
     said: dict[str, list[Said]] = field(default_factory=dict)
 
     def outages(self, server: str) -> list[tuple[float, float]]:
-        """From when to when it was down, once it had been up."""
+        """From when to when it was down for sure, once it had been up; a busy machine asks late."""
         answers = [each for each in self.said[server] if each.what == "up"]
         while answers and not answers[0].value:
             answers.pop(0)
         found: list[tuple[float, float]] = []
-        begin: float | None = None
+        down: list[Said] = []
         for each in answers:
-            if not each.value and begin is None:
-                begin = each.asked
-            if each.value and begin is not None:
-                found.append((begin, each.answered))
-                begin = None
-        return [*found, (begin, answers[-1].answered)] if begin is not None else found
+            if not each.value:
+                down.append(each)
+            elif down:
+                found.append((down[0].answered, down[-1].asked))
+                down = []
+        return [*found, (down[0].answered, down[-1].asked)] if down else found
 
     def restarted(self) -> list[str]:
         return [server for server in self.said if self.outages(server)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_engines.added import at_most
+from fake_engines.added import at_most, folder_in_memory
 from numpy.typing import NDArray
 
 from voice_api.engines.conversing import Conversing
@@ -42,8 +42,11 @@ class HeardHere:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(SqlStore(sqlite_engine(tmp_path / "usage.sqlite")), Policy().budgets, lambda: NOW)
+def ledger() -> Iterator[Ledger]:
+    with folder_in_memory() as folder:
+        store = SqlStore(sqlite_engine(folder / "usage.sqlite"))
+        yield Ledger(store, Policy().budgets, lambda: NOW)
+        store.close()
 
 
 def local() -> Engine:

@@ -29,7 +29,7 @@ from voice_api.usage.policy import EnginePolicy, Policy
 from voice_api.usage.store import SqlStore, sqlite_engine
 
 NOW = 1_795_262_400_000
-DEADLINE, HASTY, PATIENCE = 20.0, 0.5, 60.0
+DEADLINE, HASTY, PATIENCE = 100.0, 0.5, 60.0
 SPEECH = (np.sin(np.arange(16_000, dtype=np.float32) / 10) * 0.5).astype(np.float32)
 SILENCE = np.zeros(16_000, np.float32)
 QUESTION = np.concatenate((SPEECH, SILENCE))
@@ -221,16 +221,18 @@ def test_a_month_used_up_by_others_meanwhile_ends_the_conversation_elsewhere(
     conversing: Conversing, ledger: Ledger
 ) -> None:
     short = replace(conversing, slice_milliseconds=1_000)
+    started = time.monotonic()
     talk = short.converse("", wish())
     assert talk.answered == Answered("there")
     ledger.exhaust("there", "bob")
     happenings = talk.happenings()
     assert next(each for each in happenings if each.what == "engine").text == "local"
+    lasted = 1_000 * (time.monotonic() - started)
     say(talk)
     assert next(each for each in happenings if each.what == "said").text == HERE
     assert talk.answered == Answered("local", degraded=True, reason="exhausted")
     talk.end()
-    assert 0 < used(ledger) <= 2_000
+    assert 0 < used(ledger) <= lasted
 
 
 @pytest.mark.parametrize("barred", [{"local_only": True}, {"consents": False}])

@@ -26,7 +26,7 @@ from voice_api.engines.loop import Loop
 from voice_api.speech.protocol import Company, GivenUpError, TranscribeOptions
 
 KEY = "sk-canary-7f3a9b"
-DEADLINE, HASTY, PATIENCE = 20.0, 0.4, 15.0
+DEADLINE, HASTY, PATIENCE = 100.0, 3.0, 60.0
 SPEECH = (np.sin(np.arange(16_000, dtype=np.float32) / 10) * 0.5).astype(np.float32)
 SILENCE = np.zeros(8_000, np.float32)
 OPTIONS = TranscribeOptions()

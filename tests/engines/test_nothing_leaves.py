@@ -99,7 +99,7 @@ def engines(
         Description("openai-realtime", "openai-realtime", key, realtime_server.address),
         Description("elevenlabs", "elevenlabs", key, speech_server.address, voice=VOICE),
     )
-    elsewhere = tuple(engine_of(replace(each, deadline_seconds=20)) for each in described)
+    elsewhere = tuple(engine_of(replace(each, deadline_seconds=100)) for each in described)
     speaker, here = EspeakSpeaker(), HeardHere()
     yield (
         *elsewhere,

@@ -62,7 +62,7 @@ def speaking(speech_server, key_file: Path, ledger: Ledger, here: SpeaksHere) ->
     price = Price(thousand_characters=Decimal("0.15"))
     key = partial(key_in, key_file)
     there = engine_of(
-        Description("there", "openai", key, f"{speech_server.address}/v1", price=price, deadline_seconds=20.0)
+        Description("there", "openai", key, f"{speech_server.address}/v1", price=price, deadline_seconds=100)
     )
     engines = (there, Engine("local", speaker=here, leaves_machine=False))
     yield Speaking(engines, ledger, {"there": Gate()}, clock=lambda: NOW)

@@ -18,7 +18,7 @@ from voice_api.engines.sounds import wav_sound
 from voice_api.engines.speech_http import DistantSpeaker
 
 KEY = "sk-canary-7f3a9b"
-DEADLINE, HASTY, PATIENCE = 20.0, 0.4, 15.0
+DEADLINE, HASTY, PATIENCE = 100.0, 3.0, 60.0
 VOICE = "21m00Tcm4TlvDq8ikWAM"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from operated import call, session
+from operated import PATIENT, call, session
 
 from voice_api.cluster.access import Access, UserAccess
 from voice_api.cluster.identity import Identity
@@ -38,7 +38,7 @@ class Deadly:
         if acts and self._point == "before the act":
             os.kill(os.getpid(), signal.SIGKILL)
         answer: Answered = self._connection.send(request)
-        if acts and self._point == "after the act":
+        if acts and self._point == "after the act" and answer.status == 200:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
@@ -67,7 +67,7 @@ class DeadlyAccess(Access):
 
 def changes(kubeconfig: Path, space: str, folder: Path, point: str) -> None:
     """Scale up and down until killed."""
-    access = DeadlyAccess(Access(cluster_from_kubeconfig([kubeconfig]).connection), point)
+    access = DeadlyAccess(Access(cluster_from_kubeconfig([kubeconfig], patience=PATIENT).connection), point)
     with session(access, folder, User("ann", groups=("shop",)), 0) as ann:
         while True:
             now = ann.executor.met(ann.user, call("restart", name="web", namespace=space)).replicas

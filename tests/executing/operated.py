@@ -21,6 +21,7 @@ import urllib3
 from voice_api.cluster.access import Access
 from voice_api.cluster.identity import Identity
 from voice_api.cluster.kubernetes import cluster_from_kubeconfig
+from voice_api.cluster.requests import Patience
 from voice_api.cluster.reviews import Attempt
 from voice_api.commands.audit import Audit
 from voice_api.commands.confirmation.pending import Bound, Speaker, canonical, digest
@@ -37,6 +38,8 @@ CONTROLLERS = (
     "deployment,replicaset,statefulset,daemonset,job,disruption,garbagecollector,clusterrole-aggregation"
 )
 NOT_SHOWN = Preview(None)
+PATIENT = Patience(60, 60, 60)
+FOLLOW_SECONDS = 120.0
 KEY = b"a key of the journal, for tests"
 SERVICE_RULES = [
     {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list"]},
@@ -69,7 +72,7 @@ class Operated:
         return dict(self.server.request("GET", path))
 
     def access(self, kubeconfig: Path | None = None) -> Access:
-        return Access(cluster_from_kubeconfig([kubeconfig or self.service]).connection)
+        return Access(cluster_from_kubeconfig([kubeconfig or self.service], patience=PATIENT).connection)
 
     def deployment(self, space: str, name: str, replicas: int = 2, image: str = "example:1.0") -> Object:
         return self.apply(
@@ -135,8 +138,8 @@ def workload(kind: str, name: str, replicas: int, image: str) -> Object:
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
-def eventually(true: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until it is true, for half a minute at most."""
+def eventually(true: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait until it is true, for two minutes at most."""
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, f"it did not become true in {seconds} seconds"
@@ -178,7 +181,9 @@ def ann(operated: Operated, tmp_path: Path) -> Iterator[Session]:
 
 
 @contextmanager
-def session(access: Access, folder: Path, user: User, follow_seconds: float = 30.0) -> Iterator[Session]:
+def session(
+    access: Access, folder: Path, user: User, follow_seconds: float = FOLLOW_SECONDS
+) -> Iterator[Session]:
     journal = Journal(folder / "journal", KEY)
     try:
         executor = ClusterExecutor(
@@ -256,7 +261,10 @@ def _pods_that_run(server: Any) -> Iterator[None]:
 
     def play() -> None:
         while not over.wait(0.1):
-            for pod in server.request("GET", "/api/v1/pods")["items"]:
+            pods: list[Object] = []
+            with suppress(AssertionError, urllib3.exceptions.HTTPError):
+                pods = server.request("GET", "/api/v1/pods")["items"]
+            for pod in pods:
                 with suppress(AssertionError, urllib3.exceptions.HTTPError):
                     _play(server, pod)
 

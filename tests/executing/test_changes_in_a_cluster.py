@@ -127,9 +127,14 @@ def test_a_set_goes_back_to_the_revision_before(
     operated.apply(f"{APPS}/{space}/{resource}", workload(kind, "store", 1, "example:1.0"))
     revisions = f"{APPS}/{space}/controllerrevisions"
     eventually(lambda: len(operated.found(revisions)["items"]) == 1)
+
+    def observed() -> bool:
+        found = operated.found(f"{APPS}/{space}/{resource}/store")
+        return bool(found["status"].get("observedGeneration") == found["metadata"]["generation"])
+
     with session(operated.access(), tmp_path, User("ann", groups=("shop",)), 0) as ann:
         ann.done(call("set_version", kind.lower(), name="store", namespace=space, version="2.0"))
-        eventually(lambda: len(operated.found(revisions)["items"]) == 2)
+        eventually(observed)
         ann.done(call("undo_rollout", kind.lower(), name="store", namespace=space))
     assert image_of(operated, space, "store", resource) == "example:1.0"
 

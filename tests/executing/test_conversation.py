@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from operated import Operated, Session, eventually
+from operated import PATIENT, Operated, Session, eventually
 
 from voice_api.cluster.kubernetes import cluster_from_kubeconfig
 from voice_api.commands.conversation.acting import Acting
@@ -22,7 +22,7 @@ BOB = User("bob", frozenset({"operator"}), EVERYWHERE, groups=("watchers",))
 @pytest.fixture
 def say(operated: Operated, ann: Session) -> Callable[..., Reply]:
     """What ann says, in a conversation of hers."""
-    cluster = cluster_from_kubeconfig([operated.server.kubeconfig()])
+    cluster = cluster_from_kubeconfig([operated.server.kubeconfig()], patience=PATIENT)
     core = CommandCore(cluster, parts=Acting(ann.executor, b"k" * 32))
 
     def answer(text: str, user: User = ANN) -> Reply:

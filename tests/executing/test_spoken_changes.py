@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from operated import KEY, Operated, bound, eventually, ready_for
+from operated import FOLLOW_SECONDS, KEY, PATIENT, Operated, bound, eventually, ready_for
 
 from voice_api.acting import questions_store
 from voice_api.cluster.kubernetes import cluster_from_kubeconfig
@@ -42,8 +42,9 @@ def says(bakery: Operated, tmp_path: Path) -> Iterator[Says]:
     admin = bakery.server.kubeconfig(name="administrator")
     journal = Journal(tmp_path, KEY)
     audit = Audit(journal)
-    executor = ClusterExecutor(bakery.access(), audit, follow=Follow(30.0))
-    core = CommandCore(cluster_from_kubeconfig([admin]), parts=Acting(executor, KEY * 2, recorder=audit))
+    executor = ClusterExecutor(bakery.access(), audit, follow=Follow(FOLLOW_SECONDS))
+    cluster = cluster_from_kubeconfig([admin], patience=PATIENT)
+    core = CommandCore(cluster, parts=Acting(executor, KEY * 2, recorder=audit))
     yield lambda text, user=ANN: core.answer(text, Turn(user, "desk", command=f"cmd_{abs(hash(text))}"))
     journal.close()
 
@@ -111,9 +112,10 @@ def test_an_answer_may_reach_another_replica_than_the_question_did(
     admin = bakery.server.kubeconfig(name="administrator")
     cores = []
     for name in ("one", "two"):
-        executor = ClusterExecutor(bakery.access(), Audit(Journal(tmp_path / name, KEY)), follow=Follow(30.0))
+        audit = Audit(Journal(tmp_path / name, KEY))
+        executor = ClusterExecutor(bakery.access(), audit, follow=Follow(FOLLOW_SECONDS))
         parts = Acting(executor, KEY * 2, questions_store(settings))
-        cores.append(CommandCore(cluster_from_kubeconfig([admin]), parts=parts))
+        cores.append(CommandCore(cluster_from_kubeconfig([admin], patience=PATIENT), parts=parts))
     one, two = cores
     asked = one.answer("scale the oven to three replicas in bakery", Turn(ANN, "desk", command="cmd_a"))
     assert asked.status == "REQUIRES_CONFIRMATION"

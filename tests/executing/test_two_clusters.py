@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from operated import Operated, Session, cluster_binding, cluster_role, eventually, session, workload
+from operated import PATIENT, Operated, Session, cluster_binding, cluster_role, eventually, session, workload
 from served import served, voice_api
 
 from voice_api.cluster.access import Access
@@ -125,7 +125,7 @@ def _kubeconfig(folder: Path, servers: dict[str, Any]) -> Path:
 
 
 def _access(kubeconfig: Path, context: str) -> Access:
-    return Access(cluster_from_kubeconfig([kubeconfig], context).connection)
+    return Access(cluster_from_kubeconfig([kubeconfig], context, PATIENT).connection)
 
 
 def _may(kubeconfig: Path, context: str) -> bool:
@@ -234,6 +234,6 @@ def test_a_yes_that_another_replica_hears_in_another_cluster_changes_nothing(
 
 
 def _replica(kubeconfig: Path, harbour: Session, meadow: Session, store: PendingsInMemory) -> CommandCore:
-    here, there = (cluster_from_kubeconfig([kubeconfig], name) for name in (HARBOUR, MEADOW))
+    here, there = (cluster_from_kubeconfig([kubeconfig], name, PATIENT) for name in (HARBOUR, MEADOW))
     acting = Acting(harbour.executor, b"k" * 32, store, opens=lambda _: (there, meadow.executor))
     return CommandCore(here, parts=acting)

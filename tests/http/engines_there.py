@@ -21,7 +21,7 @@ HERE = "how many pods are running"
 
 
 def engines_file(
-    folder: Path, address: str, more: str = "", callers: str = "", deadline_seconds: float = 20
+    folder: Path, address: str, more: str = "", callers: str = "", deadline_seconds: float = 60
 ) -> Path:
     (folder / "keys").mkdir(exist_ok=True)
     (folder / "keys" / "other").write_text(ENGINE_KEY)

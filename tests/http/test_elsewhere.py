@@ -25,7 +25,7 @@ def two(start: Any, scripted: Any, tmp_path: Path) -> Callable[..., tuple[Any, A
         listener = scripted(THERE)
         there = start(listener=listener)
         local_only = settings.pop("local_only", False)
-        file = engines_file(tmp_path, there.url, more, callers, settings.pop("deadline_seconds", 20))
+        file = engines_file(tmp_path, there.url, more, callers, settings.pop("deadline_seconds", 60))
         found = opened(file, settings.pop("store", None), local_only=local_only)
         here = start(listener=scripted(HERE), elsewhere=found, **settings)
         listener.heard = 0
@@ -231,7 +231,7 @@ def test_a_session_is_heard_elsewhere_utterance_by_utterance(two: Any, by: str) 
     address = here.url.replace("http", "ws") + f"/v1/realtime?intent=transcription{query}"
 
     async def session() -> dict[str, Any]:
-        connecting = websockets.connect(address, additional_headers=headers)
+        connecting = websockets.connect(address, additional_headers=headers, open_timeout=60)
         async with asyncio.timeout(60), connecting as socket:
             turns = {"audio": {"input": {"turn_detection": None}}, "type": "transcription"}
             await socket.send(json.dumps({"type": "session.update", "session": turns}))
@@ -253,7 +253,7 @@ def test_a_session_that_wishes_what_is_not_there_is_refused(two: Any) -> None:
     address = here.url.replace("http", "ws") + "/v1/realtime?intent=transcription&engine=mars"
 
     async def session() -> None:
-        async with websockets.connect(address):
+        async with websockets.connect(address, open_timeout=60):
             pass
 
     with pytest.raises(websockets.InvalidStatus) as caught:

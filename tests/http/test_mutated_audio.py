@@ -84,6 +84,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, program: Any) -> Iterator[A
     server.end()
 
 
+@pytest.mark.timeout(1_800)
 def test_only_answers_and_refusals_come_back_and_the_process_lives_on(
     server: Any, recording: Callable[..., bytes]
 ) -> None:

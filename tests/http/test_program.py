@@ -20,8 +20,9 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from voice_api.http.server import FIRST_REQUEST_SECONDS
+
 WAIT_SECONDS = 80
-USUAL_DRAIN_SECONDS = 10
 ALONE = ("--metrics-port", "0", "--kubeconfig", "none")
 
 
@@ -89,7 +90,9 @@ def test_a_key_is_in_no_line_however_much_is_logged(begin: Any) -> None:
         client.get("/health")
         client.post("/v1/commands", json={"text": "list the nodes"})
     address = f"{program.url.replace('http', 'ws')}/v1/conversation?session=canary"
-    with connect(address, subprotocols=offered, additional_headers=headers) as socket:
+    with connect(
+        address, subprotocols=offered, additional_headers=headers, open_timeout=WAIT_SECONDS
+    ) as socket:
         assert json.loads(socket.recv(WAIT_SECONDS))["type"] == "session.created"
     assert {line["level"] for line in program.lines()} >= {"DEBUG", "INFO"}
     assert "canary" not in program.log.read_text()
@@ -124,41 +127,42 @@ def test_on_sigterm_it_ends_what_runs_and_then_itself(begin: Any) -> None:
 
 
 def test_on_sigterm_a_connection_without_a_request_yet_is_still_answered(begin: Any) -> None:
-    program = begin()
-    httpx.get(f"{program.url}/ready", timeout=WAIT_SECONDS)
-    host, port = program.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=WAIT_SECONDS) as connection:
-        time.sleep(0.3)
-        program.process.terminate()
-        time.sleep(0.3)
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-        assert connection.makefile("rb").read().startswith(b"HTTP/1.1 200")
-    assert program.process.wait(WAIT_SECONDS) == 0
+    for _ in range(5):
+        program = begin()
+        with socket.create_connection(program.socket.getsockname(), timeout=WAIT_SECONDS) as connection:
+            httpx.get(f"{program.url}/ready", timeout=WAIT_SECONDS)  # which came after it, and was answered
+            ended = time.monotonic()
+            program.process.terminate()
+            time.sleep(0.3)
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+            if time.monotonic() - ended < FIRST_REQUEST_SECONDS:
+                assert connection.makefile("rb").read().startswith(b"HTTP/1.1 200")
+                assert program.process.wait(WAIT_SECONDS) == 0
+                return
+    raise AssertionError("this machine was never quick enough to ask in time")
 
 
 def test_what_does_not_end_within_the_drain_is_cut_off(begin: Any) -> None:
-    program = begin("--drain-seconds", "1")
-    with httpx.Client(base_url=program.url, timeout=WAIT_SECONDS) as client:
-        client.get("/ready")
-    with slow_command(program):
-        asked = time.monotonic()
-        program.process.terminate()
-        assert program.process.wait(WAIT_SECONDS) == 0
-    assert time.monotonic() - asked < USUAL_DRAIN_SECONDS
+    patient, hasty = begin("--drain-seconds", "600"), begin("--drain-seconds", "1")
+    for program in (patient, hasty):
+        httpx.get(f"{program.url}/ready", timeout=WAIT_SECONDS)
+    with slow_command(patient), slow_command(hasty):
+        patient.process.terminate()
+        hasty.process.terminate()
+        assert hasty.process.wait(WAIT_SECONDS) == 0
+        assert patient.process.poll() is None
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_it_at_once(begin: Any, second: signal.Signals) -> None:
-    program = begin()
-    with httpx.Client(base_url=program.url, timeout=WAIT_SECONDS) as client:
-        client.get("/ready")
-    with slow_command(program):
-        program.process.terminate()
-        time.sleep(0.3)
-        asked = time.monotonic()
-        program.process.send_signal(second)
-        assert program.process.wait(WAIT_SECONDS) == 128 + second
-    assert time.monotonic() - asked < USUAL_DRAIN_SECONDS
+def test_a_second_signal_ends_it_at_once(begin: Any, tmp_path: Path, second: signal.Signals) -> None:
+    with manager_socket(str(tmp_path / "notify")) as manager:
+        program = begin("--drain-seconds", "600", environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        assert manager.recv(100) == b"READY=1"
+        with slow_command(program):
+            program.process.terminate()
+            assert manager.recv(100) == b"STOPPING=1"
+            program.process.send_signal(second)
+            assert program.process.wait(WAIT_SECONDS) == 128 + second
 
 
 def test_a_second_process_on_the_same_socket_takes_over_without_a_refused_request(begin: Any) -> None:
@@ -243,5 +247,5 @@ def slow_command(program: Any) -> socket.socket:
     head = ["POST /v1/commands HTTP/1.1", "Host: x", "Content-Type: application/json"]
     text = "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""])
     connection.sendall(text.encode() + body[:-12])
-    time.sleep(0.2)
+    httpx.get(f"{program.url}/health", timeout=WAIT_SECONDS)  # which came after it, and was answered
     return connection

@@ -20,6 +20,7 @@ import websockets.sync.client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 WAIT_SECONDS = 80
+MOST_TENTHS_OF_SILENCE = 200
 SENTENCE = "how many pods are running"
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
@@ -46,6 +47,14 @@ class Client:
             seen.append(json.loads(self.socket.recv(WAIT_SECONDS)))
             if seen[-1]["type"] in (kind, "error"):
                 return seen
+
+    def waiting_for_words(self) -> list[dict[str, Any]]:
+        """Everything up to the first words of what is said; the speaker is silent meanwhile."""
+        for _ in range(MOST_TENTHS_OF_SILENCE):
+            self.append(bytes(4_800))
+            with contextlib.suppress(TimeoutError):
+                return [json.loads(self.socket.recv(0.1))]
+        raise AssertionError("it is told nothing")
 
     def by_hand(self) -> None:
         """Have the client say where an utterance ends."""
@@ -91,8 +100,9 @@ def test_an_utterance_is_told_while_it_is_spoken_and_completed_when_it_is_commit
     client = connect(running.url)
     client.by_hand()
     client.append(pcm(), paced=True)
+    told = client.waiting_for_words()
     client.say("input_audio_buffer.commit")
-    events = client.until(f"{TRANSCRIPTION}.completed")
+    events = told + client.until(f"{TRANSCRIPTION}.completed")
     kinds = [event["type"] for event in events]
     assert kinds.index(f"{TRANSCRIPTION}.delta") < kinds.index("input_audio_buffer.committed")
     assert texts(events) == events[-1]["transcript"]
@@ -144,7 +154,10 @@ def test_the_older_dialect_is_understood(running: Any, connect: Any, pcm: Any) -
 def test_openais_own_client_holds_a_session(running: Any, pcm: Any) -> None:
     with openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as client:
         query = {"intent": "transcription"}
-        with client.realtime.connect(model="whisper-1", extra_query=query) as connection:
+        options: Any = {"open_timeout": WAIT_SECONDS}
+        with client.realtime.connect(
+            model="whisper-1", extra_query=query, websocket_connection_options=options
+        ) as connection:
             session: Any = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
             connection.session.update(session=session)
             connection.input_audio_buffer.append(audio=base64.b64encode(pcm()).decode())

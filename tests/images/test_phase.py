@@ -62,7 +62,8 @@ def test_another_builder_goes_on_from_what_the_registry_remembers(
         second = replace(first, folder=tmp_path / "second", wanted=replace(wanted, builder="fresh"))
         image_building.perform(second, real_world())
     assert not [each for each in steps(second) if "RUN" in each["name"] and not each.get("cached")]
-    assert "cache" in httpx.get(f"http://{place.replace('/', '/v2/')}/voice-api/tags/list").json()["tags"]
+    tags = httpx.get(f"http://{place.replace('/', '/v2/')}/voice-api/tags/list", timeout=60).json()["tags"]
+    assert "cache" in tags
 
 
 def steps(build: BuildImages) -> list[dict[str, Any]]:

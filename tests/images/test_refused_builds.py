@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from workshop import builder, innermost, registry
 PASSWORD = "correct horse"
 HASHED = "$2b$05$8FCvADxJrBEYLyGlnNsYgeJxusiRvQ6i25b1WJ.2A85ehtsysStAa"
 BEGUN_SECONDS = 300.0
+GONE_SECONDS = 60.0
 pytestmark = [pytest.mark.needs("images", "docker", "git"), pytest.mark.timeout(1500)]
 
 
@@ -77,18 +78,25 @@ def test_a_build_ends_when_asked_to_and_leaves_nothing_running(
         "stopped the build on request; what was built is remembered",
     )
     assert builds
-    assert not [pid for pid in builds if Path(f"/proc/{pid}").exists()]
+    until_gone(builds)
     assert not user.kept.exists()
 
 
 def children(pid: int) -> list[int]:
     """What a process has started, and what that has."""
-    own = [
-        int(word)
-        for file in Path(f"/proc/{pid}/task").glob("*/children")
-        for word in file.read_text().split()
-    ]
+    own: list[int] = []
+    with suppress(OSError):  # it has just ended
+        for file in Path(f"/proc/{pid}/task").glob("*/children"):
+            own += map(int, file.read_text().split())
     return [*own, *(each for child in own for each in children(child))]
+
+
+def until_gone(pids: list[int]) -> None:
+    """What is killed may end a moment after whoever killed it."""
+    end = time.monotonic() + GONE_SECONDS
+    while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
 
 
 def until_installing(user: User, kvx: Any) -> None:

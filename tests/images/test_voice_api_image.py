@@ -61,7 +61,7 @@ def test_built_from_nothing_elsewhere_it_is_the_same_and_no_secret_that_lies_abo
     built.bake("again", "--no-cache", names=("voice-api",), source=another, PLATFORMS="linux/arm64")
     url = f"http://{built.registry}/v2/voice-api/manifests/again"
     kinds = {"accept": "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"}
-    answer = httpx.get(url, headers=kinds, trust_env=False)
+    answer = httpx.get(url, headers=kinds, trust_env=False, timeout=60)
     again = answer.headers["docker-content-digest"]
     assert again == verified["voice-api"]["platforms"]["linux/arm64"]["digest"]
 

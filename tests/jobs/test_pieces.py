@@ -24,7 +24,7 @@ RATE = 16_000
 LIMITS = AudioLimits(max_seconds=600, min_sample_rate=4_000, max_sample_rate=192_000, max_channels=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 30_000), max_size=12),
     st.floats(0.1, 2.0),

@@ -20,7 +20,8 @@ from voice_api.speech.speakers.espeak import EspeakSpeaker
 ROUTE = "/v1/audio/transcriptions"
 LATER = {"prefer": "respond-async"}
 WAIT_SECONDS = 120
-ALONE = ("--kubeconfig", "none", "--log-format", "json")
+ALONE = ("--kubeconfig", "none", "--log-format", "json", "--max-audio-seconds", "3600")
+LONG_SECONDS = 900
 
 
 class Program:
@@ -66,11 +67,11 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Program]]:
 
 @pytest.fixture(scope="module")
 def long_file() -> bytes:
-    """Four minutes of sentences: some seconds of work for the embedded model."""
+    """Sentences: so much work for the embedded model that nobody misses when it is done."""
     speaker = EspeakSpeaker()
     spoken = np.concatenate(list(speaker.speak("how many pods are running", None, 1.0)))
     sentence = np.concatenate([spoken, np.zeros(speaker.sample_rate, np.int16)])
-    times = 240 * speaker.sample_rate // len(sentence)
+    times = LONG_SECONDS * speaker.sample_rate // len(sentence)
     file = io.BytesIO()
     soundfile.write(file, np.tile(sentence, times), speaker.sample_rate, format="FLAC", subtype="PCM_16")
     return file.getvalue()
@@ -109,7 +110,7 @@ def test_a_job_outlives_the_kill_of_both_sides(
     job = becomes(api.client, place, "completed", "failed")
     assert (job["status"], job["attempts"]) == ("completed", 2)
     words = api.client.get(job["result"]).json()["text"]
-    assert words.count("pods are running") > 50
+    assert words.count("pods are running") > LONG_SECONDS // 5
     assert list((tmp_path / "jobs" / "sounds").iterdir()) == []
 
 
@@ -144,5 +145,9 @@ def test_nothing_that_was_said_is_in_its_log(
     processor = begin("process", "--jobs-folder", str(tmp_path / "jobs"))
     place = send(processor.client, long_file[:60_000]).headers["location"]
     becomes(processor.client, place, "completed", "failed")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while '"outcome"' not in processor.log.read_text():
+        assert time.monotonic() < deadline, "the job's own line is not there"
+        time.sleep(0.05)
     assert "pods are running" not in processor.log.read_text()
     assert Path(place).name in processor.log.read_text()

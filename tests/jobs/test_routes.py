@@ -209,7 +209,7 @@ def test_a_refusal_waits_for_no_body(client: httpx.Client, wav: Wav) -> None:
     body = request.read()
     head = f"POST {ROUTE} HTTP/1.1\r\nhost: x\r\nprefer: respond-async\r\nidempotency-key: {'x' * 129}\r\n"
     head += f"content-type: {request.headers['content-type']}\r\ncontent-length: {len(body)}\r\n\r\n"
-    with socket.create_connection((client.base_url.host, client.base_url.port or 80), 20) as line:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), 60) as line:
         line.sendall(head.encode() + body[:1_000])
         assert line.recv(1_000).startswith(b"HTTP/1.1 400")
 

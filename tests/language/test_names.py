@@ -169,7 +169,7 @@ def misheard(draw: st.DrawFn) -> tuple[str, list[str]]:
 
 
 @given(misheard())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_what_is_taken_has_the_digits_that_were_said_and_no_rival(heard: tuple[str, list[str]]) -> None:
     spoken, names = heard
     found = LiveNames(LiveObject(name, "shop", "deployment") for name in names).find(spoken, DEPLOYMENT)

@@ -164,7 +164,7 @@ def test_a_word_that_denies_before_or_behind_a_change_leaves_nothing_of_it(comma
 
 
 @given(st.lists(st.sampled_from([*COMMANDS, *AROUND]), max_size=6).map(" ".join))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_mixture_of_commands_changes_two_things(text: str) -> None:
     understanding = understood(text)
     calls = understanding.calls if isinstance(understanding, Understood) else ()
@@ -174,7 +174,7 @@ def test_no_mixture_of_commands_changes_two_things(text: str) -> None:
 
 
 @given(st.text(max_size=600))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_is_understood_or_not_but_never_raises(text: str) -> None:
     assert isinstance(understood(text), Understood | Question | TakenBack | Unclear)
 

@@ -30,6 +30,8 @@ from voice_api.thinking import thinks
 
 ADA = User("ada", frozenset({"operator"}), EVERYWHERE)
 LANGUAGE = interpreter()
+HEALTH_SECONDS = 60.0
+"""A machine with much else to do answers late, and is well all the same."""
 
 
 @dataclass
@@ -62,10 +64,11 @@ def small() -> Iterator[Small]:
 
 @pytest.fixture
 def settings_of(small: Small) -> Callable[..., Settings]:
-    """Settings with this server; others by name."""
+    """Settings with this server, and all the time they allow; others by name."""
 
     def settings(**values: Any) -> Settings:
-        return load_settings(None, {"language_model_address": small.address, **values}, {})
+        here = {"language_model_address": small.address, "language_model_seconds": 30.0}
+        return load_settings(None, {**here, **values}, {})
 
     return settings
 
@@ -76,7 +79,7 @@ def talking(settings_of: Callable[..., Settings]) -> Iterator[Callable[..., Talk
     with ExitStack() as endings:
 
         def begin(**values: Any) -> Talk:
-            thinking = thinks(settings_of(**values))
+            thinking = thinks(settings_of(**values), HEALTH_SECONDS)
             endings.callback(thinking.close)
             figures = Figures()
             thinking.count_in(figures)

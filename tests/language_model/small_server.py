@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 HEALTH = frozenset({"/health", "/v1/models", "/models", "/api/version"})
+SLOW_SECONDS = 300
 
 
 @dataclass
@@ -86,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._note()
         unwell = self.small.unwell
         if unwell == "slow":
-            self.small.let_go.wait(30)
+            self.small.let_go.wait(SLOW_SECONDS)
         known = self.path in HEALTH
         self._send(int(unwell) if unwell.isdecimal() else 200 if known else 404, b"{}")
 
@@ -96,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.small.asked.append(body)
         match self.small.fault:
             case "slow":
-                self.small.let_go.wait(30)
+                self.small.let_go.wait(SLOW_SECONDS)
                 self._send(200, b"{}")
             case "cut off":
                 self.close_connection = True

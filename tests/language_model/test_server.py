@@ -25,11 +25,12 @@ Asks = Callable[..., LanguageModel]
 
 @pytest.fixture
 def asks(small: Any) -> Iterator[Asks]:
+    """By a clock that stands still: whoever answered has answered lately."""
     with ExitStack() as endings:
 
         def ask(kind: str = "llama.cpp", key: str = "", path: str = "") -> LanguageModel:
             where = Where(kind, f"{small.address}{path}", "small", lambda: key)  # type: ignore[arg-type]
-            model = LanguageModel(where)
+            model = LanguageModel(where, lambda: 0.0, health_seconds=60)
             endings.callback(model.close)
             return model
 
@@ -48,7 +49,7 @@ def test_each_server_is_asked_where_it_listens_and_its_call_is_read(  # noqa: PL
     small: Any, asks: Asks, servers_module: ModuleType, kind: str, below: str, paths: list[str]
 ) -> None:
     small.messages = [servers_module.calling("count", as_object=kind == "ollama", kind="pods")]
-    assert asks(kind, path=below).message(PROMPT, 5) == small.messages[0]
+    assert asks(kind, path=below).message(PROMPT, 60) == small.messages[0]
     assert small.paths == paths
     (asked,) = small.asked
     assert asked["tools"] == [TOOL]
@@ -57,7 +58,7 @@ def test_each_server_is_asked_where_it_listens_and_its_call_is_read(  # noqa: PL
 
 def test_a_call_is_required_by_a_word_and_only_one(small: Any, asks: Asks) -> None:
     small.messages = [{}]
-    asks().message(PROMPT, 5)
+    asks().message(PROMPT, 60)
     assert small.asked[0]["tool_choice"] == "required"
     assert small.asked[0]["parallel_tool_calls"] is False
     assert small.asked[0]["chat_template_kwargs"] == {"enable_thinking": False}
@@ -65,7 +66,7 @@ def test_a_call_is_required_by_a_word_and_only_one(small: Any, asks: Asks) -> No
 
 def test_ollama_gets_room_for_the_tools_and_is_not_asked_to_think(small: Any, asks: Asks) -> None:
     small.messages = [{}]
-    asks("ollama").message(PROMPT, 5)
+    asks("ollama").message(PROMPT, 60)
     (asked,) = small.asked
     assert (asked["model"], asked["think"], asked["options"]["num_ctx"]) == ("small", False, 4_096)
     assert "tool_choice" not in asked
@@ -80,29 +81,29 @@ def test_without_tools_none_can_be_called(kind: str) -> None:
 def test_who_answered_lately_is_not_asked_for_its_health(small: Any, asks: Asks) -> None:
     small.messages = [{}]
     model = asks()
-    model.message(PROMPT, 5)
-    model.message(PROMPT, 5)
+    model.message(PROMPT, 60)
+    model.message(PROMPT, 60)
     assert small.paths.count("/health") == 1
 
 
 def test_after_a_failure_its_health_is_asked_for_again(small: Any, asks: Asks) -> None:
     small.messages, model = [{}], asks()
-    model.message(PROMPT, 5)
+    model.message(PROMPT, 60)
     small.fault = "cut off"
-    assert model.message(PROMPT, 5) == Silence("down")
+    assert model.message(PROMPT, 60) == Silence("down")
     small.fault, small.unwell = "none", "503"
-    assert model.message(PROMPT, 5) == Silence("down")
+    assert model.message(PROMPT, 60) == Silence("down")
     assert small.paths.count("/health") == 2
 
 
 def test_one_sentence_at_a_time_and_the_other_is_told_at_once(small: Any, asks: Asks) -> None:
     small.messages, small.fault = [{}], "slow"
     model = asks()
-    first = threading.Thread(target=model.message, args=(PROMPT, 20))
+    first = threading.Thread(target=model.message, args=(PROMPT, 60))
     first.start()
-    while not small.asked:
+    while first.is_alive() and not small.asked:
         time.sleep(0.01)
-    assert model.message(PROMPT, 20) == Silence("busy")
+    assert model.message(PROMPT, 60) == Silence("busy")
     small.let_go.set()
     first.join(60)
     assert not first.is_alive()
@@ -112,18 +113,18 @@ def test_a_key_is_read_anew_and_is_in_no_reply(small: Any, tmp_path: Path) -> No
     file = tmp_path / "key"
     file.write_text("canary-one\n")
     flags = {"language_model_address": small.address, "language_model_key_file": str(file)}
-    thinking = thinks(load_settings(None, flags, {}))
+    thinking = thinks(load_settings(None, flags, {}), 60)
     assert thinking.model is not None
     try:
         small.messages = [{}]
-        thinking.model.message(PROMPT, 5)
+        thinking.model.message(PROMPT, 60)
         file.write_text("canary-two\n")
         small.fault = "401"
-        assert thinking.model.message(PROMPT, 5) == Silence("refused")
+        assert thinking.model.message(PROMPT, 60) == Silence("refused")
         assert small.keys[-1] == "Bearer canary-two"
         assert "canary" not in repr(thinking.model) + repr(vars(thinking.model))
         file.unlink()
-        assert thinking.model.message(PROMPT, 5) == Silence("refused")
+        assert thinking.model.message(PROMPT, 60) == Silence("refused")
     finally:
         thinking.close()
 

@@ -19,7 +19,7 @@ PLAIN = "I see two errors in the last four lines of checkout in shop."
 
 @pytest.fixture
 def core(settings_of: Callable[..., Settings]) -> Iterator[CommandCore]:
-    thinking = thinks(settings_of())
+    thinking = thinks(settings_of(language_model_summary_seconds=60.0), 60)
     yield CommandCore(DemoCluster(), LANGUAGE, thinking.with_model(None))
     thinking.close()
 

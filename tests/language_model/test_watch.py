@@ -32,10 +32,14 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def prompts(small: Any) -> list[str]:
+    return [each["messages"][0]["content"] for each in small.asked]
+
+
 @pytest.fixture
 def model(small: Any) -> Iterator[LanguageModel]:
     small.messages = [{}]
-    found = LanguageModel(Where("llama.cpp", small.address, "", lambda: ""))
+    found = LanguageModel(Where("llama.cpp", small.address, "", lambda: ""), health_seconds=60)
     yield found
     found.close()
 
@@ -48,24 +52,24 @@ def test_a_server_that_loads_is_looked_at_again_and_then_reads_what_prompts_begi
     until(lambda: len(small.paths) >= 3)
     assert (watch.ready, small.asked) == (False, [])
     small.unwell = "none"
-    until(lambda: len(small.asked) == 2)
-    assert [each["messages"][0]["content"] for each in small.asked] == ["one", "two"]
+    until(lambda: len(small.asked) >= 2)
+    assert prompts(small) == ["one", "two"]
     until(lambda: watch.ready)
     small.unwell = "503"
     until(lambda: not watch.ready)
     small.unwell = "none"
-    until(lambda: len(small.asked) == 4)
+    until(lambda: len(small.asked) >= 4)
     watch.close()
+    assert prompts(small) == ["one", "two", "one", "two"]
 
 
 def test_a_watch_ends_while_the_server_reads(model: LanguageModel, small: Any) -> None:
-    small.fault = "slow"
+    small.fault, before = "slow", set(threading.enumerate())
     watch = Watch(model, PROMPTS, every=0.05)
-    until(lambda: len(small.asked) == 1)
-    started = time.monotonic()
+    until(lambda: len(small.asked) >= 1)
     watch.close()
-    assert time.monotonic() - started < 20
-    assert len(small.asked) == 1
+    until(lambda: "language-model" not in {each.name for each in set(threading.enumerate()) - before})
+    assert prompts(small) == ["one"]
 
 
 def test_with_a_model_one_command_waits_for_it_and_another_goes_on(
@@ -83,7 +87,7 @@ def test_with_a_model_one_command_waits_for_it_and_another_goes_on(
 
 @pytest.fixture
 def thinking(settings_of: Callable[..., Settings]) -> Iterator[Thinking]:
-    found = thinks(settings_of())
+    found = thinks(settings_of(), 60)
     yield found
     found.close()
 
@@ -95,7 +99,7 @@ def test_a_service_lets_it_read_both_offers_to_the_letter(thinking: Thinking, sm
     thinking.count_in(figures)
     thinking.begin()
     until(lambda: 'kvx_voice_language_model_ready{model="llama.cpp"} 1.0' in figures.text().decode())
-    until(lambda: len(small.asked) == 2)
+    until(lambda: len(small.asked) >= 2)
     read = [(each["messages"][0], each["tools"]) for each in small.asked]
     until(lambda: "busy" not in core.answer("tell me whatever went on with checkout").reply)
     last = small.asked[-1]

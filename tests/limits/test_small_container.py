@@ -26,7 +26,7 @@ PROBE_SECONDS = 12.0
 """What is kept until the next request follows the length of the last: compared after this one, which is long
 enough that the service gives memory back at its end (after shorter ones it does so every few seconds)."""
 
-REST_SECONDS = 5.0
+REST_SECONDS = 20.0
 HALF_THE_HEADROOM = 24_000_000
 HARDLY_ENOUGH = 76_000_000
 CALLERS = 4
@@ -55,7 +55,7 @@ def at_rest(program: Any) -> float:
     end = time.monotonic() + REST_SECONDS
     before, held = 0.0, program.memory("RssAnon")
     while before != held and time.monotonic() < end:
-        time.sleep(0.5)
+        time.sleep(2)
         before, held = held, program.memory("RssAnon")
     return float(held)
 

@@ -1,5 +1,6 @@
 """A voice API that stands on a real API server of this folder's own."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -11,6 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from standing_cluster import ROOT, Server, Standing, apply, rendered, serve
+
+PATIENT = [sys.executable, str(Path(__file__).with_name("patient_kvx.py"))]
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +46,30 @@ def standing(applied: Standing, tmp_path: Path) -> Standing:
     whole = replace(applied, folder=applied.among(tmp_path))
     serve(whole)
     return whole
+
+
+@pytest.fixture
+def patient() -> list[str]:
+    """The command line of a kvx that waits for an API server as long as a busy machine needs."""
+    return PATIENT
+
+
+@pytest.fixture
+def patient_kvx(
+    patient: list[str], tmp_path: Path, clean_environment: dict[str, str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """It as a program in an empty folder, with a deadline."""
+
+    def run(*arguments: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*patient, *arguments],
+            cwd=cwd,
+            env=clean_environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    return run

@@ -33,7 +33,7 @@ def half_down(url: str, authority: Path, bad: Mapping[str, int]) -> Iterator[str
                 self._answer(status, b"no")
                 return
             headers = {"Authorization": f"Bearer {TOKEN}", "User-Agent": self.headers["User-Agent"]}
-            answer = pool.request("GET", f"{url}{self.path}", headers=headers, timeout=10, retries=False)
+            answer = pool.request("GET", f"{url}{self.path}", headers=headers, timeout=60, retries=False)
             self._answer(answer.status, answer.data)
 
         def _answer(self, status: int, body: bytes) -> None:

@@ -123,18 +123,20 @@ def alerts(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     return found
 
 
-def test_what_fires_is_shown_the_worst_first_and_what_waits_is_counted(kvx: Kvx, watched: Standing) -> None:
-    shown = kvx("status", "--target", "cluster", cwd=watched.folder).stdout
+def test_what_fires_is_shown_the_worst_first_and_what_waits_is_counted(
+    patient_kvx: Kvx, watched: Standing
+) -> None:
+    shown = patient_kvx("status", "--target", "cluster", cwd=watched.folder).stdout
     assert "alerts    2 firing; 1 pending" in shown, shown
     assert "critical KvxVoiceApiAbsent for " in shown
     assert ": The autoscaler can add no more replicas." in shown
-    found = alerts(kvx("status", "--target", "cluster", "--json", cwd=watched.folder))
+    found = alerts(patient_kvx("status", "--target", "cluster", "--json", cwd=watched.folder))
     assert [each["name"] for each in found["firing"]] == ["KvxVoiceApiAbsent", "KvxVoiceAtMaximum"]
     assert (found["watched"], found["pending"]) == (True, 1)
 
 
-def test_where_no_prometheus_is_nobody_watches(kvx: Kvx, standing: Standing) -> None:
+def test_where_no_prometheus_is_nobody_watches(patient_kvx: Kvx, standing: Standing) -> None:
     standing.among(standing.folder, components=["monitoring"])
-    done = kvx("status", "--target", "cluster", cwd=standing.folder)
+    done = patient_kvx("status", "--target", "cluster", cwd=standing.folder)
     assert done.returncode == 0
     assert "alerts    not watched: no Prometheus of the Prometheus operator is there" in done.stdout

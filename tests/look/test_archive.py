@@ -161,7 +161,7 @@ def test_what_is_no_tar_is_refused(data: bytes) -> None:
 WHOLE = pack(archive_of(SERVICE, ROLE, sealed=b"sealed"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
 def test_a_flipped_byte_is_refused_or_changes_nothing(place: int, change: int) -> None:
     data = bytearray(WHOLE)
@@ -173,7 +173,7 @@ def test_a_flipped_byte_is_refused_or_changes_nothing(place: int, change: int) -
     assert found == unpack(WHOLE)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, len(WHOLE) - 1))
 def test_an_archive_cut_off_anywhere_is_refused_or_whole(length: int) -> None:
     try:
@@ -183,7 +183,7 @@ def test_an_archive_cut_off_anywhere_is_refused_or_whole(length: int) -> None:
     assert found == unpack(WHOLE)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=4_096))
 def test_whatever_the_bytes_are_the_answer_is_a_refusal(data: bytes) -> None:
     with pytest.raises(KvxError):

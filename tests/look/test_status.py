@@ -1,9 +1,9 @@
 """kvx status of a cluster, asked of a real API server: one screen, few calls, and what is missing by name."""
 
 import json
+import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,19 @@ from standing_cluster import (
     scaler,
 )
 
+from kvx.drivers.looking_at_cluster import SECONDS
+
 pytestmark = pytest.mark.needs("kube-apiserver", "kubectl", "definitions")
 
 Kvx = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def status(kvx: Kvx, standing: Standing) -> Callable[..., subprocess.CompletedProcess[str]]:
+def status(patient_kvx: Kvx, standing: Standing) -> Callable[..., subprocess.CompletedProcess[str]]:
     """kvx status of the standing cluster."""
 
     def run(*more: str) -> subprocess.CompletedProcess[str]:
-        return kvx("status", "--target", "cluster", *more, cwd=standing.folder)
+        return patient_kvx("status", "--target", "cluster", *more, cwd=standing.folder)
 
     return run
 
@@ -182,7 +184,7 @@ def test_how_many_replicas_an_autoscaler_took_is_no_drift(status: Kvx, standing:
     assert "drift     none in" in status().stdout
 
 
-def test_a_part_that_is_forbidden_is_named_and_the_rest_is_told(kvx: Kvx, standing: Standing) -> None:
+def test_a_part_that_is_forbidden_is_named_and_the_rest_is_told(status: Kvx, standing: Standing) -> None:
     kubeconfig_of_a_viewer = standing.server.kubeconfig({"token": "powerless-token"}, name="viewer")
     to_read = "--verb=get,list", "--resource=pods,services,configmaps,deployments.apps"
     standing.kubectl("create", "role", "viewer", *to_read, "--namespace=kvx")
@@ -190,7 +192,7 @@ def test_a_part_that_is_forbidden_is_named_and_the_rest_is_told(kvx: Kvx, standi
     standing.kubectl("create", "rolebinding", "viewer", *bound)
     try:
         standing.among(standing.folder, kubeconfig=str(kubeconfig_of_a_viewer))
-        document = found(kvx("status", "--target", "cluster", "--json", cwd=standing.folder))
+        document = found(status("--json"))
     finally:
         standing.kubectl("delete", "rolebinding/viewer", "role/viewer", "--namespace=kvx")
     assert document["exit_code"] == 4
@@ -202,13 +204,13 @@ def test_a_part_that_is_forbidden_is_named_and_the_rest_is_told(kvx: Kvx, standi
 
 @pytest.mark.parametrize("status_code", [HANGS, 503])
 def test_half_of_a_cluster_is_told_while_the_other_does_not_answer(
-    kvx: Kvx, standing: Standing, tmp_path: Path, status_code: int
+    status: Kvx, standing: Standing, tmp_path: Path, status_code: int
 ) -> None:
     authority = standing.server.folder / "certs" / "apiserver.crt"
     bad = {"/pods": status_code, "/horizontalpodautoscalers": status_code}
     with half_down(standing.server.url, authority, bad) as url:
         standing.among(standing.folder, kubeconfig=str(kubeconfig(url, tmp_path)))
-        done = kvx("status", "--target", "cluster", cwd=standing.folder)
+        done = status()
     assert done.returncode == 4
     assert "state     ready: voice-api 2 of 2" in done.stdout
     unknown = done.stdout[done.stdout.index("unknown   ") :]
@@ -217,9 +219,22 @@ def test_half_of_a_cluster_is_told_while_the_other_does_not_answer(
     assert "2 things could not be asked" in done.stderr
 
 
-def test_a_cluster_that_is_not_there_is_told_once(kvx: Kvx, standing: Standing, tmp_path: Path) -> None:
+def test_no_question_is_waited_for_longer_than_a_person_waits(
+    kvx: Kvx, standing: Standing, tmp_path: Path
+) -> None:
+    authority = standing.server.folder / "certs" / "apiserver.crt"
+    with half_down(standing.server.url, authority, {"/pods": HANGS}) as url:
+        standing.among(standing.folder, kubeconfig=str(kubeconfig(url, tmp_path)))
+        document = found(kvx("status", "--target", "cluster", "--json", cwd=standing.folder))
+    missing = {each["part"]: each["reason"] for each in document["missing"]}
+    waited = re.search(r"answer within (\S+) s", missing["pods"])
+    assert waited is not None, missing
+    assert float(waited[1]) <= SECONDS
+
+
+def test_a_cluster_that_is_not_there_is_told_once(status: Kvx, standing: Standing, tmp_path: Path) -> None:
     standing.among(standing.folder, kubeconfig=str(kubeconfig("http://127.0.0.1:9", tmp_path)))
-    done = kvx("status", "--target", "cluster", cwd=standing.folder)
+    done = status()
     assert done.returncode == 4
     assert "state     unknown" in done.stdout
     assert done.stdout.count("cannot be reached") == 1
@@ -231,8 +246,9 @@ def test_without_a_kubeconfig_the_fix_is_told(kvx: Kvx, tmp_path: Path) -> None:
     assert "fix: " in done.stderr
 
 
-def test_watching_looks_again_until_ctrl_c_and_ends_well(standing: Standing) -> None:
-    command = [sys.executable, "-c", "from kvx.main import run; run()", "status", "--target", "cluster"]
+def test_watching_looks_again_until_ctrl_c_and_ends_well(standing: Standing, patient: list[str]) -> None:
+    # Where the tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
+    command = ["env", "--default-signal=INT", *patient, "status", "--target", "cluster"]
     with subprocess.Popen(
         [*command, "--watch"], cwd=standing.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -72,7 +72,7 @@ def test_a_price_that_is_missing_makes_the_sum_unknown_and_is_named() -> None:
 
 @pytest.mark.needs("kube-apiserver", "kubectl", "definitions")
 def test_a_status_has_the_price_of_each_node_that_kvx_has_made(
-    kvx: Kvx, standing: Standing, tmp_path: Path
+    patient_kvx: Kvx, standing: Standing, tmp_path: Path
 ) -> None:
     folder = tmp_path / ".kvx" / "hetzner"
     folder.mkdir(parents=True)
@@ -80,7 +80,7 @@ def test_a_status_has_the_price_of_each_node_that_kvx_has_made(
     shutil.copy(standing.kubeconfig, folder / "kubeconfig")
     (tmp_path / "kvx.toml").unlink()
     time.sleep(1.1)  # of a node that is no second old, nothing is billed yet
-    document = json.loads(kvx("status", "--target", "hetzner", "--json", cwd=tmp_path).stdout)
+    document = json.loads(patient_kvx("status", "--target", "hetzner", "--json", cwd=tmp_path).stdout)
     rate = snapshot().server(PLACE)
     assert rate.monthly is not None
     prices_told = {each["name"]: each["monthly_net"] for each in document["nodes"]}
@@ -93,7 +93,7 @@ def test_a_status_has_the_price_of_each_node_that_kvx_has_made(
     seen = Seen("server", 1, "edge-control-plane-1", {CLUSTER_LABEL: "edge"}, at, "cax11", "fsn1")
     other = Seen("server", 2, "of-another", {CLUSTER_LABEL: "other"}, at, "cax11", "fsn1")
     cost_ledger.record(folder.parent / "cost", Look((seen, other), {}, snapshot_document(), at + 60), 0)
-    later = json.loads(kvx("status", "--target", "hetzner", "--json", cwd=tmp_path).stdout)["cost"]
+    later = json.loads(patient_kvx("status", "--target", "hetzner", "--json", cwd=tmp_path).stdout)["cost"]
     assert later["looked_at"] == at + 60
     assert rate.hourly is not None
     assert Decimal(later["so_far_net"]) % rate.hourly.net == 0

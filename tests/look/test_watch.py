@@ -23,10 +23,11 @@ def test_a_terminal_is_redrawn_and_is_afterwards_as_it_was(
     tmp_path: Path, clean_environment: dict[str, str]
 ) -> None:
     terminal, inside = pty.openpty()
-    command = [sys.executable, "-c", "from kvx.main import run; run()", "status", "--watch"]
+    # Where the tests run in the background of a shell, Ctrl-C is ignored, and children inherit that.
+    program = ["env", "--default-signal=INT", sys.executable, "-c", "from kvx.main import run; run()"]
     environment = clean_environment | {"TERM": "xterm", "COLUMNS": "60", "LINES": "10"}
     with subprocess.Popen(
-        command,
+        [*program, "status", "--watch"],
         cwd=tmp_path,
         env=environment,
         stdin=inside,

@@ -80,11 +80,11 @@ class Simulation:
         return Account(Secret(token), self.address)
 
     def use(self, **scenario: object) -> None:
-        answer = httpx.post(self._beside("scenario"), content=json.dumps(scenario))
+        answer = httpx.post(self._beside("scenario"), content=json.dumps(scenario), timeout=60)
         assert answer.status_code == 200, answer.text
 
     def requests(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = httpx.get(self._beside("requests")).json()["requests"]
+        found: list[dict[str, Any]] = httpx.get(self._beside("requests"), timeout=60).json()["requests"]
         return found
 
     def send(self, method: str, path: str, **body: object) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Simulation:
 
     def _wait(self, action: int, header: dict[str, str]) -> None:
         for _ in range(400):
-            answer = httpx.get(f"{self.address}/actions?id={action}", headers=header).json()
+            answer = httpx.get(f"{self.address}/actions?id={action}", headers=header, timeout=60).json()
             if answer["actions"][0]["status"] != "running":
                 return
         raise AssertionError("the action did not end")

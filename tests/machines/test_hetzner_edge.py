@@ -155,7 +155,7 @@ def test_an_empty_budget_does_not_become_a_storm(hetzner, recorder) -> None:
     with pytest.raises(RefusalError, match="too many requests"):
         Hetzner(hetzner.account(), recorder.world).catalogue()
     assert [each["status"] for each in hetzner.requests()] == [200, 429, 429]
-    assert CALL_SECONDS - 1 <= sum(recorder.slept) <= CALL_SECONDS + 1
+    assert CALL_SECONDS - 30 <= sum(recorder.slept) <= CALL_SECONDS + 1
 
 
 def test_the_budget_that_is_left_is_known(hetzner, recorder) -> None:

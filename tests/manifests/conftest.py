@@ -44,11 +44,11 @@ def kubectl(server: object) -> Kubectl:
 
     def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            ["kubectl", "--kubeconfig", str(kubeconfig), "--request-timeout=20s", *arguments],
+            ["kubectl", "--kubeconfig", str(kubeconfig), "--request-timeout=60s", *arguments],
             input=text,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

@@ -24,7 +24,7 @@ def applied(kubectl: Kubectl, rendering: ModuleType) -> str:
     definitions = sys.modules["definitions_component"].folder()
     done = kubectl("apply", "--server-side", "-f", str(definitions))
     assert done.returncode == 0, done.stderr
-    done = kubectl("wait", "--for=condition=established", "--timeout=30s", "crd", "--all")
+    done = kubectl("wait", "--for=condition=established", "--timeout=120s", "crd", "--all")
     assert done.returncode == 0, done.stderr
     text = rendering.rendered(rendering.K8S / "overlays" / "hetzner")
     first = [each for each in rendering.objects(text) if each["kind"] == "Namespace"]

@@ -69,7 +69,7 @@ def kill_while_it_applies(cluster: Any) -> None:
             note = json.loads((cluster.folder / "terraform.pid.json").read_text())
             os.kill(note["pid"], signal.SIGKILL)
 
-    cluster.simulation.scenario(durations={"create_server": 200.0})
+    cluster.simulation.scenario(durations={"create_server": 1000.0})
     killer = threading.Thread(target=kill)
     killer.start()
     with suppress(KvxError):

@@ -218,7 +218,7 @@ def test_the_ballast_is_given_back_when_the_disk_fills_up(disk: Path) -> None:
 @pytest.mark.needs("tmpfs", "terraform", "hcloud-provider")
 def test_a_disk_that_fills_up_during_the_apply_costs_no_machine(cluster: Any, disk: Path) -> None:
     cluster.folder = disk / "hetzner"
-    cluster.simulation.scenario(durations={"create_server": 200.0})
+    cluster.simulation.scenario(durations={"create_server": 1000.0})
     failed: list[KvxError] = []
 
     def deploy() -> None:

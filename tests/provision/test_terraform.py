@@ -1,5 +1,6 @@
 """Terraform at work: what it says is told, a wish to stop reaches it, and what outlives kvx is ended."""
 
+import contextlib
 import json
 import os
 import signal
@@ -26,7 +27,7 @@ from kvx.steps.machines import Backend
 from kvx.world import real_world
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> None:
+def until(condition: Callable[[], Any], seconds: float = 100) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
@@ -129,9 +130,9 @@ def command(folder: Path, script: str) -> Command:
 
 def test_a_program_that_does_not_end_is_asked_and_then_ended(tmp_path: Path) -> None:
     begin = time.monotonic()
-    with pytest.raises(KvxError, match="did not end within 2 s"):
-        run(command(tmp_path, "trap '' INT; sleep 60 & wait; sleep 60"), 2, real_world())
-    assert time.monotonic() - begin < 40
+    with pytest.raises(KvxError, match="did not end within 15 s"):
+        run(command(tmp_path, "trap '' INT; sleep 300 & wait; sleep 300"), 15, real_world())
+    assert time.monotonic() - begin < 100
 
 
 def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
@@ -144,11 +145,9 @@ def test_what_a_program_started_ends_with_it(tmp_path: Path) -> None:
 
 
 def test_a_wish_to_stop_reaches_terraform_once(tmp_path: Path) -> None:
-    script = "trap 'echo asked >> asked; exit 1' INT; while :; do sleep 0.05; done"
-    wishes = iter([False] * 10)
-    world = replace(real_world(), stop_requested=lambda: next(wishes, True))
+    script = "trap 'echo asked >> asked; exit 1' INT; touch ready; while :; do sleep 0.05; done"
     with pytest.raises(KvxError) as stopped:
-        run(command(tmp_path, script), 30, world)
+        run(command(tmp_path, script), 100, replace(real_world(), stop_requested=(tmp_path / "ready").exists))
     assert stopped.value.exit_code is ExitCode.INTERRUPTED
     assert (tmp_path / "asked").read_text() == "asked\n"
 
@@ -180,10 +179,15 @@ def left_behind(folder: Path, script: str) -> subprocess.Popen[bytes]:
 
 def test_a_terraform_that_was_left_behind_is_waited_for(tmp_path: Path) -> None:
     said: list[str] = []
-    with left_behind(tmp_path, "sleep 1.5; touch done") as process:
+
+    def hear(words: str) -> None:
+        said.append(words)
+        (tmp_path / "go").touch()
+
+    with left_behind(tmp_path, "until [ -e go ]; do sleep 0.05; done; touch done") as process:
         threading.Thread(target=process.wait).start()
         assert survivors.lives(tmp_path / "pid.json", tmp_path)
-        survivors.settle(tmp_path / "pid.json", tmp_path, real_world(said.append))
+        survivors.settle(tmp_path / "pid.json", tmp_path, real_world(hear))
         assert (tmp_path / "done").exists()
     assert "waiting for the terraform of an earlier run" in said[0]
     assert not survivors.lives(tmp_path / "pid.json", tmp_path)
@@ -198,7 +202,13 @@ def test_a_provider_that_was_left_behind_is_ended(tmp_path: Path) -> None:
     assert survivors.lives(tmp_path / "pid.json", tmp_path)
     survivors.settle(tmp_path / "pid.json", tmp_path, real_world())
     assert not survivors.lives(tmp_path / "pid.json", tmp_path)
-    until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+    until(lambda: has_ended(child))
+
+
+def has_ended(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
 
 
 def test_a_terraform_that_never_ends_is_ended(tmp_path: Path) -> None:
@@ -242,7 +252,7 @@ def test_logs_are_few(tmp_path: Path) -> None:
 
 @pytest.mark.needs("terraform", "hcloud-provider")
 def test_a_deploy_that_is_asked_to_stop_ends_with_130_and_goes_on_later(program: Any) -> None:
-    program.simulation.scenario(durations={"create_server": 150.0})
+    program.simulation.scenario(durations={"create_server": 1000.0})
     with program.start("deploy") as kvx:
         wait_for_servers(program.simulation)
         kvx.send_signal(signal.SIGINT)
@@ -257,7 +267,7 @@ def test_a_deploy_that_is_asked_to_stop_ends_with_130_and_goes_on_later(program:
 
 @pytest.mark.needs("terraform", "hcloud-provider")
 def test_the_next_run_waits_for_the_terraform_that_kvx_left_behind(program: Any) -> None:
-    program.simulation.scenario(durations={"create_server": 150.0})
+    program.simulation.scenario(durations={"create_server": 1000.0})
     with program.start("deploy") as kvx:
         wait_for_servers(program.simulation)
         kvx.kill()
@@ -272,11 +282,15 @@ def test_the_next_run_waits_for_the_terraform_that_kvx_left_behind(program: Any)
 @pytest.mark.needs("terraform", "hcloud-provider")
 def test_a_first_plan_that_is_killed_leaves_no_empty_state(program: Any) -> None:
     """Terraform makes one to lock it; the next run could not know whose it is."""
+    # kvx itself has asked for keys twice before; so the plan is held until it is killed.
+    slow = {"kind": "slow", "method": "GET", "path": "/ssh_keys", "after": 2, "seconds": 100}
+    program.simulation.scenario(faults=[slow])
     with program.start("deploy") as kvx:
-        until(lambda: any(b"hcloud" in log.read_bytes() for log in program.hetzner.glob("logs/plan-*")), 60)
+        until(lambda: any(b"hcloud" in log.read_bytes() for log in program.hetzner.glob("logs/plan-*")))
         note = json.loads((program.hetzner / "terraform.pid.json").read_text())
         os.killpg(note["pid"], signal.SIGKILL)
         kvx.communicate(timeout=150)
+    program.simulation.scenario()
     assert not (program.hetzner / "terraform" / "terraform.tfstate").exists()
     code, said = program.run("deploy")
     assert code == 0, said
@@ -285,7 +299,7 @@ def test_a_first_plan_that_is_killed_leaves_no_empty_state(program: Any) -> None
 
 @pytest.mark.needs("terraform", "hcloud-provider")
 def test_a_second_kvx_does_not_disturb_the_first(program: Any) -> None:
-    program.simulation.scenario(durations={"create_server": 150.0})
+    program.simulation.scenario(durations={"create_server": 2000.0})
     with program.start("deploy") as first:
         wait_for_servers(program.simulation)
         code, said = program.run("deploy")

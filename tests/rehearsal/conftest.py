@@ -135,18 +135,18 @@ class Program:
         return hcloud.Client(TOKEN, self.address, poll_interval=0.05)
 
     def use(self, scenario: dict[str, Any]) -> None:
-        answer = httpx.post(self.beside("scenario"), content=json.dumps(scenario))
+        answer = httpx.post(self.beside("scenario"), content=json.dumps(scenario), timeout=60)
         assert answer.status_code == 200, answer.text
 
     def beside(self, name: str) -> str:
         return f"{self.address.removesuffix('/v1')}/_rehearsal/{name}"
 
     def resources(self) -> dict[str, Any]:
-        found: dict[str, Any] = httpx.get(self.beside("resources")).json()
+        found: dict[str, Any] = httpx.get(self.beside("resources"), timeout=60).json()
         return found
 
     def requests(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = httpx.get(self.beside("requests")).json()["requests"]
+        found: list[dict[str, Any]] = httpx.get(self.beside("requests"), timeout=60).json()["requests"]
         return found
 
 

@@ -147,13 +147,13 @@ def test_a_cut_connection_hides_what_was_done(program: "Program", kind: str, ser
 
 
 def test_a_slow_answer_holds_up_nobody_else(program: "Program") -> None:
-    program.use({"faults": [{"kind": "slow", "path": "/servers", "seconds": 10}]})
+    program.use({"faults": [{"kind": "slow", "path": "/servers", "seconds": 120}]})
     with program.http() as http:
         began = time.monotonic()
         with pytest.raises(httpx.ReadTimeout):
-            http.get("/servers", timeout=0.5)
+            http.get("/servers", timeout=httpx.Timeout(60, read=2))
         assert http.get("/servers").status_code == 200
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 60
 
 
 def test_a_fault_is_counted_through_a_kill(program: "Program") -> None:
@@ -197,6 +197,6 @@ def test_a_scenario_that_cannot_be_read_says_so(text: str) -> None:
 
 def test_a_bad_scenario_leaves_the_old_one_in_force(program: "Program") -> None:
     program.use({"token_is_readonly": True})
-    assert httpx.post(program.beside("scenario"), content="{").status_code == 422
     with program.http() as http:
+        assert http.post(program.beside("scenario"), content="{").status_code == 422
         assert http.post("/servers", json=BODY).status_code == 403

@@ -98,8 +98,8 @@ def test_a_scenario_stays_in_force_through_a_kill(program: "Program") -> None:
     program.use({"token_is_readonly": True})
     program.kill()
     program.start()
-    assert json.loads(httpx.get(program.beside("scenario")).text) == {"token_is_readonly": True}
     with program.http() as http:
+        assert http.get(program.beside("scenario")).json() == {"token_is_readonly": True}
         assert http.post("/servers", json=order(1)).status_code == 403
 
 

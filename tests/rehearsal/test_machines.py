@@ -96,7 +96,7 @@ def simulated(tmp_path: Path) -> Iterator[Simulated]:
     here.end()
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 100) -> Any:
     end = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < end, "it did not happen in time"

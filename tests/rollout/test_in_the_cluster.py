@@ -254,7 +254,7 @@ def test_what_served_before_is_known_before_anything_is_written(api: Api, space:
 def test_a_port_that_cannot_be_forwarded_is_told_in_the_words_of_the_server(api: Api, space: str) -> None:
     with forwarded(api, space, "nobody", 8484) as tunnel:
         with pytest.raises(KvxError) as caught:
-            health(tunnel.address, 5)
+            health(tunnel.address, 60)
         told = why_not(tunnel, "nobody", caught.value)
     assert told.message == 'no port of pod nobody can be forwarded: pods "nobody" not found'
 

@@ -68,18 +68,22 @@ class Heard:
 
 def main(words: Sequence[str]) -> int:
     sides: list[Side] = []
+    asked: list[bool] = []
 
     def interrupt(*_: object) -> None:
         for side in sides:
             side.interrupt()
 
     signal.signal(signal.SIGINT, lambda *_: None)  # a terminal interrupts them itself
-    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGTERM, lambda *_: asked.append(True))  # one that starts now is not yet among them
     with ExitStack() as logs:
         heard: list[Heard] = []
         for name, *command in parted(words):
             heard.append(Heard(logs.enter_context(tempfile.TemporaryFile("w+"))))
             sides.append(Side(name, command, heard[-1].hear))
+        signal.signal(signal.SIGTERM, interrupt)
+        if asked:
+            interrupt()
         codes = [shown(side, said) for side, said in zip(sides, heard, strict=True)]
     show("\n")
     for side, code in zip(sides, codes, strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from voice_api.speech.protocol import TranscribeOptions
@@ -55,7 +55,6 @@ class GeneratedSoFar:
 sizes = st.tuples(st.integers(1, 3), st.integers(1, 12), st.integers(1, 40), st.integers(0, 2**32 - 1))
 
 
-@settings(deadline=None)
 @given(sizes)
 def test_tokens_begin_in_their_order_within_the_sound(size: tuple[int, int, int, int]) -> None:
     heads, tokens, positions, seed = size
@@ -67,7 +66,6 @@ def test_tokens_begin_in_their_order_within_the_sound(size: tuple[int, int, int,
     assert (np.diff(starts) >= 0).all()
 
 
-@settings(deadline=None)
 @given(sizes)
 def test_no_other_path_is_cheaper(size: tuple[int, int, int, int]) -> None:
     """The plain recursion over all cells, against the one by diagonals."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -42,7 +42,6 @@ def decoded(tokens: list[int], log_probability: float = -0.1, end: int = END) ->
     return Decoded(tuple(tokens), trace, 0.0)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 40 * SAMPLE_RATE), st.booleans(), st.sampled_from([STOCK, EMBEDDED]))
 def test_the_context_holds_the_sound_and_its_margin_and_never_more_than_a_chunk(
     samples: int, trained: bool, settings: FeatureSettings
@@ -56,7 +55,6 @@ def test_the_context_holds_the_sound_and_its_margin_and_never_more_than_a_chunk(
     assert frames < needed + 2 or frames == STOCK_LEAST_FRAMES
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10 * SAMPLE_RATE), st.integers(0, 10 * SAMPLE_RATE), st.booleans())
 def test_more_sound_never_has_less_context(one: int, other: int, trained: bool) -> None:
     less, more = sorted((one, other))
@@ -68,7 +66,6 @@ def test_a_stock_model_hears_at_least_128_positions() -> None:
     assert frames_for(100, STOCK, trained=True) < 2 * 128
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=12), st.integers(4, 8), st.lists(st.integers(0, 8)))
 def test_a_stretch_said_four_times_in_a_row_is_a_loop(
     stretch: list[int], times: int, before: list[int]
@@ -76,7 +73,6 @@ def test_a_stretch_said_four_times_in_a_row_is_a_loop(
     assert repeats([*before, *stretch * times])
 
 
-@settings(deadline=None)
 @given(st.permutations(range(30)))
 @example(list(range(12)) * 3)
 @example([1, 1, 1])
@@ -85,26 +81,22 @@ def test_what_is_said_three_times_at_most_is_no_loop(tokens: list[int]) -> None:
     assert not repeats(tokens)
 
 
-@settings(deadline=None)
 @given(st.permutations(range(9)), st.floats(-0.99, 0.0))
 def test_a_likely_text_that_ends_and_does_not_repeat_itself_stands(tokens: list[int], likely: float) -> None:
     text = " ".join(WORDS[token] for token in tokens)
     assert not suspicious(decoded(tokens, likely), text, END)
 
 
-@settings(deadline=None)
 @given(st.permutations(range(9)), st.floats(-20.0, -1.01))
 def test_an_unlikely_text_is_suspicious(tokens: list[int], unlikely: float) -> None:
     assert suspicious(decoded(tokens, unlikely), "some words", END)
 
 
-@settings(deadline=None)
 @given(st.permutations(range(9)), st.integers(0, 8))
 def test_a_text_that_did_not_end_is_suspicious(tokens: list[int], last: int) -> None:
     assert suspicious(decoded(tokens, end=last), "some words", END)
 
 
-@settings(deadline=None)
 @given(st.text("abcdefgh", min_size=6, max_size=20))
 def test_a_text_that_compresses_like_a_loop_is_suspicious(words: str) -> None:
     assert suspicious(decoded([1, 2, 3]), words * 20, END)

@@ -179,7 +179,7 @@ def test_a_folder_that_is_none_is_refused(kind: str, tmp_path: Path) -> None:
         load_whisper(place, 1)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(graph=st.sampled_from([ENCODER, DECODER]), share=st.floats(0, 0.999))
 def test_a_graph_cut_off_anywhere_is_refused(folder: Path, graph: str, share: float) -> None:
     whole = (folder / graph).read_bytes()
@@ -197,7 +197,7 @@ values = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(name=st.sampled_from(JSON_FILES), choice=st.randoms(use_true_random=False), value=values)
 def test_any_wrong_value_is_harmless_or_refused(folder: Path, name: str, choice: Any, value: object) -> None:
     whole = (folder / name).read_text()

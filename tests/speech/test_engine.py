@@ -229,7 +229,7 @@ def told(whisper: Whisper, sound: Sound) -> tuple[int, ...]:
     return decode(decoding, prompt, TokenRules(model.folder.generation, timestamps=False), Search()).tokens
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.floats(width=32), min_size=1, max_size=50), st.integers(1, 2_000))
 def test_any_numbers_are_survived(small: Whisper, values: list[float], repeats: int) -> None:
     sound = np.tile(np.array(values, dtype=np.float32), repeats)

@@ -67,7 +67,7 @@ def test_unusual_sound_gives_the_reference_features(sound: NDArray[np.float32]) 
     assert np.abs(log_mel(sound, FeatureSettings()) - expected(sound, FeatureSettings())).max() < TOLERANCE
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
     samples=st.integers(1, 100_000),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scripted import Scripted
 
@@ -90,7 +90,6 @@ def preferring(likely: str, other: str, deficit: float) -> Callable[[tuple[int, 
     return logits_after
 
 
-@settings(deadline=None)
 @given(st.lists(words, max_size=4), texts.filter(lambda tokens: IDS["."] not in tokens))
 def test_only_names_said_in_full_are_worth_anything_in_the_end(spoken: list[str], tokens: list[int]) -> None:
     known = keywords(*spoken)
@@ -102,7 +101,6 @@ def test_only_names_said_in_full_are_worth_anything_in_the_end(spoken: list[str]
     assert known.after(place, END).bonus == pytest.approx(wanted)
 
 
-@settings(deadline=None)
 @given(names, texts)
 def test_the_bonus_never_exceeds_the_bound_for_each_word(spoken: list[str], tokens: list[int]) -> None:
     known = keywords(*spoken)
@@ -114,7 +112,6 @@ def test_the_bonus_never_exceeds_the_bound_for_each_word(spoken: list[str], toke
         assert place.bonus - place.kept <= WEIGHTS.bound
 
 
-@settings(deadline=None)
 @given(names, texts)
 def test_what_is_added_to_the_logits_is_what_every_token_changes(
     spoken: list[str], tokens: list[int]
@@ -129,7 +126,6 @@ def test_what_is_added_to_the_logits_is_what_every_token_changes(
     assert logits + everywhere == pytest.approx(changes, abs=1e-5)
 
 
-@settings(deadline=None)
 @given(names, st.integers(0, 2**32 - 1))
 def test_a_single_text_never_pays_more_than_the_bound_for_a_name(spoken: list[str], seed: int) -> None:
     known, random = keywords(*spoken), np.random.default_rng(seed)

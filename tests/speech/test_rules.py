@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from voice_api.speech.whisper.config import Generation
@@ -37,20 +37,17 @@ def text_of(preferences: list[float], timed: bool) -> list[int]:
 preferences = st.lists(st.floats(-20, 20, width=32), min_size=VOCABULARY, max_size=VOCABULARY)
 
 
-@settings(deadline=None)
 @given(preferences)
 def test_timed_text_begins_with_an_early_moment(wanted: list[float]) -> None:
     assert FIRST <= text_of(wanted, timed=True)[0] <= FIRST + LATEST_START
 
 
-@settings(deadline=None)
 @given(preferences)
 def test_moments_never_go_back(wanted: list[float]) -> None:
     moments = [token for token in text_of(wanted, timed=True) if token >= FIRST]
     assert moments == sorted(moments)
 
 
-@settings(deadline=None)
 @given(preferences)
 def test_moments_come_in_pairs_but_at_both_ends(wanted: list[float]) -> None:
     tokens = text_of(wanted, timed=True)
@@ -62,7 +59,6 @@ def test_moments_come_in_pairs_but_at_both_ends(wanted: list[float]) -> None:
     assert len(runs[-1]) <= 2
 
 
-@settings(deadline=None)
 @given(preferences)
 def test_no_stretch_between_two_moments_is_empty(wanted: list[float]) -> None:
     """After a closed stretch the next may begin at the same moment; within one, time must pass."""
@@ -70,7 +66,6 @@ def test_no_stretch_between_two_moments_is_empty(wanted: list[float]) -> None:
     assert all(begin < end for begin, end in zip(moments[::2], moments[1::2], strict=False))
 
 
-@settings(deadline=None)
 @given(preferences, st.booleans())
 def test_suppressed_tokens_are_never_taken(wanted: list[float], timed: bool) -> None:
     tokens = text_of(wanted, timed)

@@ -15,7 +15,6 @@ Values = NDArray[np.float32]
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(3, 200), st.booleans())
 def test_the_trace_is_what_the_formulas_give(seed: int, size: int, best: bool) -> None:
     random = np.random.default_rng(seed)
@@ -34,7 +33,6 @@ def test_the_trace_is_what_the_formulas_give(seed: int, size: int, best: bool) -
     assert found.entropy == pytest.approx(-(np.exp(possible) * possible).sum(), abs=1e-5)
 
 
-@settings(deadline=None)
 @given(seeds)
 def test_reading_leaves_the_logits_as_they_were(seed: int) -> None:
     logits = np.random.default_rng(seed).normal(size=50).astype(np.float32)
@@ -77,7 +75,7 @@ def looked_up(logits: Values, forbidden: Forbidden) -> TokenTrace:
     return scores.trace(allowed, scores.best)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(seeds, st.integers(8, 200), st.integers(0, 6), st.floats(0.0, 0.6), st.floats(0.1, 12.0))
 def test_what_a_graph_tells_gives_what_a_look_at_all_logits_gives(
     seed: int, size: int, scored_again: int, share: float, spread: float

@@ -109,7 +109,7 @@ def test_two_threads_do_not_mix_their_sound(speaker: EspeakSpeaker) -> None:
     assert together == pytest.approx(alone * 5, rel=0.02)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=2_000))
 def test_every_readable_character_is_said_once(text: str) -> None:
     pieces = list(sentences(text))
@@ -120,7 +120,7 @@ def test_every_readable_character_is_said_once(text: str) -> None:
     assert not any(ord(character) < 32 for character in said.replace("\n", ""))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.text(max_size=60))
 def test_any_text_can_be_said(text: str) -> None:
     assert seconds(EspeakSpeaker(), text) < 200

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -30,7 +30,6 @@ def cuts(levels: Levels, longest: int) -> list[int]:
     return ends[1:]
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 1.0, width=32), max_size=400), st.integers(32, 120))
 def test_windows_cover_everything_and_none_is_longer_than_a_chunk(values: list[float], longest: int) -> None:
     ends = cuts(np.array(values, np.float32), longest)
@@ -38,7 +37,6 @@ def test_windows_cover_everything_and_none_is_longer_than_a_chunk(values: list[f
     assert ends == [] if not values else ends[-1] == len(values)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(5, 60), st.integers(16, 80)), min_size=1, max_size=8),
     st.sampled_from([0.0, 0.001, 0.01]),
@@ -67,7 +65,6 @@ def test_the_pause_before_the_first_word_ends_no_window() -> None:
     assert cuts(sound_of((100, 0.0), (50, 0.1)), 312) == [150]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(0, END_OF_TIME), max_size=60),
     st.floats(0.1, 6.0),

@@ -59,7 +59,7 @@ def test_without_spaces_each_character_is_a_word_and_keeps_its_mark(vocabulary: 
     assert [word for word, _ in found] == ["你", "好。", "「再", "见」"]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(text=st.text(max_size=20), spaced=st.booleans())
 def test_no_token_and_no_letter_is_lost(text: str, spaced: bool, vocabulary: Vocabulary) -> None:
     tokens = tokens_of(text, vocabulary)

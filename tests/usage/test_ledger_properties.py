@@ -143,5 +143,5 @@ class Spending(RuleBasedStateMachine):
         return Ask(entry.idempotency_key, entry.engine, entry.caller, entry.held, LIVES_MS)
 
 
-Spending.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+Spending.TestCase.settings = settings(max_examples=40, stateful_step_count=30)
 TestSpending = Spending.TestCase

@@ -97,7 +97,7 @@ def test_a_stream_that_is_cut_off_counts_its_last_slice_in_full(ledger_with: Ope
     assert use(ledger).used == 2 * SLICE
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(lengths=st.lists(st.integers(0, 20_000), max_size=6))
 def test_whatever_streams_end_the_ledger_says_what_they_used(tmp_path_factory, lengths: list[int]) -> None:
     file = tmp_path_factory.mktemp("usage") / "usage.sqlite"

@@ -17,6 +17,7 @@ from voice_api.engines.keys import key_in
 from voice_api.errors import VoiceApiError
 from voice_api.figures import Figures
 from voice_api.language_model.address import checked_address
+from voice_api.language_model.dialects import HEALTH_SECONDS
 from voice_api.settings import Settings, SettingsError
 from voice_api.spoken_budget import MakesParts
 
@@ -84,8 +85,11 @@ class Thinking:
             self._figures.language_model.labels(outcome).inc()
 
 
-def thinks(settings: Settings) -> Thinking:
-    """SettingsError for an address that cannot be asked, or a model that has to be named."""
+def thinks(settings: Settings, health_seconds: float = HEALTH_SECONDS) -> Thinking:
+    """SettingsError for an address that cannot be asked, or a model that has to be named.
+
+    `health_seconds` are for the look whether its server is there.
+    """
     times = Times(settings.language_model_seconds, settings.language_model_summary_seconds)
     if not settings.language_model_address:
         return Thinking(None, times)
@@ -103,7 +107,8 @@ def thinks(settings: Settings) -> Thinking:
         address = address.removesuffix("/v1")
     file = settings.language_model_key_file
     key: Callable[[], str] = partial(key_in, Path(file)) if file else lambda: ""
-    return Thinking(LanguageModel(Where(kind, address, settings.language_model_name, key)), times)
+    where = Where(kind, address, settings.language_model_name, key)
+    return Thinking(LanguageModel(where, health_seconds=health_seconds), times)
 
 
 def summaries(summariser: Summariser) -> Mapping[str, Answerer]:

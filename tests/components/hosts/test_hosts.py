@@ -23,8 +23,8 @@ def pair() -> Iterator[Fleet]:
         yield lifecycle.bring_up(number, 2)
 
 
-def _says(fleet: Fleet, number: int, command: str) -> str:
-    done = power.ssh(fleet, fleet.hosts[number - 1], command)
+def _says(fleet: Fleet, number: int, command: str, seconds: float = 60) -> str:
+    done = power.ssh(fleet, fleet.hosts[number - 1], command, seconds=seconds)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -52,7 +52,7 @@ def test_settings_of_the_machine_are_put_back_with_the_last_fleet() -> None:
 
 
 def test_systemd_is_the_first_program_and_content(pair: Fleet) -> None:
-    assert _says(pair, 1, "systemctl is-system-running --wait") == "running"
+    assert _says(pair, 1, "systemctl is-system-running --wait", seconds=240) == "running"
     assert _says(pair, 1, "cat /proc/1/comm") == "systemd"
 
 
@@ -75,7 +75,7 @@ def test_a_wrong_host_key_is_refused(pair: Fleet) -> None:
 
 def test_limits_of_services_are_in_force(pair: Fleet) -> None:
     run = "systemd-run --quiet --pipe --wait -p TasksMax=3"
-    many = power.ssh(pair, pair.hosts[0], f"{run} sh -c 'sleep 1 & sleep 1 & sleep 1 & sleep 1 & wait'")
+    many = power.ssh(pair, pair.hosts[0], f"{run} sh -c 'sleep 30 & sleep 30 & sleep 30 & sleep 30 & wait'")
     assert many.returncode != 0
     assert "fork" in many.stderr
     assert power.ssh(pair, pair.hosts[0], f"{run} true").returncode == 0

@@ -94,7 +94,7 @@ class Workshop:
         """`docker buildx WORDS`; what it printed. BuildFailedError with its own words."""
         program = self.tools / "docker" / "cli-plugins" / "docker-buildx"
         done = subprocess.run(
-            ["nice", "-n", "19", program, *words],
+            [program, *words],
             env={**self.environment, **environment},
             cwd=source,
             capture_output=True,
@@ -229,7 +229,7 @@ def _running(
     """A program with its log beside its files; ended in good order, and by force after a while."""
     with (folder / f"{program}.log").open("wb") as log:
         process = subprocess.Popen(
-            [*WITH_ITS_PARENT, "nice", *before, tools() / program, *words],
+            [*WITH_ITS_PARENT, *before, tools() / program, *words],
             env=environment,
             stdout=log,
             stderr=log,

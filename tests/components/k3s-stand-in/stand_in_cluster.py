@@ -121,12 +121,23 @@ class Cluster:
 
 
 def within(seconds: float, what: str, holds: Callable[[], bool]) -> float:
-    """How long it took until it held; AssertionError where it did not in time."""
+    """How long it took until it held; AssertionError where it did not in time.
+
+    A command that fails meanwhile says only that it does not hold yet.
+    """
     began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < seconds, f"not within {seconds:.0f} s: {what}"
+    while (failed := _failed(holds)) is not None:
+        assert time.monotonic() - began < seconds, f"not within {seconds:.0f} s: {what} {failed}"
         time.sleep(PAUSE_SECONDS)
     return time.monotonic() - began
+
+
+def _failed(holds: Callable[[], bool]) -> str | None:
+    """What stood in its way; None where it holds."""
+    try:
+        return None if holds() else ""
+    except AssertionError as error:
+        return f"({error})"
 
 
 def bring_up(fleet: Fleet, program: Path) -> Cluster:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import urllib3
@@ -18,7 +19,8 @@ import urllib3
 BUILD = Path(__file__).with_name("build")
 ADMIN_TOKEN = "admin-token"
 POWERLESS_TOKEN = "powerless-token"
-READY_SECONDS = 60.0
+READY_SECONDS = 240.0
+REQUEST_SECONDS = 60.0
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -86,7 +88,7 @@ class ApiServer:
                 f"{self.url}{path}",
                 body=json.dumps(body) if body is not None else None,
                 headers={"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": kind},
-                timeout=urllib3.Timeout(total=10),
+                timeout=urllib3.Timeout(total=REQUEST_SECONDS),
                 retries=False,
             )
         assert response.status < 300, response.data.decode()
@@ -96,11 +98,16 @@ class ApiServer:
     def audited(self, agent: str = "") -> list[dict[str, Any]]:
         """Every call so far whose user agent begins so, as the audit log has it: verb, requestURI ...
 
-        A call is written down when it has been answered, which is just after the answer.
+        A call is written down just after its answer: one of our own comes last, and is waited for.
         """
         time.sleep(0.2)
-        lines = (self.folder / "audit.log").read_text().splitlines()
-        entries = [json.loads(line) for line in lines]
+        last = f"/version?last={uuid4().hex}"
+        self.request("GET", last)
+        end = time.monotonic() + REQUEST_SECONDS
+        while last not in (text := written(self.folder / "audit.log")):
+            assert time.monotonic() < end, f"{last} is not in the audit log"
+            time.sleep(0.1)
+        entries = [json.loads(line) for line in text.splitlines()]
         return [entry for entry in entries if str(entry.get("userAgent", "")).startswith(agent)]
 
     def kubeconfig(self, user: Mapping[str, object] | None = None, *, name: str = "real") -> Path:
@@ -133,6 +140,11 @@ class ApiServer:
         return self.folder / f"{subject}.crt", self.folder / f"{subject}.key"
 
 
+def written(log: Path) -> str:
+    """Its whole lines: the last may be half written."""
+    return "".join(log.read_text().rpartition("\n")[:2])
+
+
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A running API server, shared by all tests of the session; mark them needs("kube-apiserver")."""
@@ -143,17 +155,15 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 @contextmanager
 def running_api_server(folder: Path) -> Iterator[ApiServer]:
     """An API server of its own; another try with other ports if one was taken meanwhile."""
-    with ExitStack() as stack:
-        for attempt in range(1, ATTEMPTS + 1):
-            home = folder / str(attempt)
-            home.mkdir()
-            server = stack.enter_context(_started(home))
+    for attempt in range(1, ATTEMPTS + 1):
+        home = folder / str(attempt)
+        home.mkdir()
+        with _started(home) as server:
             if _ready(server):
-                break
-        else:
-            log = (home / "kube-apiserver.log").read_text(errors="replace")
-            raise AssertionError(f"kube-apiserver did not become ready: {log[-2000:]}")
-        yield server
+                yield server
+                return
+    log = (home / "kube-apiserver.log").read_text(errors="replace")
+    raise AssertionError(f"kube-apiserver did not become ready: {log[-2000:]}")
 
 
 @contextmanager

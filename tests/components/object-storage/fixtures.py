@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 INSTALL = (Path(__file__).parents[1] / "environment", "object-storage")
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 def missing(name: str = "object-storage") -> str | None:

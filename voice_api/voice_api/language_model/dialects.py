@@ -9,6 +9,9 @@ from voice_api.commands.suggesting.chat import Prompt
 
 Kind: TypeAlias = Literal["llama.cpp", "ollama", "openai"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+HEALTH_SECONDS = 0.8
+"""A server that is there says so at once, also while it answers somebody else."""
+
 MOST_TOKENS = 160
 """A call has about 40, two sentences about 60: what is longer is no answer."""
 

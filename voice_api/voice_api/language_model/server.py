@@ -13,12 +13,11 @@ from voice_api.engines.failure import Failure, Key, of_status
 from voice_api.engines.gate import Gate
 from voice_api.engines.loop import nothing
 from voice_api.errors import VoiceApiError
-from voice_api.language_model.dialects import DIALECTS, Kind, message_in
+from voice_api.language_model.dialects import DIALECTS, HEALTH_SECONDS, Kind, message_in
 
 AT_ONCE = 1
 """It has as many slots; and who would wait behind another is asked back at once, while others go on."""
 
-HEALTH_SECONDS = 0.8
 READ_SECONDS = 120.0
 FRESH_SECONDS = 30.0
 """Who answered so lately is not asked first whether it is there."""
@@ -44,8 +43,13 @@ class Where:
 class LanguageModel:
     """A Chat. What a server does wrong is a Silence, and what is in its message is others' to judge."""
 
-    def __init__(self, where: Where, clock: Callable[[], float] = time.monotonic) -> None:
-        self._where, self._clock = where, clock
+    def __init__(
+        self,
+        where: Where,
+        clock: Callable[[], float] = time.monotonic,
+        health_seconds: float = HEALTH_SECONDS,
+    ) -> None:
+        self._where, self._clock, self._health_seconds = where, clock, health_seconds
         self._dialect = DIALECTS[where.kind]
         self._calls = Calls(where.address, brought)
         self._gate = Gate(AT_ONCE, clock)
@@ -82,7 +86,7 @@ class LanguageModel:
     def there(self, go_on: Callable[[], None]) -> bool:
         """Whether it says that it is well, or what `go_on` raises meanwhile."""
         try:
-            absent = self._absent(self._where.key(), HEALTH_SECONDS, go_on)
+            absent = self._absent(self._where.key(), self._health_seconds, go_on)
         except VoiceApiError:
             return False
         with self._lock:
@@ -116,7 +120,7 @@ class LanguageModel:
             return Failure("no_key", spent=False, ours=True)
         with self._lock:
             lately = self._clock() - self._answered_at < FRESH_SECONDS
-        absent = None if lately else self._absent(key, min(HEALTH_SECONDS, seconds))
+        absent = None if lately else self._absent(key, min(self._health_seconds, seconds))
         if absent is not None:
             return absent
         letter = Letter(self._dialect.path, self._dialect.body(self._where.model, prompt))

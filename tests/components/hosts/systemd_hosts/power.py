@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from systemd_hosts import containers_disk, control_groups
@@ -14,7 +15,8 @@ from systemd_hosts.template import HostsError
 
 LOGIN_SECONDS = 180.0
 STOP_SECONDS = 25.0
-KILL_SECONDS = 10.0
+KILL_SECONDS = 60.0
+CONNECT_SECONDS = 30
 PAUSE_SECONDS = 0.1
 # So ends systemd-nspawn without a systemd around it, when the host wants to boot again.
 REBOOT = 133
@@ -36,20 +38,24 @@ def start(host: Place) -> None:
 
 def stop(host: Place) -> None:
     """In order, as a person shuts down; after a while by force."""
-    leader = first_process(host)
-    if leader is not None:
-        os.kill(leader, signal.SIGRTMIN + 4)  # systemd powers off
+    _tell(host, signal.SIGRTMIN + 4)  # systemd powers off
     if not _within(STOP_SECONDS, lambda: not is_on(host)):
         kill(host)
 
 
 def kill(host: Place) -> None:
     """Like a cut cable: the first process goes, and with it every other, without a chance to write."""
-    leader = first_process(host)
-    if leader is not None:
-        os.kill(leader, signal.SIGKILL)
+    _tell(host, signal.SIGKILL)
     if not _within(KILL_SECONDS, lambda: not is_on(host)):
         raise HostsError(f"{host.name} does not end; process {_keeper(host)} keeps it")
+
+
+def _tell(host: Place, number: int) -> None:
+    """That signal to its first process, where there still is one."""
+    leader = first_process(host)
+    if leader is not None:
+        with suppress(ProcessLookupError):
+            os.kill(leader, number)
 
 
 def is_on(host: Place) -> bool:
@@ -73,36 +79,41 @@ def await_login(fleet: Fleet, host: Host, seconds: float = LOGIN_SECONDS) -> Non
 
 def answers(fleet: Fleet, host: Host) -> bool:
     """Whether it lets us in now; on a busy machine even that may take its time."""
+    command = [*ssh_command(fleet, host, connect_seconds=2), "true"]
     try:
-        return ssh(fleet, host, "true", seconds=10).returncode == 0
+        return _ended(command, seconds=10).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
 
 def ssh(fleet: Fleet, host: Host, *command: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     """One command on the host; TimeoutExpired after `seconds`, exit code 255 where it cannot be reached."""
-    arguments = [*ssh_command(fleet, host), *command]
+    return _ended([*ssh_command(fleet, host), *command], seconds)
+
+
+def _ended(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        arguments, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
     )
 
 
-def ssh_command(fleet: Fleet, host: Host) -> list[str]:
+def ssh_command(fleet: Fleet, host: Host, connect_seconds: int = CONNECT_SECONDS) -> list[str]:
     return [
         *("ssh", "-i", str(fleet.key), "-o", f"UserKnownHostsFile={fleet.known_hosts}"),
-        *("-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=2"),
+        *("-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"),
+        *("-o", f"ConnectTimeout={connect_seconds}"),
         f"root@{host.public_ip}",
     ]
 
 
 def _keeper(host: Place) -> int | None:
-    path = host.folder / "keeper.pid"
-    if not path.is_file():
+    try:
+        process = Path("/proc", (host.folder / "keeper.pid").read_text())
+        command = (process / "cmdline").read_bytes()
+    except OSError:
         return None
-    process = Path("/proc", path.read_text())
-    # A finished process of this very program waits for its parent as a zombie.
-    alive = process.is_dir() and str(host.root).encode() in (process / "cmdline").read_bytes()
-    return int(process.name) if alive else None
+    # A finished process of this very program waits for its parent as a zombie, without a command.
+    return int(process.name) if str(host.root).encode() in command else None
 
 
 def _children(process_id: int) -> list[int]:
@@ -110,7 +121,7 @@ def _children(process_id: int) -> list[int]:
         return [
             int(child) for child in Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
         ]
-    except FileNotFoundError:
+    except OSError:
         return []
 
 

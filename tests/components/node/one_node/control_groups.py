@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 MOUNTS = Path("/sys/fs/cgroup")
-EMPTY_SECONDS = 20.0
+EMPTY_SECONDS = 60.0
 # On a real node the processors are its pods' alone. Here they share them, with the weight of eight programs:
 # enough for an autoscaler to see that they are busy.
 WEIGHTS = {"cpu.shares": "8192", "cpu.weight": "800"}

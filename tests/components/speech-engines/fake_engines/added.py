@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 TICK_SECONDS = 0.01
+IN_MEMORY = Path("/dev/shm")
 
 
 class Metronome:
@@ -31,13 +33,18 @@ class Metronome:
             self.lost += time.monotonic() - before - TICK_SECONDS
 
 
-def waited() -> float:
-    """Seconds for which threads of this process were ready to run, and the machine ran others."""
-    nanoseconds = 0
+def waited() -> dict[str, int]:
+    """Nanoseconds for which each thread of this process was ready to run, and the machine ran others."""
+    told = {}
     for each in Path("/proc/self/task").glob("*/schedstat"):
         with suppress(OSError):  # a thread that has ended meanwhile
-            nanoseconds += int(each.read_text().split()[1])
-    return nanoseconds / 1e9
+            told[each.parent.name] = int(each.read_text().split()[1])
+    return told
+
+
+def waited_since(before: dict[str, int]) -> float:
+    """Seconds; what a thread that has ended meanwhile waited is not known."""
+    return sum(max(0, now - before.get(thread, 0)) for thread, now in waited().items()) / 1e9
 
 
 @contextmanager
@@ -47,6 +54,14 @@ def at_most(seconds: float) -> Iterator[None]:
     with metronome.running():
         yield
         took = time.monotonic() - started
-        lost = max(metronome.lost, waited() - before)
+        lost = max(metronome.lost, waited_since(before))
     print(f"took {took:.2f} s, of which this machine lost {lost:.2f} s")
     assert took <= seconds + lost
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """A folder with whose disk nobody else is busy, where the system has one."""
+    folder = IN_MEMORY if IN_MEMORY.is_dir() else None
+    with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as made:
+        yield Path(made)
