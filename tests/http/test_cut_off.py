@@ -1,15 +1,17 @@
-"""Who listens to a reply can stop at any moment, also at the very one in which a piece of it arrives."""
+"""Who listens to a reply can stop at any moment, also as a piece of it arrives, and may listen slowly."""
 
 import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from voice_api.engines.speaking import Spoken
+from voice_api.http.outflow import pcm_at
 from voice_api.http.service import open_service
 from voice_api.http.speaking import Words, spoken
 from voice_api.http.wishes import HOME
@@ -54,3 +56,18 @@ def test_it_ends_however_close_behind_a_piece_it_is_cut_off(
         return listening.cancelled()
 
     assert asyncio.run(cut_off())
+
+
+def test_what_was_made_in_time_is_given_out_however_slowly_it_is_listened_to(
+    engines: Any, slow_speaker: Any
+) -> None:
+    async def listened() -> int:
+        service = open_service(Settings(request_seconds=5), replace(engines, speaker=slow_speaker(3, 0.0)))
+        pieces, encode = 0, partial(pcm_at, 24_000)
+        async with aclosing(spoken(service, Words("a reply"), HOME, encode, lambda _: None)) as given:
+            async for _ in given:
+                await asyncio.sleep(0 if pieces else 5.5)
+                pieces += 1
+        return pieces
+
+    assert asyncio.run(listened()) == 3
