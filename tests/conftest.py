@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -85,12 +85,14 @@ def clean_environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def kvx(tmp_path: Path, clean_environment: dict[str, str]) -> Kvx:
-    """kvx as a program in an empty folder, with a deadline."""
+def kvx_of(tmp_path: Path, clean_environment: dict[str, str]) -> Callable[[list[str]], Kvx]:
+    """kvx as a program that is started so, in an empty folder, with a deadline."""
 
-    def run(*arguments: str, cwd: Path = tmp_path, timeout: float = 300, **variables: str) -> Done:
+    def run(
+        command: list[str], *arguments: str, cwd: Path = tmp_path, timeout: float = 300, **variables: str
+    ) -> Done:
         return subprocess.run(
-            [sys.executable, "-c", "from kvx.main import run; run()", *arguments],
+            [*command, *arguments],
             cwd=cwd,
             env=clean_environment | variables,
             capture_output=True,
@@ -100,7 +102,12 @@ def kvx(tmp_path: Path, clean_environment: dict[str, str]) -> Kvx:
             check=False,
         )
 
-    return run
+    return lambda command: partial(run, command)
+
+
+@pytest.fixture
+def kvx(kvx_of: Callable[[list[str]], Kvx]) -> Kvx:
+    return kvx_of([sys.executable, "-c", "from kvx.main import run; run()"])
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The letter about machines: what is wanted, what was found, what it costs, as a person reads it."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -46,26 +44,6 @@ PRICE = """\
   the whole                                                   38.82
   with value added tax                                        46.20
 """
-
-
-@pytest.fixture
-def kvx(tmp_path: Path) -> Kvx:
-    """kvx as a program in a folder of its own, without any account."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KVX_", "HCLOUD_"))}
-
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from kvx.main import run; run()", *arguments],
-            cwd=tmp_path,
-            env=clean | variables,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-
-    return run
 
 
 def test_without_an_account_the_letter_says_what_is_wanted_and_what_it_costs(

@@ -1,11 +1,11 @@
 """A voice API that stands on a real API server of this folder's own."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,21 +55,5 @@ def patient() -> list[str]:
 
 
 @pytest.fixture
-def patient_kvx(
-    patient: list[str], tmp_path: Path, clean_environment: dict[str, str]
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """It as a program in an empty folder, with a deadline."""
-
-    def run(*arguments: str, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*patient, *arguments],
-            cwd=cwd,
-            env=clean_environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-
-    return run
+def patient_kvx(patient: list[str], kvx_of: Callable[[list[str]], Any]) -> Any:
+    return kvx_of(patient)
